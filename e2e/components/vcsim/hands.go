@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"reflect"
+	"strings"
+
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// What people do by hand in vCenter, outside the trace.
+
+type onVM struct {
+	Moid string `json:"moid"`
+}
+
+func (sim *inventory) handle(moid string) (*simulator.VirtualMachine, *object.VirtualMachine, error) {
+	vm, err := sim.vm(moid)
+	if err != nil {
+		return nil, nil, err
+	}
+	return vm, object.NewVirtualMachine(sim.client, vm.Self), nil
+}
+
+func typeName(value any) string {
+	kind := reflect.TypeOf(value)
+	if kind == nil {
+		return ""
+	}
+	if kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	return kind.Name()
+}
+
+// createFolder makes a VM folder; its parent must exist.
+func (sim *inventory) createFolder(ctx context.Context, want struct {
+	Path string `json:"path"`
+}) (any, error) {
+	parent, err := sim.finder().Folder(ctx, path.Dir(want.Path))
+	if err != nil {
+		return nil, err
+	}
+	folder, err := parent.CreateFolder(ctx, path.Base(want.Path))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"moid": folder.Reference().Value}, nil
+}
+
+// createStranger makes a VM that no operator knows.
+func (sim *inventory) createStranger(ctx context.Context, want struct {
+	Name   string `json:"name"`
+	Folder string `json:"folder"`
+}) (any, error) {
+	folder, err := sim.finder().Folder(ctx, want.Folder)
+	if err != nil {
+		return nil, err
+	}
+	vm, err := sim.createVM(ctx, folder, want.Name)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"moid": vm.Reference().Value}, nil
+}
+
+// copyVM clones a VM as a person would: extraConfig comes along.
+func (sim *inventory) copyVM(ctx context.Context, want struct {
+	Moid   string `json:"moid"`
+	Name   string `json:"name"`
+	Folder string `json:"folder"`
+	// SameInstanceUUID makes two VMs with one identity.
+	SameInstanceUUID bool `json:"same_instance_uuid"`
+}) (any, error) {
+	source, vm, err := sim.handle(want.Moid)
+	if err != nil {
+		return nil, err
+	}
+	if want.Folder == "" {
+		want.Folder = sim.path(source.Parent)
+	}
+	folder, err := sim.finder().Folder(ctx, want.Folder)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := sim.pool(ctx)
+	if err != nil {
+		return nil, err
+	}
+	target := pool.Reference()
+	spec := types.VirtualMachineCloneSpec{Location: types.VirtualMachineRelocateSpec{Pool: &target}}
+	if want.SameInstanceUUID {
+		spec.Config = &types.VirtualMachineConfigSpec{InstanceUuid: source.Config.InstanceUuid}
+	}
+	task, err := vm.Clone(ctx, folder, want.Name, spec)
+	if err != nil {
+		return nil, err
+	}
+	info, err := task.WaitForResult(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"moid": info.Result.(types.ManagedObjectReference).Value}, nil
+}
+
+func (sim *inventory) deleteVM(ctx context.Context, want onVM) (any, error) {
+	state, vm, err := sim.handle(want.Moid)
+	if err != nil {
+		return nil, err
+	}
+	if state.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
+		if err := finished(ctx)(vm.PowerOff(ctx)); err != nil {
+			return nil, err
+		}
+	}
+	return nil, finished(ctx)(vm.Destroy(ctx))
+}
+
+func (sim *inventory) renameVM(ctx context.Context, want struct {
+	Moid string `json:"moid"`
+	Name string `json:"name"`
+}) (any, error) {
+	_, vm, err := sim.handle(want.Moid)
+	if err != nil {
+		return nil, err
+	}
+	return nil, finished(ctx)(vm.Rename(ctx, want.Name))
+}
+
+func (sim *inventory) setPower(ctx context.Context, want struct {
+	Moid  string `json:"moid"`
+	State string `json:"state"`
+}) (any, error) {
+	_, vm, err := sim.handle(want.Moid)
+	if err != nil {
+		return nil, err
+	}
+	switch types.VirtualMachinePowerState(want.State) {
+	case types.VirtualMachinePowerStatePoweredOn:
+		return nil, finished(ctx)(vm.PowerOn(ctx))
+	case types.VirtualMachinePowerStatePoweredOff:
+		return nil, finished(ctx)(vm.PowerOff(ctx))
+	case types.VirtualMachinePowerStateSuspended:
+		return nil, finished(ctx)(vm.Suspend(ctx))
+	}
+	return nil, fmt.Errorf("unknown power state %q", want.State)
+}
+
+func (sim *inventory) setExtraConfig(ctx context.Context, want struct {
+	Moid  string `json:"moid"`
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}) (any, error) {
+	_, vm, err := sim.handle(want.Moid)
+	if err != nil {
+		return nil, err
+	}
+	return nil, finished(ctx)(vm.Reconfigure(ctx, types.VirtualMachineConfigSpec{
+		ExtraConfig: []types.BaseOptionValue{&types.OptionValue{Key: want.Key, Value: want.Value}},
+	}))
+}
+
+// setConnection also hides the configuration while a VM is inaccessible or
+// invalid, and brings it back afterwards.
+func (sim *inventory) setConnection(_ context.Context, want struct {
+	Moid  string `json:"moid"`
+	State string `json:"state"`
+}) (any, error) {
+	vm, err := sim.vm(want.Moid)
+	if err != nil {
+		return nil, err
+	}
+	state := types.VirtualMachineConnectionState(want.State)
+	hide := false
+	switch state {
+	case types.VirtualMachineConnectionStateConnected, types.VirtualMachineConnectionStateDisconnected,
+		types.VirtualMachineConnectionStateOrphaned:
+	case types.VirtualMachineConnectionStateInaccessible, types.VirtualMachineConnectionStateInvalid:
+		hide = true
+	default:
+		return nil, fmt.Errorf("unknown connection state %q", want.State)
+	}
+	ctx := sim.context()
+	ctx.WithLock(vm, func() {
+		changes := []types.PropertyChange{
+			{Name: "runtime.connectionState", Val: state},
+			{Name: "summary.runtime.connectionState", Val: state},
+		}
+		sim.mu.Lock()
+		kept, hidden := sim.hidden[vm.Self]
+		if hide && !hidden {
+			sim.hidden[vm.Self] = vm.Config
+			changes = append(changes, types.PropertyChange{Name: "config", Val: &types.VirtualMachineConfigInfo{}})
+		}
+		if !hide && hidden {
+			delete(sim.hidden, vm.Self)
+			changes = append(changes, types.PropertyChange{Name: "config", Val: kept})
+		}
+		sim.mu.Unlock()
+		ctx.Update(vm, changes)
+	})
+	return nil, nil
+}
+
+// moveVM moves a VM to another folder. When that takes it out of the operator's
+// folder, listeners see it leave; within it, they see another parent.
+func (sim *inventory) moveVM(ctx context.Context, want struct {
+	Moid   string `json:"moid"`
+	Folder string `json:"folder"`
+}) (any, error) {
+	vm, err := sim.vm(want.Moid)
+	if err != nil {
+		return nil, err
+	}
+	found, err := sim.finder().Folder(ctx, want.Folder)
+	if err != nil {
+		return nil, err
+	}
+	sim.moving.Lock()
+	defer sim.moving.Unlock()
+	objects := sim.objects()
+	to, ok := objects.Get(found.Reference()).(*simulator.Folder)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a folder of VMs", want.Folder)
+	}
+	from, ok := objects.Get(*vm.Parent).(*simulator.Folder)
+	if !ok {
+		return nil, fmt.Errorf("%s is in no folder", want.Moid)
+	}
+	inside := func(f *simulator.Folder) bool {
+		return strings.HasPrefix(sim.path(&f.Self)+"/", operatorFolder+"/")
+	}
+	own := sim.context()
+	if inside(from) && !inside(to) {
+		objects.Remove(own, vm.Self)
+	}
+	own.WithLock(from, func() { simulator.RemoveReference(&from.ChildEntity, vm.Self) })
+	own.WithLock(to, func() { to.ChildEntity = append(to.ChildEntity, vm.Self) })
+	own.WithLock(vm, func() {
+		objects.PutEntity(to, vm)
+		own.Update(vm, []types.PropertyChange{{Name: "parent", Val: to.Self}})
+	})
+	return nil, nil
+}
+

@@ -1,0 +1,70 @@
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+
+use crate::SettingsError;
+
+/// Settings as a type of the module's own. Give the type
+/// `#[serde(deny_unknown_fields)]`, so that a misspelt key is an error.
+///
+/// # Errors
+/// The first thing that is wrong, with a JSON Pointer to it.
+pub fn parse_settings<T: DeserializeOwned>(settings: &str) -> Result<T, Vec<SettingsError>> {
+    let mut deserializer = serde_json::Deserializer::from_str(settings);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        vec![SettingsError {
+            pointer: pointer(error.path()),
+            message: error.inner().to_string(),
+        }]
+    })
+}
+
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        let step = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { .. } | Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.push_str(&step);
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        hours: Vec<u8>,
+    }
+
+    #[test]
+    fn good_settings_become_the_modules_type() {
+        let settings: Settings = parse_settings(r#"{"hours": [1, 2]}"#).expect("valid");
+        assert_eq!(settings, Settings { hours: vec![1, 2] });
+    }
+
+    #[test]
+    fn an_error_points_at_its_place() {
+        let errors = parse_settings::<Settings>(r#"{"hours": [1, 300]}"#).expect_err("300");
+        assert_eq!(errors[0].pointer, "/hours/1");
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error() {
+        let errors = parse_settings::<Settings>(r#"{"hours": [], "a/b": 1}"#).expect_err("a/b");
+        assert_eq!(errors[0].pointer, "/a~1b");
+    }
+
+    #[test]
+    fn text_that_is_not_json_is_an_error_at_the_root() {
+        let errors = parse_settings::<Settings>("{").expect_err("not JSON");
+        assert_eq!(errors[0].pointer, "");
+    }
+}

@@ -1,0 +1,138 @@
+//! What the owner of a group asks for, parsed: nothing here can be half right.
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::{
+    HealPolicy, Parking, PowerDriftPolicy, PowerState, RemovalPolicy, UpdatePolicy, words,
+};
+
+/// Namespace and name of a group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GroupKey {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl GroupKey {
+    /// The key of `namespace/name`.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        GroupKey {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for GroupKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A number of members, absolute or in percent of the replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// So many.
+    Count(u32),
+    /// So many percent.
+    Percent(u32),
+}
+
+impl Amount {
+    /// Absolute number, percentages rounded up (Kubernetes does so for surge).
+    pub fn rounded_up(self, replicas: u32) -> u32 {
+        match self {
+            Amount::Count(count) => count,
+            Amount::Percent(percent) => {
+                let exact = u64::from(replicas) * u64::from(percent);
+                u32::try_from(exact.div_ceil(100)).unwrap_or(u32::MAX)
+            }
+        }
+    }
+
+    /// Absolute number, percentages rounded down (Kubernetes does so for unavailable).
+    pub fn rounded_down(self, replicas: u32) -> u32 {
+        match self {
+            Amount::Count(count) => count,
+            Amount::Percent(percent) => {
+                let exact = u64::from(replicas) * u64::from(percent);
+                u32::try_from(exact / 100).unwrap_or(u32::MAX)
+            }
+        }
+    }
+}
+
+words!(
+    /// What happens to the VMs when the group's object is deleted.
+    DeletionPolicy { /// They are deleted.
+        Delete = "Delete", /// Their markers are removed, nothing else is touched.
+        Orphan = "Orphan" });
+words!(
+    /// Whether the operator acts.
+    Mode { /// It does.
+        Apply = "Apply", /// It only says what it would do.
+        Observe = "Observe" });
+
+/// The spec of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    /// Virtual CPUs of a member.
+    pub cpus: u32,
+    /// Memory of a member, in MiB.
+    pub memory_mib: u64,
+    /// Filled slots wanted.
+    pub replicas: u32,
+    /// Name or inventory path of the VM that members are cloned from.
+    pub template: String,
+    /// Power state wanted.
+    pub power_state: PowerState,
+    /// What to do about a foreign change of power.
+    pub power_drift: PowerDriftPolicy,
+    /// Milliseconds for which a foreign change of power is left alone.
+    pub power_grace_ms: u64,
+    /// What may be done about drift.
+    pub update: UpdatePolicy,
+    /// Members that may be down at a time.
+    pub max_unavailable: Amount,
+    /// Members above the replicas during a replacement.
+    pub max_surge: Amount,
+    /// Members that must stay up.
+    pub min_alive: u32,
+    /// Members kept in reserve.
+    pub spares: u32,
+    /// Which members go first.
+    pub removal: RemovalPolicy,
+    /// What may be done about failure.
+    pub heal: HealPolicy,
+    /// Milliseconds of failure before healing.
+    pub heal_after_ms: u64,
+    /// How the module may park members.
+    pub parking: Parking,
+    /// What happens to the VMs when the object is deleted.
+    pub deletion: DeletionPolicy,
+    /// Nothing is done while set, deletion apart.
+    pub suspend: bool,
+    /// Whether the operator acts.
+    pub mode: Mode,
+    /// Settings for the module, canonical JSON.
+    pub settings: String,
+    /// Named module; none for the operator's own choice.
+    pub module: Option<String>,
+}
+
+/// Finalizer of this operator.
+pub const FINALIZER: &str = "vm.codeconnect.vmworld.com/vmgroup";
+/// Finalizer that the Go demo left behind.
+pub const DEMO_FINALIZER: &str = "vm-operator";
+/// Annotation that holds the group's identity.
+pub const IDENTITY_ANNOTATION: &str = "vm.codeconnect.vmworld.com/identity";
+/// Annotation by which a person says what becomes of the demo's left-overs.
+pub const ADOPTION_ANNOTATION: &str = "vm.codeconnect.vmworld.com/adoption";
+
+words!(
+    /// What becomes of VMs that look like the group's but are not marked so.
+    Adoption { /// They become members.
+        Adopt = "adopt", /// They are strangers.
+        Ignore = "ignore" });

@@ -1,0 +1,158 @@
+//! Reading an answer: limits first, then the envelope, then what was returned.
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use roxmltree::{Document, Node, ParsingOptions};
+
+use super::{SOAP_NS, VIM_NS, node};
+use crate::{Call, Error, Fault, Limits, ManagedObjectRef, Unreadable, Value};
+
+/// What a method returned: none, one or several values.
+pub(crate) struct Returned {
+    method: &'static str,
+    values: Vec<Value>,
+}
+
+impl Returned {
+    /// The only value, which the method always returns.
+    pub(crate) fn value(self) -> Result<Value, Unreadable> {
+        let within = self.method;
+        self.optional().ok_or(Unreadable::Missing { field: "returnval", within })
+    }
+
+    /// The only value of a method that may return nothing.
+    pub(crate) fn optional(self) -> Option<Value> {
+        self.values.into_iter().next()
+    }
+
+    /// The only reference, which the method always returns.
+    pub(crate) fn reference(self) -> Result<ManagedObjectRef, Unreadable> {
+        let within = self.method;
+        match self.value()? {
+            Value::Ref(reference) => Ok(reference),
+            _ => Err(Unreadable::Unexpected { field: "returnval", within }),
+        }
+    }
+
+    /// All references; a method that returns a list may return an empty one.
+    pub(crate) fn references(self) -> Result<Vec<ManagedObjectRef>, Unreadable> {
+        let within = self.method;
+        let references = self.values.into_iter().map(|value| match value {
+            Value::Ref(reference) => Ok(reference),
+            _ => Err(Unreadable::Unexpected { field: "returnval", within }),
+        });
+        references.collect()
+    }
+
+    /// All values.
+    pub(crate) fn values(self) -> Vec<Value> {
+        self.values
+    }
+}
+
+/// Reads the answer to a call, which may be a fault.
+pub(crate) fn read_answer(call: &Call, body: &[u8], limits: &Limits) -> Result<Returned, Error> {
+    let malformed = |source| Error::Malformed { call: call.clone(), source };
+    let text = std::str::from_utf8(body).map_err(|_| malformed(Unreadable::Encoding))?;
+    let document = parse(text, limits).map_err(malformed)?;
+    let method = call.method;
+    let answer = answer_element(&document)
+        .ok_or_else(|| malformed(Unreadable::NotTheAnswer { method }))?;
+    if answer.has_tag_name((SOAP_NS, "Fault")) {
+        let fault = Box::new(soap_fault(answer));
+        return Err(Error::Fault { call: call.clone(), fault });
+    }
+    let name = answer.tag_name();
+    if name.namespace() != Some(VIM_NS) || name.name().strip_suffix("Response") != Some(method) {
+        return Err(malformed(Unreadable::NotTheAnswer { method }));
+    }
+    let values = answer
+        .children()
+        .filter(|child| child.is_element() && child.tag_name().name() == "returnval")
+        .map(node::value)
+        .collect();
+    Ok(Returned { method, values })
+}
+
+/// Reads the fault in the body of an answer that is an HTTP error, if there is one.
+pub(crate) fn read_fault(body: &[u8], limits: &Limits) -> Option<Fault> {
+    let document = parse(std::str::from_utf8(body).ok()?, limits).ok()?;
+    let answer = answer_element(&document)?;
+    answer.has_tag_name((SOAP_NS, "Fault")).then(|| soap_fault(answer))
+}
+
+fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Document<'a>, Unreadable> {
+    check_shape(text, limits)?;
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: limits.nodes_max,
+        ..ParsingOptions::default()
+    };
+    Document::parse_with_options(text, options).map_err(Unreadable::Xml)
+}
+
+/// Refuses what is too deep or declares a document type, in one pass that keeps nothing.
+fn check_shape(text: &str, limits: &Limits) -> Result<(), Unreadable> {
+    let mut reader = Reader::from_str(text);
+    // The parser that follows checks the names; here they would only be remembered.
+    reader.config_mut().check_end_names = false;
+    reader.config_mut().allow_unmatched_ends = true;
+    let mut depth = 0_usize;
+    loop {
+        match reader.read_event().map_err(Unreadable::Tokens)? {
+            Event::Start(tag) => {
+                depth += 1;
+                check_tag(tag.len(), limits)?;
+                if depth > limits.depth_max {
+                    return Err(Unreadable::TooDeep { limit: limits.depth_max });
+                }
+            }
+            Event::Empty(tag) => check_tag(tag.len(), limits)?,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::DocType(_) => return Err(Unreadable::DocumentType),
+            Event::Eof => return Ok(()),
+            Event::Text(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::GeneralRef(_) => {}
+        }
+    }
+}
+
+fn check_tag(bytes: usize, limits: &Limits) -> Result<(), Unreadable> {
+    if bytes > limits.tag_bytes_max {
+        return Err(Unreadable::TagTooLong { limit_bytes: limits.tag_bytes_max });
+    }
+    Ok(())
+}
+
+/// The element in the envelope's body.
+fn answer_element<'a, 'input>(document: &'a Document<'input>) -> Option<Node<'a, 'input>> {
+    let envelope = document.root_element();
+    if !envelope.has_tag_name((SOAP_NS, "Envelope")) {
+        return None;
+    }
+    let body = envelope.children().find(|child| child.has_tag_name((SOAP_NS, "Body")))?;
+    body.children().find(Node::is_element)
+}
+
+fn soap_fault(fault: Node<'_, '_>) -> Fault {
+    // The fault's parts are unqualified by the specification, but some servers qualify them.
+    let part = |name| fault.children().find(|child| child.tag_name().name() == name);
+    let message = part("faultstring").map(node::text).unwrap_or_default();
+    let Some(detail) = part("detail").and_then(|d| d.children().find(Node::is_element)) else {
+        // vCenter has no detail for what its SOAP layer refuses, such as an unknown method.
+        let code = part("faultcode").map(node::text).unwrap_or_default();
+        let name = code.rsplit(':').next().unwrap_or_default();
+        return Fault::new(name, &message, &Value::Text(String::new()));
+    };
+    let value = node::value(detail);
+    let element = detail.tag_name().name();
+    let name = match value.type_name() {
+        "" => element.strip_suffix("Fault").unwrap_or(element),
+        name => name,
+    };
+    Fault::new(name, &message, &value)
+}
