@@ -34,7 +34,9 @@ pub(crate) fn exists(program: &str) -> bool {
 
 /// Runs a program with its output shown, and fails if it does.
 pub(crate) fn run_shown(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("failed to start `{}`", line(command)))?;
+    let status = command
+        .status()
+        .with_context(|| format!("failed to start `{}`", line(command)))?;
     if !status.success() {
         bail!("`{}` failed ({status})", line(command));
     }
@@ -49,7 +51,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         .with_context(|| format!("failed to start `{}`", line(command)))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("`{}` failed ({}): {}", line(command), output.status, said.trim());
+        bail!(
+            "`{}` failed ({}): {}",
+            line(command),
+            output.status,
+            said.trim()
+        );
     }
     Ok(String::from_utf8(output.stdout)?)
 }
@@ -86,12 +93,19 @@ fn wait(name: &str, child: &mut Child, log: &Path, limit: Option<Duration>) -> R
         if limit.is_some_and(|limit| elapsed > limit) {
             child.kill()?;
             child.wait()?;
-            bail!("{name} was ended after {}: it should have been done", took(elapsed));
+            bail!(
+                "{name} was ended after {}: it should have been done",
+                took(elapsed)
+            );
         }
         if elapsed >= next_sign {
             next_sign = elapsed + SIGN_OF_LIFE;
             let last = last_lines(log, 1).unwrap_or_default();
-            say(format_args!("  {name}: {} so far: {}", took(elapsed), last.trim()));
+            say(format_args!(
+                "  {name}: {} so far: {}",
+                took(elapsed),
+                last.trim()
+            ));
         }
         thread::sleep(LOOK);
     }
@@ -111,9 +125,13 @@ pub(crate) fn last_lines(log: &Path, count: usize) -> Result<String> {
 
 /// The command as a person would type it.
 pub(crate) fn line(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
-    let words: Vec<_> =
-        std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program());
+    let words: Vec<_> = std::iter::once(program)
+        .chain(command.get_args())
+        .map(OsStr::to_string_lossy)
+        .collect();
     words.join(" ")
 }
 
@@ -148,12 +166,17 @@ mod tests {
         command.arg("600");
         let limit = Some(Duration::from_millis(50));
         let error = run_logged("sleep", &mut command, &log, limit).unwrap_err();
-        assert!(error.to_string().starts_with("sleep was ended after"), "{error}");
+        assert!(
+            error.to_string().starts_with("sleep was ended after"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_failed_program_is_named_as_it_would_be_typed() {
-        let error = output(&mut shell("echo sorry >&2; exit 4")).unwrap_err().to_string();
+        let error = output(&mut shell("echo sorry >&2; exit 4"))
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("`sh -c echo sorry"), "{error}");
         assert!(error.ends_with("sorry"), "{error}");
     }

@@ -30,12 +30,24 @@ impl Demo {
         let light = ["--package", "vmgroup", "--no-default-features"];
         let mut build = child::cargo();
         child::run_shown(build.arg("build").args(light).current_dir(workspace.root()))?;
-        say(format_args!("demo: ready after {}", took(started.elapsed())));
+        say(format_args!(
+            "demo: ready after {}",
+            took(started.elapsed())
+        ));
 
         let mut demo = child::cargo();
-        demo.args(["run", "--quiet"]).args(light).args(["--", "demo"]).args(self.arguments);
-        let status =
-            demo.current_dir(workspace.root()).status().context("failed to start the demo")?;
-        Ok(if status.success() { Verdict::Fine } else { Verdict::Failed })
+        demo.args(["run", "--quiet"])
+            .args(light)
+            .args(["--", "demo"])
+            .args(self.arguments);
+        let status = demo
+            .current_dir(workspace.root())
+            .status()
+            .context("failed to start the demo")?;
+        Ok(if status.success() {
+            Verdict::Fine
+        } else {
+            Verdict::Failed
+        })
     }
 }

@@ -27,9 +27,18 @@ pub(crate) struct Guest {
 
 /// Every module there is; whoever adds one adds it here.
 pub(crate) const GUESTS: &[Guest] = &[
-    Guest { package: "vmgroup-default-reconciler", output: "default.wasm" },
-    Guest { package: "vmgroup-one-by-one", output: "one-by-one.wasm" },
-    Guest { package: "vmgroup-hostile", output: "hostile.wasm" },
+    Guest {
+        package: "vmgroup-default-reconciler",
+        output: "default.wasm",
+    },
+    Guest {
+        package: "vmgroup-one-by-one",
+        output: "one-by-one.wasm",
+    },
+    Guest {
+        package: "vmgroup-hostile",
+        output: "hostile.wasm",
+    },
 ];
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -69,7 +78,9 @@ impl Guests {
             return Ok(Verdict::Fine);
         }
         let compiler = way::installed(self.way)?;
-        let wanted = compiler.map(|compiler| Stamp::of_inputs(workspace, &compiler.identity)).transpose()?;
+        let wanted = compiler
+            .map(|compiler| Stamp::of_inputs(workspace, &compiler.identity))
+            .transpose()?;
         let found = Stamp::read(&output_folder(workspace));
         if wanted.is_some_and(|wanted| found.is_some_and(|found| found.fits(&wanted))) {
             say("guests: up to date");
@@ -91,15 +102,30 @@ pub(crate) fn build(workspace: &Workspace, way: Way, force: bool) -> Result<()> 
     let folder = output_folder(workspace);
     let mut stamp = Stamp::of_inputs(workspace, &compiler.identity)?;
     if !force && Stamp::read(&folder).is_some_and(|found| found.fits(&stamp)) {
-        say(format_args!("guests: up to date ({})", took(started.elapsed())));
+        say(format_args!(
+            "guests: up to date ({})",
+            took(started.elapsed())
+        ));
         return Ok(());
     }
 
-    say(format_args!("guests: building {} modules with {}", GUESTS.len(), compiler.shown));
+    say(format_args!(
+        "guests: building {} modules with {}",
+        GUESTS.len(),
+        compiler.shown
+    ));
     let mut cargo = child::cargo();
     compiler.configure(&mut cargo, workspace)?;
     cargo.current_dir(workspace.root());
-    cargo.args(["build", "--lib", "--profile", "guest", "--target", TARGET, "--target-dir"]);
+    cargo.args([
+        "build",
+        "--lib",
+        "--profile",
+        "guest",
+        "--target",
+        TARGET,
+        "--target-dir",
+    ]);
     cargo.arg(workspace.target(BUILD_FOLDER));
     for guest in GUESTS {
         cargo.args(["--package", guest.package]);
@@ -108,13 +134,26 @@ pub(crate) fn build(workspace: &Workspace, way: Way, force: bool) -> Result<()> 
 
     let built = workspace.target(BUILD_FOLDER).join(TARGET).join("guest");
     fs::create_dir_all(&folder)?;
+    let mut failed = Vec::new();
     for guest in GUESTS {
-        let bytes = encode(guest, &built)?;
+        let bytes = match encode(guest, &built) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                say(format_args!("guests: {error:#}"));
+                failed.push(guest.output);
+                continue;
+            }
+        };
         stamp.add_output(guest.output, &bytes);
         write_whole(&folder.join(guest.output), &bytes)?;
         let kib = bytes.len().div_ceil(1024);
-        say(format_args!("guests: {} {kib} KiB {}", guest.output, stamp::short_digest(&bytes)));
+        say(format_args!(
+            "guests: {} {kib} KiB {}",
+            guest.output,
+            stamp::short_digest(&bytes)
+        ));
     }
+    ensure!(failed.is_empty(), "failed to build {}", failed.join(", "));
     // Last, so that an interrupted build is never taken for a finished one.
     write_whole(&folder.join(stamp::FILE), stamp.to_text().as_bytes())?;
     say(format_args!("guests: done in {}", took(started.elapsed())));

@@ -1,7 +1,150 @@
-//! .
+//! `cargo xtask tidy`: what a compiler does not check about a repository.
+
+mod directions;
+mod exercised;
+mod generated;
+mod links;
+mod names;
+mod sizes;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use clap::Args;
-use crate::{Verdict,workspace::Workspace};
+
+use crate::Verdict;
+use crate::voice::{print, say};
+use crate::workspace::Workspace;
+
+/// Check what no compiler does: directions, sizes, links, names, generated files.
+///
+/// - no crate depends on one that it must not know, and the pure crates stay pure;
+/// - no source file has grown past its size;
+/// - every relative link in a Markdown file leads somewhere;
+/// - no module has a name that says nothing, no test is switched off;
+/// - generated files are what their generator says;
+/// - every module and every sample is used by a test.
+///
+/// Each violation is one line `file:line: what: hint`.
 #[derive(Args)]
-pub(crate) struct Tidy;
-impl Tidy { pub(crate) fn run(self, _w:&Workspace)->Result<Verdict>{Ok(Verdict::Fine)} }
+pub(crate) struct Tidy {}
+
+impl Tidy {
+    pub(crate) fn run(self, workspace: &Workspace) -> Result<Verdict> {
+        let sources = Sources::read(workspace)?;
+        let checks: [(&str, Vec<Violation>); 6] = [
+            ("directions", directions::check(workspace)?),
+            ("sizes", sizes::check(&sources)),
+            ("links", links::check(workspace, &sources)),
+            ("names", names::check(&sources)),
+            ("generated", generated::check(workspace)?),
+            ("exercised", exercised::check(&sources)),
+        ];
+        let mut verdict = Verdict::Fine;
+        for (name, violations) in checks {
+            match violations.len() {
+                0 => say(format_args!("tidy: {name}: ok")),
+                count => {
+                    say(format_args!("tidy: {name}: {count}"));
+                    verdict = Verdict::Failed;
+                }
+            }
+            for violation in violations {
+                print(violation);
+            }
+        }
+        Ok(verdict)
+    }
+}
+
+/// One thing that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Violation {
+    file: PathBuf,
+    line: usize,
+    what: String,
+    hint: String,
+}
+
+impl Violation {
+    fn new(file: &Path, line: usize, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            line,
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            line,
+            what,
+            hint,
+        } = self;
+        write!(
+            formatter,
+            "{}:{line}: {what}\n  hint: {hint}",
+            file.display()
+        )
+    }
+}
+
+/// One text file of the repository.
+struct Source {
+    /// Relative to the root.
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    fn has_extension(&self, extension: &str) -> bool {
+        self.path
+            .extension()
+            .is_some_and(|found| found == extension)
+    }
+
+    /// Is it, as a whole, a test or part of one?
+    fn is_test(&self) -> bool {
+        let in_folder = self
+            .path
+            .iter()
+            .any(|part| part == "tests" || part == "benches");
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        in_folder || stem == "tests" || stem.ends_with("_tests")
+    }
+}
+
+/// All text files of the repository, read once.
+struct Sources(Vec<Source>);
+
+impl Sources {
+    fn read(workspace: &Workspace) -> Result<Self> {
+        let mut sources = Vec::new();
+        for path in workspace.files()? {
+            if let Some(text) = workspace.text(&path)? {
+                sources.push(Source { path, text });
+            }
+        }
+        Ok(Self(sources))
+    }
+
+    fn with_extension(&self, extension: &str) -> impl Iterator<Item = &Source> {
+        self.0
+            .iter()
+            .filter(move |source| source.has_extension(extension))
+    }
+
+    #[cfg(test)]
+    fn of(files: &[(&str, &str)]) -> Self {
+        let source = |(path, text): &(&str, &str)| Source {
+            path: path.into(),
+            text: (*text).into(),
+        };
+        Self(files.iter().map(source).collect())
+    }
+}

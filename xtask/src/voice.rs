@@ -29,9 +29,12 @@ mod tests {
 
     #[test]
     fn a_time_is_as_exact_as_a_reader_needs() {
-        for (millis, text) in
-            [(432, "0.4 s"), (9_960, "10.0 s"), (12_900, "12 s"), (185_000, "3 min 05 s")]
-        {
+        for (millis, text) in [
+            (432, "0.4 s"),
+            (9_960, "10.0 s"),
+            (12_900, "12 s"),
+            (185_000, "3 min 05 s"),
+        ] {
             assert_eq!(took(Duration::from_millis(millis)), text);
         }
     }

@@ -19,15 +19,23 @@ impl Workspace {
     pub(crate) fn find() -> Result<Self> {
         let xtask = env::var_os("CARGO_MANIFEST_DIR")
             .context("this is started as `cargo xtask`, which says where the repository is")?;
-        let root = Path::new(&xtask).parent().context("xtask has no folder around it")?;
+        let root = Path::new(&xtask)
+            .parent()
+            .context("xtask has no folder around it")?;
         Self::at(root)
     }
 
     /// The repository at `root`.
     pub(crate) fn at(root: &Path) -> Result<Self> {
         let manifest = root.join("Cargo.toml");
-        ensure!(manifest.is_file(), "no workspace here: {} is missing", manifest.display());
-        Ok(Self { root: root.to_path_buf() })
+        ensure!(
+            manifest.is_file(),
+            "no workspace here: {} is missing",
+            manifest.display()
+        );
+        Ok(Self {
+            root: root.to_path_buf(),
+        })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -45,7 +53,10 @@ impl Workspace {
 
     /// The path as a person at the root would type it.
     pub(crate) fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+        path.strip_prefix(&self.root)
+            .unwrap_or(path)
+            .display()
+            .to_string()
     }
 
     /// All source files, relative to the root and sorted. Hidden folders are left out except `.ci`.

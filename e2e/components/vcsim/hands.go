@@ -186,22 +186,21 @@ func (sim *inventory) setConnection(_ context.Context, want struct {
 	}
 	ctx := sim.context()
 	ctx.WithLock(vm, func() {
-		changes := []types.PropertyChange{
-			{Name: "runtime.connectionState", Val: state},
-			{Name: "summary.runtime.connectionState", Val: state},
-		}
 		sim.mu.Lock()
 		kept, hidden := sim.hidden[vm.Self]
-		if hide && !hidden {
+		switch {
+		case hide && !hidden:
 			sim.hidden[vm.Self] = vm.Config
-			changes = append(changes, types.PropertyChange{Name: "config", Val: &types.VirtualMachineConfigInfo{}})
-		}
-		if !hide && hidden {
+			vm.Config = &types.VirtualMachineConfigInfo{}
+		case !hide && hidden:
 			delete(sim.hidden, vm.Self)
-			changes = append(changes, types.PropertyChange{Name: "config", Val: kept})
+			vm.Config = kept
 		}
 		sim.mu.Unlock()
-		ctx.Update(vm, changes)
+		ctx.Update(vm, []types.PropertyChange{
+			{Name: "runtime.connectionState", Val: state},
+			{Name: "summary.runtime.connectionState", Val: state},
+		})
 	})
 	return nil, nil
 }
@@ -246,4 +245,3 @@ func (sim *inventory) moveVM(ctx context.Context, want struct {
 	})
 	return nil, nil
 }
-

@@ -170,7 +170,7 @@ func (sim *inventory) createVM(ctx context.Context, folder *object.Folder, name 
 }
 
 func (sim *inventory) pool(ctx context.Context) (*object.ResourcePool, error) {
-	return sim.finder().ResourcePool(ctx, "*/Resources")
+	return sim.finder().ResourcePool(ctx, "/"+datacenterName+"/host/*/Resources")
 }
 
 // vm looks a VM up by its id.

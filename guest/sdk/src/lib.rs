@@ -40,8 +40,8 @@
 //! [`testing`] builds observations for such tests.
 
 mod answer;
-mod look;
 pub mod log;
+mod look;
 mod reconciler;
 mod settings;
 pub mod testing;
@@ -54,14 +54,20 @@ pub use bindings::vmgroup::operator::types::{
     WakeReason, Zone,
 };
 pub use look::FreeSlots;
-pub use reconciler::Reconciler;
 #[doc(hidden)]
 pub use reconciler::Exported;
+pub use reconciler::Reconciler;
 pub use settings::parse_settings;
 
 /// Code generated from the contract.
 #[doc(hidden)]
-#[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+#[allow(
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic
+)]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",

@@ -37,12 +37,13 @@ impl Observation {
         }
     }
 
-    /// VMs that exist or may exist: members and clones in flight. A clone in
-    /// flight whose VM can be seen already is counted twice, which is how many
-    /// VMs there are at most.
-    pub fn vms_at_most(&self) -> u64 {
-        let clones = self.operations.iter().filter(|o| o.clones()).count();
-        (self.members.len() + clones) as u64
+    /// VMs that exist or may exist: members, and clones in flight whose VM
+    /// cannot be seen yet.
+    pub fn vms(&self) -> u64 {
+        let unseen =
+            |o: &&Operation| o.may_clone() && self.members.iter().all(|m| m.slot != o.slot);
+        let coming = self.operations.iter().filter(unseen).count();
+        (self.members.len() + coming) as u64
     }
 
     /// The members that nothing forbids to touch: see [`Member::is_free_to_act`];
@@ -57,19 +58,34 @@ impl Observation {
 
 impl Operation {
     /// Whether it makes, or may make, a VM.
-    pub fn clones(&self) -> bool {
-        match self.kind {
-            OperationKind::Clone | OperationKind::Unknown => self.member.is_none(),
-            OperationKind::PowerOn
-            | OperationKind::PowerOff
-            | OperationKind::Suspend
-            | OperationKind::Reconfigure
-            | OperationKind::Delete => false,
-        }
+    pub fn may_clone(&self) -> bool {
+        matches!(self.kind, OperationKind::Clone | OperationKind::Unknown)
+    }
+
+    /// Whether it takes, or may take, a VM away.
+    pub fn may_delete(&self) -> bool {
+        matches!(self.kind, OperationKind::Delete | OperationKind::Unknown)
     }
 }
 
 impl Member {
+    /// Whether the member certainly exists and nobody else fills its slot.
+    /// Only such members can be too many.
+    pub fn is_there(&self) -> bool {
+        let doubtful = |hold: &Hold| match hold {
+            Hold::Unknown | Hold::Unreachable | Hold::Failover | Hold::Duplicate => true,
+            Hold::Administrator
+            | Hold::Question
+            | Hold::ForeignTask
+            | Hold::ForeignDisk
+            | Hold::ForeignSnapshot
+            | Hold::DestroyDisabled => false,
+        };
+        self.connection == Connection::Connected
+            && self.power != PowerState::Unknown
+            && !self.holds.iter().any(doubtful)
+    }
+
     /// Whether the host would let something be done to the member: it is
     /// reached, its power state is known, and no hold but those on deletion.
     pub fn is_free_to_act(&self) -> bool {
@@ -177,7 +193,12 @@ mod tests {
             member.created_at = created_at;
             member
         };
-        let members = [aged(0, Some(20)), aged(1, None), aged(2, Some(10)), aged(3, Some(20))];
+        let members = [
+            aged(0, Some(20)),
+            aged(1, None),
+            aged(2, Some(10)),
+            aged(3, Some(20)),
+        ];
         let order = |policy: RemovalPolicy| {
             let mut sorted: Vec<&Member> = members.iter().collect();
             policy.sort(&mut sorted);

@@ -46,7 +46,7 @@ macro_rules! export {
             type Module = $crate::Exported<$logic>;
 
             #[cfg(target_arch = "wasm32")]
-            $crate::bindings::export_exported!(Module with_types_in $crate::bindings);
+    $crate::bindings::export_exported!(Module with_types_in $crate::bindings);
 
             #[cfg(not(target_arch = "wasm32"))]
             const _: fn() -> $crate::Description =

@@ -136,3 +136,33 @@ words!(
     Adoption { /// They become members.
         Adopt = "adopt", /// They are strangers.
         Ignore = "ignore" });
+
+impl Spec {
+    /// What a group that is being deleted asks for when its spec cannot be
+    /// understood: no members, and the default way to get there.
+    pub fn nothing() -> Self {
+        Spec {
+            cpus: 1,
+            memory_mib: 1024,
+            replicas: 0,
+            template: String::new(),
+            power_state: PowerState::On,
+            power_drift: PowerDriftPolicy::Report,
+            power_grace_ms: 0,
+            update: UpdatePolicy::OnDelete,
+            max_unavailable: Amount::Count(1),
+            max_surge: Amount::Count(0),
+            min_alive: 0,
+            spares: 0,
+            removal: RemovalPolicy::Newest,
+            heal: HealPolicy::Never,
+            heal_after_ms: 0,
+            parking: Parking::Forbidden,
+            deletion: DeletionPolicy::Delete,
+            suspend: false,
+            mode: Mode::Apply,
+            settings: "{}".into(),
+            module: None,
+        }
+    }
+}

@@ -2,8 +2,11 @@
 //! documents every field) and of the case format: the JSON of these types is
 //! the `input` of a fixture.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::defaults;
 use crate::plan::Violation;
 use crate::time::Timestamp;
 
@@ -16,7 +19,10 @@ pub type MemberId = String;
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+            serde::Serialize, serde::Deserialize,
+        )]
         pub enum $name { $($(#[$case_doc])* #[serde(rename = $text)] $case),+ }
 
         impl $name {
@@ -40,7 +46,7 @@ pub(crate) use words;
 
 /// All that a decision may see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", from = "ObservationText")]
 pub struct Observation {
     /// Circumstances of the call.
     pub context: Context,
@@ -49,10 +55,8 @@ pub struct Observation {
     /// Sorted by slot, then id.
     pub members: Vec<Member>,
     /// Sorted by slot.
-    #[serde(default)]
     pub operations: Vec<Operation>,
     /// Sorted by slot.
-    #[serde(default)]
     pub failures: Vec<Failure>,
     /// False while the view may lack VMs.
     pub complete: bool,
@@ -60,11 +64,74 @@ pub struct Observation {
     pub as_of: Timestamp,
 }
 
+impl Observation {
+    /// The member of that id.
+    pub fn member(&self, id: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.id == id)
+    }
+
+    /// Slots that a member fills, or an operation in flight concerns.
+    pub fn slots_in_use(&self) -> BTreeSet<Slot> {
+        let members = self.members.iter().map(|member| member.slot);
+        members
+            .chain(self.operations.iter().map(|operation| operation.slot))
+            .collect()
+    }
+
+    /// Puts every list in the order that the contract promises.
+    pub fn sort(&mut self) {
+        self.members
+            .sort_by(|a, b| (a.slot, &a.id).cmp(&(b.slot, &b.id)));
+        self.operations
+            .sort_by(|a, b| (a.slot, &a.member, a.kind).cmp(&(b.slot, &b.member, b.kind)));
+        self.failures
+            .sort_by_key(|failure| (failure.slot, failure.class));
+        for member in &mut self.members {
+            member.labels.sort();
+            member.holds.sort();
+        }
+    }
+}
+
+/// An observation as people write it in a case: what is left out is as it
+/// mostly is. Everything is there in what the host writes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ObservationText {
+    context: Context,
+    desired: Desired,
+    members: Vec<Member>,
+    #[serde(default)]
+    operations: Vec<Operation>,
+    #[serde(default)]
+    failures: Vec<Failure>,
+    #[serde(default = "defaults::complete")]
+    complete: bool,
+    /// The time of the decision if left out.
+    #[serde(default)]
+    as_of: Option<Timestamp>,
+}
+
+impl From<ObservationText> for Observation {
+    fn from(text: ObservationText) -> Self {
+        Observation {
+            as_of: text.as_of.unwrap_or(text.context.now),
+            context: text.context,
+            desired: text.desired,
+            members: text.members,
+            operations: text.operations,
+            failures: text.failures,
+            complete: text.complete,
+        }
+    }
+}
+
 /// Circumstances of the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Context {
     /// Whether the group is wanted or being deleted.
+    #[serde(default = "defaults::phase")]
     pub phase: Phase,
     /// The time of the decision.
     pub now: Timestamp,
@@ -72,8 +139,10 @@ pub struct Context {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
     /// Why the host looks.
+    #[serde(default = "defaults::woken")]
     pub woken: WakeReason,
     /// Canonical JSON.
+    #[serde(default = "defaults::settings")]
     pub settings: String,
     /// What the previous plan of this module asked to be remembered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,28 +170,40 @@ pub struct Desired {
     /// Filled slots wanted.
     pub replicas: u32,
     /// Members that may be down at a time by the module's doing.
+    #[serde(default = "defaults::one")]
     pub max_unavailable: u32,
     /// Members above `replicas` during a replacement.
+    #[serde(default = "defaults::one")]
     pub max_surge: u32,
     /// Members that must stay up.
+    #[serde(default = "defaults::zero")]
     pub min_alive: u32,
     /// Members above `replicas` kept in reserve.
+    #[serde(default = "defaults::zero")]
     pub spares: u32,
     /// The power state wanted.
+    #[serde(default = "defaults::power_wish")]
     pub power: PowerWish,
     /// Which members go first.
+    #[serde(default = "defaults::removal")]
     pub removal: RemovalPolicy,
     /// What may be done about drift.
+    #[serde(default = "defaults::update")]
     pub update: UpdatePolicy,
     /// What may be done about failure.
+    #[serde(default = "defaults::heal")]
     pub heal: HealPolicy,
     /// Milliseconds of failure before healing.
+    #[serde(default = "defaults::heal_after_ms")]
     pub heal_after_ms: u64,
     /// Whether members may be parked, and how.
+    #[serde(default = "defaults::parking")]
     pub parking: Parking,
     /// What may be taken down in this window.
+    #[serde(default = "defaults::budget")]
     pub budget: Budget,
     /// Most actions in one plan.
+    #[serde(default = "defaults::max_actions")]
     pub max_actions: u32,
 }
 
@@ -131,12 +212,16 @@ pub struct Desired {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PowerWish {
     /// The state itself.
+    #[serde(default = "defaults::power_on")]
     pub state: PowerState,
     /// What to do about a foreign change.
+    #[serde(default = "defaults::power_drift")]
     pub drift: PowerDriftPolicy,
     /// Milliseconds for which a foreign change is left alone.
+    #[serde(default = "defaults::grace_ms")]
     pub grace_ms: u64,
     /// When the owner last changed `state`.
+    #[serde(default = "defaults::start")]
     pub since: Timestamp,
 }
 
@@ -145,10 +230,13 @@ pub struct PowerWish {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Budget {
     /// Deletes left.
+    #[serde(default = "defaults::budget_count")]
     pub deletes: u32,
     /// Other disruptions left.
+    #[serde(default = "defaults::budget_count")]
     pub disruptions: u32,
     /// When the window ends.
+    #[serde(default = "defaults::never")]
     pub window_ends: Timestamp,
 }
 
@@ -161,20 +249,28 @@ pub struct Member {
     /// The slot it fills.
     pub slot: Slot,
     /// Power state.
+    #[serde(default = "defaults::power_on")]
     pub power: PowerState,
     /// Since when.
+    #[serde(default = "defaults::start")]
     pub power_since: Timestamp,
     /// Whether vCenter reaches it.
+    #[serde(default = "defaults::connection")]
     pub connection: Connection,
     /// Health.
+    #[serde(default = "defaults::health")]
     pub health: Health,
     /// Since when.
+    #[serde(default = "defaults::start")]
     pub health_since: Timestamp,
     /// The least that would bring it to the spec.
+    #[serde(default = "defaults::drift")]
     pub drift: Drift,
     /// Virtual CPUs.
+    #[serde(default = "defaults::one")]
     pub cpus: u32,
     /// Memory in MiB.
+    #[serde(default = "defaults::memory_mib")]
     pub memory_mib: u64,
     /// When it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -92,7 +92,8 @@ pub struct SlotRecord {
     pub started: bool,
 }
 
-/// What the operator has committed to do, written before it is done.
+/// What the operator has committed to do, written before it is done. A step
+/// without a task may have been asked of vCenter or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -118,9 +119,8 @@ pub struct IntentStep {
     /// MoID of the member; none for a clone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vm: Option<String>,
-    /// vCenter has been asked, or may have been.
-    #[serde(default)]
-    pub started: bool,
+    /// The commit that it came with: part of the operation id in vCenter.
+    pub intent: u64,
     /// MoID of the task, when vCenter's answer arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,

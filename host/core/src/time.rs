@@ -48,3 +48,50 @@ pub struct Now {
     /// For what is written down or shown.
     pub utc: Timestamp,
 }
+
+impl Timestamp {
+    /// RFC 3339 in UTC, whole seconds: what Kubernetes writes and reads. Times
+    /// past the year 9999 are shown as its end.
+    pub fn to_rfc3339(self) -> String {
+        let seconds = i64::try_from(self.0 / 1_000).unwrap_or(i64::MAX);
+        let time = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
+        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// The time that an RFC 3339 text says; none if it is not one, or if it lies
+    /// before 1970.
+    pub fn from_rfc3339(text: &str) -> Option<Timestamp> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        u64::try_from(time.as_millisecond()).ok().map(Timestamp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_the_way_kubernetes_does() {
+        assert_eq!(Timestamp(0).to_rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(
+            Timestamp(1_790_000_000_999).to_rfc3339(),
+            "2026-09-21T14:13:20Z"
+        );
+        assert!(Timestamp(u64::MAX).to_rfc3339().starts_with("9999-12-"));
+    }
+
+    #[test]
+    fn times_are_read_with_any_offset_and_fraction() {
+        let read = Timestamp::from_rfc3339;
+        assert_eq!(
+            read("2026-09-21T14:13:20Z"),
+            Some(Timestamp(1_790_000_000_000))
+        );
+        assert_eq!(
+            read("2026-09-21T16:13:20.25+02:00"),
+            Some(Timestamp(1_790_000_000_250))
+        );
+        assert_eq!(read("1969-12-31T23:59:59Z"), None);
+        assert_eq!(read("yesterday"), None);
+    }
+}

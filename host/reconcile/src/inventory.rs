@@ -1,6 +1,10 @@
 //! What the operator knows of vCenter, in words of its own: the adapter
 //! translates vSphere's properties into these types once.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::marker::Marker;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Timestamp;
 
@@ -141,4 +145,166 @@ pub enum Fault {
         /// vCenter's words.
         message: String,
     },
+}
+
+/// The replica of vCenter that the feed keeps, with what is looked up in it.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    vms: BTreeMap<VmId, Known>,
+    by_identity: BTreeMap<String, BTreeSet<VmId>>,
+    by_group: BTreeMap<GroupKey, BTreeSet<VmId>>,
+    by_folder: BTreeMap<FolderId, BTreeSet<VmId>>,
+    tasks: BTreeMap<TaskId, Task>,
+    strays: BTreeSet<VmId>,
+}
+
+/// A VM and its marker, parsed once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The VM.
+    pub vm: Vm,
+    /// Its marker, if it has one that can be parsed.
+    pub marker: Option<Marker>,
+}
+
+impl Known {
+    /// A VM with its marker parsed.
+    pub fn new(vm: Vm) -> Self {
+        let marker = vm.marker.as_deref().and_then(Marker::parse);
+        Known { vm, marker }
+    }
+
+    /// The marker, if it speaks of this very VM. A clone, a restored VM or a
+    /// replica inherits the marker, but not the instanceUuid.
+    pub fn agreed(&self) -> Option<&Marker> {
+        let own = self.vm.instance_uuid.as_deref()?;
+        self.marker
+            .as_ref()
+            .filter(|marker| marker.instance_uuid == own && !self.vm.template)
+    }
+
+    /// vCenter can read the VM's configuration.
+    pub fn is_readable(&self) -> bool {
+        self.vm.instance_uuid.is_some()
+    }
+}
+
+impl Inventory {
+    /// Stores a VM as it is; returns what was known before.
+    pub fn put(&mut self, vm: Vm) -> Option<Known> {
+        let before = self.remove(&vm.id);
+        let known = Known::new(vm);
+        let id = known.vm.id.clone();
+        if let Some(marker) = &known.marker {
+            let identities = self.by_identity.entry(marker.identity.clone());
+            identities.or_default().insert(id.clone());
+            self.by_group
+                .entry(marker.group())
+                .or_default()
+                .insert(id.clone());
+        }
+        if let Some(folder) = &known.vm.folder {
+            let inside = self.by_folder.entry(folder.clone()).or_default();
+            inside.insert(id.clone());
+        }
+        self.vms.insert(id, known);
+        before
+    }
+
+    /// Forgets a VM; returns what was known.
+    pub fn remove(&mut self, id: &str) -> Option<Known> {
+        let known = self.vms.remove(id)?;
+        if let Some(marker) = &known.marker {
+            take(&mut self.by_identity, &marker.identity, id);
+            take(&mut self.by_group, &marker.group(), id);
+        }
+        if let Some(folder) = &known.vm.folder {
+            take(&mut self.by_folder, folder, id);
+        }
+        Some(known)
+    }
+
+    /// The VM of that MoID.
+    pub fn vm(&self, id: &str) -> Option<&Known> {
+        self.vms.get(id)
+    }
+
+    /// All VMs, by MoID.
+    pub fn vms(&self) -> impl Iterator<Item = &Known> {
+        self.vms.values()
+    }
+
+    /// VMs whose marker names that identity.
+    pub fn of_identity(&self, identity: &str) -> impl Iterator<Item = &Known> {
+        self.look_up(self.by_identity.get(identity))
+    }
+
+    /// VMs whose marker names that group.
+    pub fn of_group(&self, group: &GroupKey) -> impl Iterator<Item = &Known> {
+        self.look_up(self.by_group.get(group))
+    }
+
+    /// VMs directly in that folder.
+    pub fn in_folder(&self, folder: &str) -> impl Iterator<Item = &Known> {
+        self.look_up(self.by_folder.get(folder))
+    }
+
+    fn look_up<'a>(&'a self, ids: Option<&'a BTreeSet<VmId>>) -> impl Iterator<Item = &'a Known> {
+        ids.into_iter().flatten().filter_map(|id| self.vms.get(id))
+    }
+
+    /// Stores a task as it is.
+    pub fn put_task(&mut self, task: Task) {
+        self.tasks.insert(task.id.clone(), task);
+    }
+
+    /// Forgets a task whose end has been dealt with.
+    pub fn remove_task(&mut self, id: &str) {
+        self.tasks.remove(id);
+    }
+
+    /// The task of that MoID.
+    pub fn task(&self, id: &str) -> Option<&Task> {
+        self.tasks.get(id)
+    }
+
+    /// All tasks of our user that the feed has shown.
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values()
+    }
+
+    /// Forgets all VMs but those, and replaces the tasks; returns what it forgot.
+    pub fn reset(&mut self, present: &BTreeSet<VmId>, tasks: Vec<Task>) -> Vec<Known> {
+        let absent = |id: &&VmId| !present.contains(*id);
+        let missing: Vec<VmId> = self.vms.keys().filter(absent).cloned().collect();
+        self.tasks = tasks
+            .into_iter()
+            .map(|task| (task.id.clone(), task))
+            .collect();
+        missing.iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// A VM of ours is outside of the feed's views. True if that is new.
+    pub fn add_stray(&mut self, id: &VmId) -> bool {
+        self.strays.insert(id.clone())
+    }
+
+    /// The VM does not exist. True if it was a stray.
+    pub fn remove_stray(&mut self, id: &str) -> bool {
+        self.strays.remove(id)
+    }
+
+    /// All VMs of ours outside of the feed's views.
+    pub fn strays(&self) -> Vec<VmId> {
+        self.strays.iter().cloned().collect()
+    }
+}
+
+fn take<K: Ord + Clone>(index: &mut BTreeMap<K, BTreeSet<VmId>>, key: &K, id: &str) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.remove(id);
+        if ids.is_empty() {
+            index.remove(key);
+        }
+    }
 }

@@ -1,7 +1,50 @@
 //! The operator's logic as one deterministic state machine without I/O.
+//!
+//! `Machine::step` takes in an [`event::Event`] and returns [`request::Request`]s.
+//! Start reading at [`machine`], then [`pipeline`].
 
-pub mod inventory;
+pub mod machine;
 
 pub mod event;
 
 pub mod request;
+
+pub mod inventory;
+
+mod pipeline;
+
+mod claim;
+
+mod proof;
+
+mod observe;
+
+mod execute;
+
+mod report;
+
+mod view;
+
+mod objects;
+
+mod group;
+
+mod operation;
+
+mod queue;
+
+mod mass_loss;
+
+pub mod modules;
+
+mod session;
+
+mod lease;
+
+mod wakeup;
+
+mod backoff;
+
+pub mod limits;
+
+pub use machine::Machine;

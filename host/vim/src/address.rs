@@ -19,7 +19,10 @@ impl Address {
     /// URL is refused, because a URL is shown in logs and errors.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
-        let refused = |reason| Error::Address { address: without_credentials(text), reason };
+        let refused = |reason| Error::Address {
+            address: without_credentials(text),
+            reason,
+        };
         if text.is_empty() {
             return Err(refused("it is empty"));
         }
@@ -80,13 +83,20 @@ mod tests {
             ("https://vc.example.com", "https://vc.example.com/sdk"),
             ("https://vc.example.com/", "https://vc.example.com/sdk"),
             ("https://vc.example.com/sdk/", "https://vc.example.com/sdk"),
-            ("https://vc.example.com/proxy/sdk", "https://vc.example.com/proxy/sdk"),
+            (
+                "https://vc.example.com/proxy/sdk",
+                "https://vc.example.com/proxy/sdk",
+            ),
             ("10.0.0.1", "https://10.0.0.1/sdk"),
             ("fd00::1", "https://[fd00::1]/sdk"),
             ("[fd00::1]:443", "https://[fd00::1]/sdk"),
             ("http://127.0.0.1:8989", "http://127.0.0.1:8989/sdk"),
         ] {
-            assert_eq!(Address::parse(text).expect(text).to_string(), expected, "{text}");
+            assert_eq!(
+                Address::parse(text).expect(text).to_string(),
+                expected,
+                "{text}"
+            );
         }
     }
 
@@ -103,7 +113,10 @@ mod tests {
             "a b",
             "vc:port",
         ] {
-            assert!(matches!(Address::parse(text), Err(Error::Address { .. })), "{text:?}");
+            assert!(
+                matches!(Address::parse(text), Err(Error::Address { .. })),
+                "{text:?}"
+            );
         }
     }
 

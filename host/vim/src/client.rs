@@ -29,7 +29,12 @@ pub struct ClientConfig {
 impl ClientConfig {
     /// The system's authorities and the usual limits.
     pub fn new(address: Address) -> Self {
-        Self { address, ca_pem: None, insecure: false, limits: Limits::default() }
+        Self {
+            address,
+            ca_pem: None,
+            insecure: false,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -69,7 +74,12 @@ impl Client {
             address: config.address.to_string(),
             source: source.without_url(),
         })?;
-        Ok(Self { http, session, address: config.address.clone(), limits })
+        Ok(Self {
+            http,
+            session,
+            address: config.address.clone(),
+            limits,
+        })
     }
 
     /// The address that the client was made for.
@@ -106,7 +116,10 @@ impl Client {
             .await
             .map_err(broken)?;
         let status = response.status();
-        let refused = || Error::Status { call: call.clone(), status: status.as_u16() };
+        let refused = || Error::Status {
+            call: call.clone(),
+            status: status.as_u16(),
+        };
         // SOAP 1.1 sends faults with status 500 and everything else with 200.
         if status != StatusCode::OK && status != StatusCode::INTERNAL_SERVER_ERROR {
             return Err(refused());
@@ -117,7 +130,10 @@ impl Client {
             return read(returned).map_err(|source| Error::Malformed { call, source });
         }
         match read_fault(&body, &self.limits) {
-            Some(fault) => Err(Error::Fault { call, fault: Box::new(fault) }),
+            Some(fault) => Err(Error::Fault {
+                call,
+                fault: Box::new(fault),
+            }),
             None => Err(refused()),
         }
     }
@@ -131,11 +147,16 @@ impl Client {
         let limit_bytes = self.limits.body_bytes_max;
         let mut body = Vec::new();
         // Chunks arrive decompressed, so that a small body that unpacks to a huge one is cut too.
-        while let Some(chunk) =
-            response.chunk().await.map_err(|source| broken(call, time, source.without_url()))?
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|source| broken(call, time, source.without_url()))?
         {
             if chunk.len() > limit_bytes - body.len() {
-                return Err(Error::TooLarge { call: call.clone(), limit_bytes });
+                return Err(Error::TooLarge {
+                    call: call.clone(),
+                    limit_bytes,
+                });
             }
             body.extend_from_slice(&chunk);
         }
@@ -146,7 +167,9 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The session's cookie is as good as the password.
-        f.debug_struct("Client").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -157,18 +180,29 @@ fn broken(call: &Call, time: Duration, source: reqwest::Error) -> Error {
         Error::NotSent { call, source }
     } else if source.is_timeout() {
         let after_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Error::TimedOut { call, after_ms, source }
+        Error::TimedOut {
+            call,
+            after_ms,
+            source,
+        }
     } else {
         Error::AnswerLost { call, source }
     }
 }
 
 fn authorities(pem: &[u8], address: &Address) -> Result<Vec<Certificate>, Error> {
-    let refused = |source| Error::Authorities { address: address.to_string(), source };
+    let refused = |source| Error::Authorities {
+        address: address.to_string(),
+        source,
+    };
     let certificates =
         Certificate::from_pem_bundle(pem).map_err(|source| refused(Some(source.without_url())))?;
     // An empty bundle would trust nobody, and say so only at the first call.
-    if certificates.is_empty() { Err(refused(None)) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        Err(refused(None))
+    } else {
+        Ok(certificates)
+    }
 }
 
 /// A cookie store that can be emptied.
@@ -183,10 +217,16 @@ impl SessionCookies {
 
 impl CookieStore for SessionCookies {
     fn set_cookies(&self, headers: &mut dyn Iterator<Item = &HeaderValue>, url: &Url) {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).set_cookies(headers, url);
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set_cookies(headers, url);
     }
 
     fn cookies(&self, url: &Url) -> Option<HeaderValue> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).cookies(url)
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .cookies(url)
     }
 }

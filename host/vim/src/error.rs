@@ -39,6 +39,12 @@ pub enum Error {
         /// The element or attribute that holds it; the value itself may be a secret.
         element: String,
     },
+    /// The method must never be called on an object of this type. Nothing was sent.
+    #[error("refused {call}: the method is not for objects of this type")]
+    WrongKind {
+        /// The call.
+        call: Call,
+    },
     /// No connection was made: name resolution, TCP or TLS failed. Nothing was sent.
     #[error("failed to reach vCenter for {call}")]
     NotSent {
@@ -116,6 +122,7 @@ impl Error {
             | Self::Authorities { .. }
             | Self::Setup { .. }
             | Self::Unwritable { .. }
+            | Self::WrongKind { .. }
             | Self::NotSent { .. } => Certainty::NotExecuted,
             // A gateway in front of vCenter answers 5xx also for requests that it passed on.
             Self::Status { status, .. } => match status {
@@ -143,6 +150,7 @@ impl Error {
             | Self::Authorities { .. }
             | Self::Setup { .. }
             | Self::Unwritable { .. }
+            | Self::WrongKind { .. }
             | Self::NotSent { .. }
             | Self::TimedOut { .. }
             | Self::AnswerLost { .. }
@@ -157,6 +165,7 @@ impl Error {
         match self {
             Self::Address { .. } | Self::Authorities { .. } | Self::Setup { .. } => None,
             Self::Unwritable { call, .. }
+            | Self::WrongKind { call }
             | Self::NotSent { call, .. }
             | Self::TimedOut { call, .. }
             | Self::AnswerLost { call, .. }

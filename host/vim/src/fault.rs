@@ -113,7 +113,11 @@ impl Fault {
     }
 
     pub(crate) fn new(name: &str, message: &str, detail: &Value) -> Self {
-        let name = if name.is_empty() { "UnnamedFault" } else { name };
+        let name = if name.is_empty() {
+            "UnnamedFault"
+        } else {
+            name
+        };
         Self {
             name: printable(name, MESSAGE_CHARS_MAX),
             message: printable(message.trim(), MESSAGE_CHARS_MAX),
@@ -164,15 +168,22 @@ impl fmt::Display for Fault {
 }
 
 fn kind(name: &str, detail: &Value) -> FaultKind {
-    let text = |field| detail.text(field).map(|text| printable(text, MESSAGE_CHARS_MAX));
+    let text = |field| {
+        detail
+            .text(field)
+            .map(|text| printable(text, MESSAGE_CHARS_MAX))
+    };
     let reference = |field| detail.reference(field).cloned();
     match name {
         "NotAuthenticated" => FaultKind::NotAuthenticated,
         "InvalidLogin" => FaultKind::InvalidLogin,
-        "NoPermission" => {
-            FaultKind::NoPermission { object: reference("object"), privilege: text("privilegeId") }
-        }
-        "ManagedObjectNotFound" => FaultKind::ManagedObjectNotFound { object: reference("obj") },
+        "NoPermission" => FaultKind::NoPermission {
+            object: reference("object"),
+            privilege: text("privilegeId"),
+        },
+        "ManagedObjectNotFound" => FaultKind::ManagedObjectNotFound {
+            object: reference("obj"),
+        },
         "DuplicateName" => FaultKind::DuplicateName {
             name: text("name").unwrap_or_default(),
             object: reference("object"),
@@ -181,15 +192,21 @@ fn kind(name: &str, detail: &Value) -> FaultKind {
             requested: text("requestedState"),
             existing: text("existingState"),
         },
-        "InvalidState" | "InvalidHostState" | "InvalidDatastoreState" | "QuestionPending"
-        | "ToolsUnavailable" | "VAppNotRunning" | "VmConfigFault" => FaultKind::InvalidState,
+        "InvalidState"
+        | "InvalidHostState"
+        | "InvalidDatastoreState"
+        | "QuestionPending"
+        | "ToolsUnavailable"
+        | "VAppNotRunning"
+        | "VmConfigFault" => FaultKind::InvalidState,
         "ConcurrentAccess" => FaultKind::ConcurrentAccess,
-        "TaskInProgress" | "VAppTaskInProgress" => {
-            FaultKind::TaskInProgress { task: reference("task") }
-        }
-        "ResourceInUse" | "FileLocked" => {
-            FaultKind::ResourceInUse { resource: text("type"), name: text("name") }
-        }
+        "TaskInProgress" | "VAppTaskInProgress" => FaultKind::TaskInProgress {
+            task: reference("task"),
+        },
+        "ResourceInUse" | "FileLocked" => FaultKind::ResourceInUse {
+            resource: text("type"),
+            name: text("name"),
+        },
         "NoDiskSpace" | "NoCompatibleHost" => FaultKind::InsufficientResources,
         name if name.starts_with("Insufficient") => FaultKind::InsufficientResources,
         "NotFound" | "FileNotFound" => FaultKind::NotFound,
@@ -216,5 +233,8 @@ fn kind(name: &str, detail: &Value) -> FaultKind {
 
 /// The text without control characters, so that it cannot forge lines where it is shown, and cut.
 pub(crate) fn printable(text: &str, chars_max: usize) -> String {
-    text.chars().take(chars_max).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .take(chars_max)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }

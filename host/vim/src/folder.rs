@@ -1,6 +1,6 @@
 //! Folders.
 
-use crate::soap::Request;
+use crate::soap::{Request, Returned};
 use crate::{Client, Error, ManagedObjectRef};
 
 impl Client {
@@ -14,7 +14,7 @@ impl Client {
     ) -> Result<ManagedObjectRef, Error> {
         let mut request = Request::new("CreateFolder", parent, operation);
         request.text("name", name);
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `UnregisterAndDestroy_Task`: removes a folder. Virtual machines inside are taken out of the
@@ -25,6 +25,11 @@ impl Client {
         operation: Option<&str>,
     ) -> Result<ManagedObjectRef, Error> {
         let request = Request::new("UnregisterAndDestroy_Task", folder, operation);
-        self.call(request, |returned| returned.reference()).await
+        if folder.kind != "Folder" {
+            return Err(Error::WrongKind {
+                call: request.call().clone(),
+            });
+        }
+        self.call(request, Returned::reference).await
     }
 }

@@ -1,6 +1,6 @@
 //! Virtual machines: cloning, changing, power, removing.
 
-use crate::soap::Request;
+use crate::soap::{Request, Returned};
 use crate::{Client, Error, Fault, ManagedObjectRef, Unreadable, Value};
 
 /// How a clone is made.
@@ -80,16 +80,25 @@ pub struct PowerOnResult {
 impl OptionValue {
     /// Makes a pair.
     pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { key: key.into(), value: value.into() }
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
     }
 
     /// Reads the value of a property such as `config.extraConfig["key"]`.
     pub fn from_value(value: &Value) -> Result<Self, Unreadable> {
         let text = |field| {
-            let missing = Unreadable::Missing { field, within: "OptionValue" };
+            let missing = Unreadable::Missing {
+                field,
+                within: "OptionValue",
+            };
             value.text(field).map(str::to_owned).ok_or(missing)
         };
-        Ok(Self { key: text("key")?, value: text("value")? })
+        Ok(Self {
+            key: text("key")?,
+            value: text("value")?,
+        })
     }
 }
 
@@ -97,7 +106,10 @@ impl PowerOnResult {
     /// Reads the task's result.
     pub fn from_value(value: &Value) -> Result<Self, Unreadable> {
         let machine = |item: &Value| {
-            let missing = Unreadable::Missing { field: "vm", within: "ClusterPowerOnVmResult" };
+            let missing = Unreadable::Missing {
+                field: "vm",
+                within: "ClusterPowerOnVmResult",
+            };
             item.reference("vm").cloned().ok_or(missing)
         };
         let attempted = value.list("attempted").into_iter();
@@ -131,7 +143,7 @@ impl Client {
         request.reference("folder", folder);
         request.text("name", name);
         request.object("spec", |request| spec.write(request));
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `ReconfigVM_Task`: changes a machine. Gives the task.
@@ -143,7 +155,7 @@ impl Client {
     ) -> Result<ManagedObjectRef, Error> {
         let mut request = Request::new("ReconfigVM_Task", vm, operation);
         request.object("spec", |request| spec.write(request));
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `PowerOnMultiVM_Task`: powers machines on where the cluster finds best. Gives the task, whose
@@ -157,7 +169,7 @@ impl Client {
     ) -> Result<ManagedObjectRef, Error> {
         let mut request = Request::new("PowerOnMultiVM_Task", datacenter, operation);
         request.references("vm", vms);
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `PowerOffVM_Task`: takes the power away. Gives the task.
@@ -194,9 +206,14 @@ impl Client {
         vm: &ManagedObjectRef,
         operation: Option<&str>,
     ) -> Result<ManagedObjectRef, Error> {
+        let request = Request::new("Destroy_Task", vm, operation);
         // On a folder the same method destroys everything inside.
-        assert_eq!(vm.kind, "VirtualMachine", "Destroy_Task is for virtual machines only");
-        self.start_task("Destroy_Task", vm, operation).await
+        if vm.kind != "VirtualMachine" {
+            return Err(Error::WrongKind {
+                call: request.call().clone(),
+            });
+        }
+        self.call(request, Returned::reference).await
     }
 
     async fn start_task(
@@ -206,7 +223,7 @@ impl Client {
         operation: Option<&str>,
     ) -> Result<ManagedObjectRef, Error> {
         let request = Request::new(method, object, operation);
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 }
 

@@ -17,7 +17,10 @@ pub struct ManagedObjectRef {
 impl ManagedObjectRef {
     /// Makes a reference from its type and its id.
     pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
-        Self { kind: kind.into(), id: id.into() }
+        Self {
+            kind: kind.into(),
+            id: id.into(),
+        }
     }
 
     /// A reference to a virtual machine or template.

@@ -27,8 +27,14 @@ impl Client {
         request.text("userName", user);
         self.call(request, |returned| {
             let results = returned.values().into_iter().map(|result| {
-                let missing = Unreadable::Missing { field: "entity", within: "UserPrivilegeResult" };
-                let ids = result.list("privileges").into_iter().filter_map(|id| id.as_str());
+                let missing = Unreadable::Missing {
+                    field: "entity",
+                    within: "UserPrivilegeResult",
+                };
+                let ids = result
+                    .list("privileges")
+                    .into_iter()
+                    .filter_map(|id| id.as_str());
                 let mut privileges: Vec<String> = ids.map(str::to_owned).collect();
                 privileges.sort();
                 let entity = result.reference("entity").cloned().ok_or(missing)?;

@@ -1,6 +1,6 @@
 //! Property collectors and their filters.
 
-use crate::soap::Request;
+use crate::soap::{Request, Returned};
 use crate::{Client, Error, ManagedObjectRef};
 
 /// Which properties of which objects.
@@ -10,7 +10,8 @@ pub struct FilterSpec {
     pub properties: Vec<PropertySpec>,
     /// Where the objects are found.
     pub objects: Vec<ObjectSpec>,
-    /// Leave objects that do not exist out, and say so, where the call would fail otherwise.
+    /// Where objects do not exist, name them in updates and leave them out of what is retrieved;
+    /// otherwise the call fails with `ManagedObjectNotFound`.
     pub report_missing_objects: bool,
 }
 
@@ -81,10 +82,11 @@ impl FilterSpec {
         }
     }
 
-    /// Named objects of one type; those that do not exist are reported, not a fault.
+    /// Named objects of one type. One that does not exist fails the call with
+    /// `ManagedObjectNotFound`, which names it.
     ///
-    /// Not every server honours that: vCenter before 4.1 and simulators fail the whole call with
-    /// `ManagedObjectNotFound`.
+    /// With `report_missing_objects` such an object is left out of what is retrieved, without a
+    /// word: a missing answer then says nothing about the object.
     pub fn objects(kind: &str, objects: &[ManagedObjectRef], paths: &[&str]) -> Self {
         let objects = objects.iter().map(|object| ObjectSpec {
             object: object.clone(),
@@ -94,7 +96,7 @@ impl FilterSpec {
         Self {
             properties: vec![PropertySpec::new(kind, paths)],
             objects: objects.collect(),
-            report_missing_objects: true,
+            report_missing_objects: false,
         }
     }
 
@@ -111,7 +113,10 @@ impl FilterSpec {
                 request.object("objectSet", |request| {
                     request.reference("obj", &object.object);
                     request.flag("skip", object.skip);
-                    object.selections.iter().for_each(|selection| selection.write(request));
+                    object
+                        .selections
+                        .iter()
+                        .for_each(|selection| selection.write(request));
                 });
             }
             if self.report_missing_objects {
@@ -124,7 +129,10 @@ impl FilterSpec {
 impl PropertySpec {
     /// The properties at these paths of objects of this type.
     pub fn new(kind: &str, paths: &[&str]) -> Self {
-        Self { kind: kind.to_owned(), paths: paths.iter().map(|&path| path.to_owned()).collect() }
+        Self {
+            kind: kind.to_owned(),
+            paths: paths.iter().map(|&path| path.to_owned()).collect(),
+        }
     }
 }
 
@@ -138,7 +146,10 @@ impl Selection {
                     request.text("type", &traversal.kind);
                     request.text("path", &traversal.path);
                     request.flag("skip", traversal.skip);
-                    traversal.selections.iter().for_each(|selection| selection.write(request));
+                    traversal
+                        .selections
+                        .iter()
+                        .for_each(|selection| selection.write(request));
                 });
             }
         }
@@ -155,7 +166,7 @@ impl Client {
         operation: Option<&str>,
     ) -> Result<ManagedObjectRef, Error> {
         let request = Request::new("CreatePropertyCollector", property_collector, operation);
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `DestroyPropertyCollector`: ends the collector with its filters.
@@ -182,7 +193,7 @@ impl Client {
         let mut request = Request::new("CreateFilter", property_collector, operation);
         spec.write("spec", &mut request);
         request.flag("partialUpdates", partial_updates);
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `DestroyPropertyFilter`: ends a filter.

@@ -56,7 +56,10 @@ impl ObjectContent {
 
     /// Why a property cannot be read, if it was asked for and cannot.
     pub fn missing(&self, path: &str) -> Option<&Fault> {
-        self.missing.iter().find(|missing| missing.path == path).map(|missing| &missing.fault)
+        self.missing
+            .iter()
+            .find(|missing| missing.path == path)
+            .map(|missing| &missing.fault)
     }
 }
 
@@ -73,8 +76,11 @@ impl Client {
         for spec in specs {
             spec.write("specSet", &mut request);
         }
-        request.object("options", |request| request.optional_number("maxObjects", max_objects));
-        self.call(request, |returned| page(returned.optional())).await
+        request.object("options", |request| {
+            request.optional_number("maxObjects", max_objects);
+        });
+        self.call(request, |returned| page(returned.optional()))
+            .await
     }
 
     /// `ContinueRetrievePropertiesEx`: the next page.
@@ -87,7 +93,8 @@ impl Client {
         let method = "ContinueRetrievePropertiesEx";
         let mut request = Request::new(method, property_collector, operation);
         request.text("token", token);
-        self.call(request, |returned| page(returned.optional())).await
+        self.call(request, |returned| page(returned.optional()))
+            .await
     }
 
     /// All pages of `RetrievePropertiesEx`; all or nothing, so that a page that is lost never looks
@@ -98,8 +105,9 @@ impl Client {
         specs: &[FilterSpec],
         operation: Option<&str>,
     ) -> Result<Vec<ObjectContent>, Error> {
-        let mut page =
-            self.retrieve_properties(property_collector, specs, None, operation).await?;
+        let mut page = self
+            .retrieve_properties(property_collector, specs, None, operation)
+            .await?;
         let mut objects = page.objects;
         while let Some(token) = page.token {
             page = self
@@ -114,23 +122,38 @@ impl Client {
 /// No result at all is what servers answer when no object matches.
 fn page(value: Option<Value>) -> Result<RetrievedPage, Unreadable> {
     let Some(value) = value else {
-        return Ok(RetrievedPage { objects: Vec::new(), token: None });
+        return Ok(RetrievedPage {
+            objects: Vec::new(),
+            token: None,
+        });
     };
     let objects = value.list("objects").into_iter().map(object_content);
     Ok(RetrievedPage {
         objects: objects.collect::<Result<_, _>>()?,
-        token: value.text("token").filter(|token| !token.is_empty()).map(str::to_owned),
+        token: value
+            .text("token")
+            .filter(|token| !token.is_empty())
+            .map(str::to_owned),
     })
 }
 
 fn object_content(value: &Value) -> Result<ObjectContent, Unreadable> {
     const WITHIN: &str = "ObjectContent";
-    let object = value.reference("obj").ok_or(Unreadable::Missing { field: "obj", within: WITHIN });
+    let object = value.reference("obj").ok_or(Unreadable::Missing {
+        field: "obj",
+        within: WITHIN,
+    });
     let properties = value.list("propSet").into_iter().map(|property| {
         let path = property.text("name");
-        let path = path.ok_or(Unreadable::Missing { field: "propSet.name", within: WITHIN })?;
+        let path = path.ok_or(Unreadable::Missing {
+            field: "propSet.name",
+            within: WITHIN,
+        })?;
         let value = property.get("val");
-        let value = value.ok_or(Unreadable::Missing { field: "propSet.val", within: WITHIN })?;
+        let value = value.ok_or(Unreadable::Missing {
+            field: "propSet.val",
+            within: WITHIN,
+        })?;
         Ok((path.to_owned(), value.clone()))
     });
     Ok(ObjectContent {
@@ -146,7 +169,10 @@ pub(crate) fn missing_properties(value: &Value) -> Result<Vec<MissingProperty>, 
         let path = missing.text("path");
         Ok(MissingProperty {
             path: path
-                .ok_or(Unreadable::Missing { field: "path", within: "MissingProperty" })?
+                .ok_or(Unreadable::Missing {
+                    field: "path",
+                    within: "MissingProperty",
+                })?
                 .to_owned(),
             fault: Fault::from_localized(missing.get("fault").unwrap_or(missing)),
         })

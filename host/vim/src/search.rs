@@ -1,6 +1,6 @@
 //! The search index: objects by identity or path, wherever they are.
 
-use crate::soap::Request;
+use crate::soap::{Request, Returned};
 use crate::{Client, Error, ManagedObjectRef};
 
 impl Client {
@@ -21,7 +21,7 @@ impl Client {
         request.text("uuid", uuid);
         request.flag("vmSearch", true);
         request.flag("instanceUuid", instance_uuid);
-        self.call(request, |returned| returned.references()).await
+        self.call(request, Returned::references).await
     }
 
     /// `FindByInventoryPath`, such as `datacenter/vm/folder/name`; `None` when nothing is there.
@@ -35,6 +35,9 @@ impl Client {
     ) -> Result<Option<ManagedObjectRef>, Error> {
         let mut request = Request::new("FindByInventoryPath", search_index, operation);
         request.text("inventoryPath", path);
-        self.call(request, |returned| Ok(returned.references()?.into_iter().next())).await
+        self.call(request, |returned| {
+            Ok(returned.references()?.into_iter().next())
+        })
+        .await
     }
 }

@@ -50,7 +50,8 @@ impl Client {
         operation: Option<&str>,
     ) -> Result<ServiceContent, Error> {
         let request = Request::new("RetrieveServiceContent", &service_instance(), operation);
-        self.call(request, |returned| service_content(&returned.value()?)).await
+        self.call(request, |returned| service_content(&returned.value()?))
+            .await
     }
 
     /// `CurrentTime`: the server's clock. Needs a session, so that it also tells whether one is live.
@@ -60,7 +61,10 @@ impl Client {
             returned
                 .value()?
                 .as_timestamp()
-                .ok_or(Unreadable::Unexpected { field: "returnval", within: "CurrentTime" })
+                .ok_or(Unreadable::Unexpected {
+                    field: "returnval",
+                    within: "CurrentTime",
+                })
         })
         .await
     }
@@ -74,9 +78,15 @@ fn service_instance() -> ManagedObjectRef {
 fn service_content(value: &Value) -> Result<ServiceContent, Unreadable> {
     const WITHIN: &str = "ServiceContent";
     let reference = |field| {
-        value.reference(field).cloned().ok_or(Unreadable::Missing { field, within: WITHIN })
+        value.reference(field).cloned().ok_or(Unreadable::Missing {
+            field,
+            within: WITHIN,
+        })
     };
-    let about = value.get("about").ok_or(Unreadable::Missing { field: "about", within: WITHIN })?;
+    let about = value.get("about").ok_or(Unreadable::Missing {
+        field: "about",
+        within: WITHIN,
+    })?;
     let text = |field| about.text(field).unwrap_or_default().to_owned();
     Ok(ServiceContent {
         root_folder: reference("rootFolder")?,

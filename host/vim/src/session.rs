@@ -39,7 +39,10 @@ impl Client {
         let answer = self.call(request, |returned| {
             let session = returned.value()?;
             let text = |field| {
-                let missing = Unreadable::Missing { field, within: "UserSession" };
+                let missing = Unreadable::Missing {
+                    field,
+                    within: "UserSession",
+                };
                 session.text(field).map(str::to_owned).ok_or(missing)
             };
             Ok(UserSession {
@@ -48,7 +51,9 @@ impl Client {
                 login_time: session.get("loginTime").and_then(Value::as_timestamp),
             })
         });
-        answer.await.map_err(|error| without_secret(error, password))
+        answer
+            .await
+            .map_err(|error| without_secret(error, password))
     }
 
     /// `Logout`: ends the session. Its cookie is forgotten when vCenter has said so.
@@ -78,8 +83,13 @@ fn without_secret(error: Error, password: &SecretString) -> Error {
             Error::Fault { call, fault }
         }
         // A parser's message names what it found in the answer.
-        Error::Malformed { call, source: Unreadable::Xml(_) | Unreadable::Tokens(_) } => {
-            let source = Unreadable::NotTheAnswer { method: call.method };
+        Error::Malformed {
+            call,
+            source: Unreadable::Xml(_) | Unreadable::Tokens(_),
+        } => {
+            let source = Unreadable::NotTheAnswer {
+                method: call.method,
+            };
             Error::Malformed { call, source }
         }
         other => other,

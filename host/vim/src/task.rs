@@ -1,9 +1,7 @@
 //! Tasks: listing and cancelling them.
 
-use crate::soap::Request;
-use crate::{
-    Client, Error, FilterSpec, ManagedObjectRef, TaskInfo, TaskState, Unreadable, Value,
-};
+use crate::soap::{Request, Returned};
+use crate::{Client, Error, FilterSpec, ManagedObjectRef, TaskInfo, TaskState, Unreadable, Value};
 
 /// Which tasks a collector lists. An empty list does not restrict.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,7 +42,7 @@ impl Client {
                 request.text("state", state);
             }
         });
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `SetCollectorPageSize`: how many tasks the collector's latest page holds; vCenter takes up
@@ -67,25 +65,38 @@ impl Client {
         collector: &ManagedObjectRef,
         operation: Option<&str>,
     ) -> Result<Vec<TaskInfo>, Error> {
-        let mut spec =
-            FilterSpec::objects(&collector.kind, std::slice::from_ref(collector), &["latestPage"]);
-        // A collector that is gone must be an error, never an empty list.
-        spec.report_missing_objects = false;
+        let spec = FilterSpec::objects(
+            &collector.kind,
+            std::slice::from_ref(collector),
+            &["latestPage"],
+        );
         let mut request = Request::new("RetrievePropertiesEx", property_collector, operation);
         spec.write("specSet", &mut request);
         request.object("options", |_| {});
-        let missing = Unreadable::Missing { field: "latestPage", within: "TaskHistoryCollector" };
+        let missing = Unreadable::Missing {
+            field: "latestPage",
+            within: "TaskHistoryCollector",
+        };
         self.call(request, |returned| {
             let result = returned.value()?;
             let objects = result.list("objects");
             let object = objects.first().ok_or(missing)?;
             if !object.list("missingSet").is_empty() {
                 let within = "TaskHistoryCollector";
-                return Err(Unreadable::Missing { field: "latestPage", within });
+                return Err(Unreadable::Missing {
+                    field: "latestPage",
+                    within,
+                });
             }
             // An empty page is an unset property on some servers.
-            let page = object.list("propSet").into_iter().find_map(|property| property.get("val"));
-            page.map_or(&[][..], Value::items).iter().map(TaskInfo::from_value).collect()
+            let page = object
+                .list("propSet")
+                .into_iter()
+                .find_map(|property| property.get("val"));
+            page.map_or(&[][..], Value::items)
+                .iter()
+                .map(TaskInfo::from_value)
+                .collect()
         })
         .await
     }

@@ -96,7 +96,10 @@ impl TaskState {
 
     fn from_name(name: &str) -> Self {
         let known = [Self::Queued, Self::Running, Self::Success, Self::Error];
-        known.into_iter().find(|state| state.name() == Some(name)).unwrap_or(Self::Unknown)
+        known
+            .into_iter()
+            .find(|state| state.name() == Some(name))
+            .unwrap_or(Self::Unknown)
     }
 }
 
@@ -105,7 +108,10 @@ impl TaskInfo {
     pub fn from_value(value: &Value) -> Result<Self, Unreadable> {
         const WITHIN: &str = "TaskInfo";
         let text = |field| value.text(field).map(str::to_owned);
-        let missing = |field| Unreadable::Missing { field, within: WITHIN };
+        let missing = |field| Unreadable::Missing {
+            field,
+            within: WITHIN,
+        };
         let flag = |field| value.get(field).and_then(Value::as_bool).unwrap_or(false);
         let time = |field| value.get(field).and_then(Value::as_timestamp);
         let state = TaskState::from_name(value.text("state").ok_or_else(|| missing("state"))?);
@@ -115,7 +121,10 @@ impl TaskInfo {
         }
         Ok(Self {
             key: text("key").ok_or_else(|| missing("key"))?,
-            task: value.reference("task").cloned().ok_or_else(|| missing("task"))?,
+            task: value
+                .reference("task")
+                .cloned()
+                .ok_or_else(|| missing("task"))?,
             name: text("name"),
             description_id: text("descriptionId").unwrap_or_default(),
             entity: value.reference("entity").cloned(),
@@ -137,7 +146,9 @@ impl TaskInfo {
 
 fn reason(value: Option<&Value>) -> TaskReason {
     match value.and_then(|value| value.text("userName")) {
-        Some(name) => TaskReason::User { name: name.to_owned() },
+        Some(name) => TaskReason::User {
+            name: name.to_owned(),
+        },
         None => {
             let type_name = value.map(Value::type_name).unwrap_or_default().to_owned();
             TaskReason::Other { type_name }

@@ -118,8 +118,10 @@ impl Client {
             request.number("maxObjectUpdates", options.max_object_updates);
         });
         request.server_waits(Duration::from_secs(options.max_wait_seconds.into()));
-        self.call(request, |returned| returned.optional().as_ref().map(update_set).transpose())
-            .await
+        self.call(request, |returned| {
+            returned.optional().as_ref().map(update_set).transpose()
+        })
+        .await
     }
 
     /// `CancelWaitForUpdates`: a waiting call on this collector ends with `RequestCanceled`.
@@ -134,11 +136,21 @@ impl Client {
 }
 
 fn update_set(value: &Value) -> Result<UpdateSet, Unreadable> {
-    let missing = Unreadable::Missing { field: "version", within: "UpdateSet" };
+    let missing = Unreadable::Missing {
+        field: "version",
+        within: "UpdateSet",
+    };
     Ok(UpdateSet {
         version: value.text("version").ok_or(missing)?.to_owned(),
-        filters: value.list("filterSet").into_iter().map(filter_update).collect::<Result<_, _>>()?,
-        truncated: value.get("truncated").and_then(Value::as_bool).unwrap_or(false),
+        filters: value
+            .list("filterSet")
+            .into_iter()
+            .map(filter_update)
+            .collect::<Result<_, _>>()?,
+        truncated: value
+            .get("truncated")
+            .and_then(Value::as_bool)
+            .unwrap_or(false),
     })
 }
 
@@ -177,7 +189,10 @@ fn object_update(value: &Value) -> Result<ObjectUpdate, Unreadable> {
 }
 
 fn property_change(value: &Value) -> Result<PropertyChange, Unreadable> {
-    let missing = Unreadable::Missing { field: "name", within: "PropertyChange" };
+    let missing = Unreadable::Missing {
+        field: "name",
+        within: "PropertyChange",
+    };
     let kind = match value.text("op") {
         Some("assign") => ChangeKind::Assign,
         Some("add") => ChangeKind::Add,
@@ -197,5 +212,8 @@ fn reference(
     field: &'static str,
     within: &'static str,
 ) -> Result<ManagedObjectRef, Unreadable> {
-    value.reference(field).cloned().ok_or(Unreadable::Missing { field, within })
+    value
+        .reference(field)
+        .cloned()
+        .ok_or(Unreadable::Missing { field, within })
 }

@@ -85,7 +85,8 @@ impl Value {
 
     /// The value at a path of field names, such as `info.state`; the first where a name repeats.
     pub fn get(&self, path: &str) -> Option<&Value> {
-        path.split('.').try_fold(self, |value, name| value.field(name))
+        path.split('.')
+            .try_fold(self, |value, name| value.field(name))
     }
 
     /// All items at a path: each repetition of the last field, or what the array there holds.
@@ -94,7 +95,9 @@ impl Value {
             Some((parents, name)) => (self.get(parents), name),
             None => (Some(self), path),
         };
-        let Some(Self::Object { fields, .. }) = object else { return Vec::new() };
+        let Some(Self::Object { fields, .. }) = object else {
+            return Vec::new();
+        };
         fields
             .iter()
             .filter(|(field, _)| field == name)
@@ -117,9 +120,10 @@ impl Value {
 
     fn field(&self, name: &str) -> Option<&Value> {
         match self {
-            Self::Object { fields, .. } => {
-                fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
-            }
+            Self::Object { fields, .. } => fields
+                .iter()
+                .find(|(field, _)| field == name)
+                .map(|(_, value)| value),
             Self::Text(_) | Self::Ref(_) | Self::Array(_) => None,
         }
     }
@@ -134,8 +138,13 @@ mod tests {
     }
 
     fn object(fields: &[(&str, Value)]) -> Value {
-        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        Value::Object { type_name: "T".to_owned(), fields: fields.collect() }
+        let fields = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        Value::Object {
+            type_name: "T".to_owned(),
+            fields: fields.collect(),
+        }
     }
 
     #[test]
@@ -163,7 +172,9 @@ mod tests {
         assert_eq!(text("poweredOn").as_bool(), None);
         assert_eq!(text("-7").as_i64(), Some(-7));
         assert_eq!(text("99999999999999999999").as_i64(), None);
-        let moment = text("2026-05-01T12:00:00.5+02:00").as_timestamp().expect("a moment");
+        let moment = text("2026-05-01T12:00:00.5+02:00")
+            .as_timestamp()
+            .expect("a moment");
         assert_eq!(moment.to_string(), "2026-05-01T10:00:00.5Z");
         assert_eq!(text("2026-05-01T12:00:00").as_timestamp(), None);
     }

@@ -1,6 +1,6 @@
 //! Views: sets of objects that a property collector can follow.
 
-use crate::soap::Request;
+use crate::soap::{Request, Returned};
 use crate::{Client, Error, ManagedObjectRef};
 
 impl Client {
@@ -19,7 +19,7 @@ impl Client {
             request.text("type", kind);
         }
         request.flag("recursive", recursive);
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `CreateListView`: just the objects that are named.
@@ -31,7 +31,7 @@ impl Client {
     ) -> Result<ManagedObjectRef, Error> {
         let mut request = Request::new("CreateListView", view_manager, operation);
         request.references("obj", objects);
-        self.call(request, |returned| returned.reference()).await
+        self.call(request, Returned::reference).await
     }
 
     /// `ModifyListView`: adds and removes; gives the objects that the server could not resolve.
@@ -45,7 +45,7 @@ impl Client {
         let mut request = Request::new("ModifyListView", view, operation);
         request.references("add", add);
         request.references("remove", remove);
-        self.call(request, |returned| returned.references()).await
+        self.call(request, Returned::references).await
     }
 
     /// `DestroyView`: ends a view; it would end with the session too.

@@ -6,7 +6,10 @@ use wit_component::ComponentEncoder;
 /// The component around a core module. Its interface stands in a custom section that
 /// `wit-bindgen` wrote; an import that the interface does not explain is an error.
 pub(super) fn from_core(core: &[u8]) -> Result<Vec<u8>> {
-    ComponentEncoder::default().validate(true).module(core)?.encode()
+    ComponentEncoder::default()
+        .validate(true)
+        .module(core)?
+        .encode()
 }
 
 #[cfg(test)]
@@ -18,7 +21,11 @@ mod tests {
     #[test]
     fn a_module_becomes_a_component() {
         let component = from_core(EMPTY_MODULE).expect("an empty module is a fine component");
-        assert_eq!(component[..8], *b"\0asm\x0d\0\x01\0", "version and layer of a component");
+        assert_eq!(
+            component[..8],
+            *b"\0asm\x0d\0\x01\0",
+            "version and layer of a component"
+        );
     }
 
     #[test]

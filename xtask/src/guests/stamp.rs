@@ -42,7 +42,11 @@ impl Stamp {
             add_framed(&mut digest, &bytes);
         }
         let inputs = hex(&digest.finalize());
-        Ok(Self { inputs, outputs: BTreeMap::new(), on_disk: BTreeMap::new() })
+        Ok(Self {
+            inputs,
+            outputs: BTreeMap::new(),
+            on_disk: BTreeMap::new(),
+        })
     }
 
     /// The stamp in `folder`, with the digests of the outputs that are there. A missing or damaged
@@ -51,23 +55,32 @@ impl Stamp {
         let text = fs::read_to_string(folder.join(FILE)).ok()?;
         let mut lines = text.lines();
         let inputs = lines.next()?.strip_prefix("inputs ")?.to_owned();
-        let mut stamp = Self { inputs, outputs: BTreeMap::new(), on_disk: BTreeMap::new() };
+        let mut stamp = Self {
+            inputs,
+            outputs: BTreeMap::new(),
+            on_disk: BTreeMap::new(),
+        };
         for line in lines {
             let (digest, name) = line.split_once("  ")?;
             stamp.outputs.insert(name.to_owned(), digest.to_owned());
             let bytes = fs::read(folder.join(name)).ok()?;
-            stamp.on_disk.insert(name.to_owned(), hex(&Sha256::digest(bytes)));
+            stamp
+                .on_disk
+                .insert(name.to_owned(), hex(&Sha256::digest(bytes)));
         }
         Some(stamp)
     }
 
     pub(super) fn add_output(&mut self, name: &str, bytes: &[u8]) {
-        self.outputs.insert(name.to_owned(), hex(&Sha256::digest(bytes)));
+        self.outputs
+            .insert(name.to_owned(), hex(&Sha256::digest(bytes)));
     }
 
     /// Is this stamp, read from disk, one of `wanted`'s inputs with every output untouched?
     pub(super) fn fits(&self, wanted: &Self) -> bool {
-        let all = super::GUESTS.iter().all(|guest| self.outputs.contains_key(guest.output));
+        let all = super::GUESTS
+            .iter()
+            .all(|guest| self.outputs.contains_key(guest.output));
         self.inputs == wanted.inputs && all && self.outputs == self.on_disk
     }
 
@@ -135,7 +148,11 @@ mod tests {
         for changed in ["wit/world.wit", "guest/lib.rs", "Cargo.lock", "Cargo.toml"] {
             let before = Stamp::of_inputs(&workspace, "rustc").unwrap();
             fs::write(root.path().join(changed), "changed").unwrap();
-            assert_ne!(Stamp::of_inputs(&workspace, "rustc").unwrap(), before, "{changed}");
+            assert_ne!(
+                Stamp::of_inputs(&workspace, "rustc").unwrap(),
+                before,
+                "{changed}"
+            );
         }
     }
 

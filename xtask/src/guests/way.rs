@@ -143,7 +143,10 @@ fn debian() -> Result<Option<Compiler>> {
         rustc: rustc.to_path_buf(),
         sysroot,
         builds_std: true,
-        shown: format!("Debian's {}, and its standard library from source", first_line(&version)),
+        shown: format!(
+            "Debian's {}, and its standard library from source",
+            first_line(&version)
+        ),
         identity: format!("debian\n{version}"),
     }))
 }
@@ -154,7 +157,9 @@ fn add_target(workspace: &Workspace) -> bool {
     }
     say(format_args!("guests: rustup target add {TARGET}"));
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", TARGET]).current_dir(workspace.root());
+    rustup
+        .args(["target", "add", TARGET])
+        .current_dir(workspace.root());
     succeeds(workspace, "rustup", &mut rustup, RUSTUP_LIMIT)
 }
 
@@ -163,11 +168,15 @@ fn install_debian_packages(workspace: &Workspace) -> bool {
         return false;
     }
     let packages = DEBIAN_PACKAGES.join(" ");
-    say(format_args!("guests: apt-get update && apt-get install -y {packages}"));
+    say(format_args!(
+        "guests: apt-get update && apt-get install -y {packages}"
+    ));
     let mut update = Command::new("apt-get");
     update.arg("update");
     let mut install = Command::new("apt-get");
-    install.args(["install", "-y", "--no-install-recommends"]).args(DEBIAN_PACKAGES);
+    install
+        .args(["install", "-y", "--no-install-recommends"])
+        .args(DEBIAN_PACKAGES);
     install.env("DEBIAN_FRONTEND", "noninteractive");
     // An index that is only partly refreshed often is enough, so the installation decides.
     succeeds(workspace, "apt-update", &mut update, APT_LIMIT);
@@ -195,7 +204,12 @@ impl Compiler {
     pub(super) fn configure(&self, cargo: &mut Command, workspace: &Workspace) -> Result<()> {
         let flags = self.hidden_paths(workspace)?;
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-        for setting in ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR"] {
+        for setting in [
+            "RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "CARGO_TARGET_DIR",
+        ] {
             cargo.env_remove(setting);
         }
         cargo.env("RUSTC", &self.rustc);
@@ -238,7 +252,13 @@ fn first_line(text: &str) -> String {
 
 /// The 95 of `rustc 1.95.0 (…)`.
 fn minor(version: &str) -> Option<u32> {
-    version.split_whitespace().nth(1)?.split('.').nth(1)?.parse().ok()
+    version
+        .split_whitespace()
+        .nth(1)?
+        .split('.')
+        .nth(1)?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -247,7 +267,10 @@ mod tests {
 
     #[test]
     fn the_minor_version_of_a_compiler_is_read() {
-        assert_eq!(minor("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a tarball)"), Some(96));
+        assert_eq!(
+            minor("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a tarball)"),
+            Some(96)
+        );
         assert_eq!(minor("rustc 1.63.0\nbinary: rustc"), Some(63));
         assert_eq!(minor(""), None);
     }

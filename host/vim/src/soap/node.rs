@@ -7,9 +7,13 @@ use crate::{ManagedObjectRef, Value};
 
 /// Reads an element. The recursion is bounded by the depth that was checked before parsing.
 pub(super) fn value(node: Node<'_, '_>) -> Value {
-    // Only references have an attribute `type` in no namespace.
-    if let Some(kind) = node.attribute("type") {
-        return Value::Ref(ManagedObjectRef::new(kind, text(node).trim()));
+    // Only references have an attribute `type` in no namespace. Asking the parser for `type` alone
+    // would find `xsi:type` too.
+    let kind = node
+        .attributes()
+        .find(|a| a.namespace().is_none() && a.name() == "type");
+    if let Some(kind) = kind {
+        return Value::Ref(ManagedObjectRef::new(kind.value(), text(node).trim()));
     }
     let declared = Declared::of(node);
     let mut children = node.children().filter(Node::is_element).peekable();
@@ -19,9 +23,10 @@ pub(super) fn value(node: Node<'_, '_>) -> Value {
             Value::Array(children.map(value).collect())
         }
         // An object may have no fields, an enumeration always has a text.
-        Declared::Object(name) if is_simple && text(node).trim().is_empty() => {
-            Value::Object { type_name: name.to_owned(), fields: Vec::new() }
-        }
+        Declared::Object(name) if is_simple && text(node).trim().is_empty() => Value::Object {
+            type_name: name.to_owned(),
+            fields: Vec::new(),
+        },
         Declared::Object(_) | Declared::Simple | Declared::Nothing if is_simple => {
             Value::Text(text(node))
         }
@@ -36,7 +41,10 @@ pub(super) fn value(node: Node<'_, '_>) -> Value {
 
 /// All text directly inside the element, comments and sections left out.
 pub(super) fn text(node: Node<'_, '_>) -> String {
-    node.children().filter(|child| child.is_text()).filter_map(|child| child.text()).collect()
+    node.children()
+        .filter(Node::is_text)
+        .filter_map(|child| child.text())
+        .collect()
 }
 
 /// What `xsi:type` says.
@@ -51,7 +59,9 @@ enum Declared<'a> {
 
 impl<'a> Declared<'a> {
     fn of(node: Node<'a, '_>) -> Self {
-        let Some(written) = node.attribute((XSI_NS, "type")) else { return Self::Nothing };
+        let Some(written) = node.attribute((XSI_NS, "type")) else {
+            return Self::Nothing;
+        };
         let (prefix, name) = match written.trim().split_once(':') {
             Some((prefix, name)) => (Some(prefix), name),
             None => (None, written.trim()),
@@ -61,7 +71,11 @@ impl<'a> Declared<'a> {
             // Some servers use a prefix that they never declare; only schema types are lower case.
             None => name.starts_with(|c: char| c.is_ascii_lowercase()),
         };
-        if simple { Self::Simple } else { Self::Object(name) }
+        if simple {
+            Self::Simple
+        } else {
+            Self::Object(name)
+        }
     }
 
     fn object_name(self) -> &'a str {

@@ -17,7 +17,10 @@ impl Returned {
     /// The only value, which the method always returns.
     pub(crate) fn value(self) -> Result<Value, Unreadable> {
         let within = self.method;
-        self.optional().ok_or(Unreadable::Missing { field: "returnval", within })
+        self.optional().ok_or(Unreadable::Missing {
+            field: "returnval",
+            within,
+        })
     }
 
     /// The only value of a method that may return nothing.
@@ -30,7 +33,10 @@ impl Returned {
         let within = self.method;
         match self.value()? {
             Value::Ref(reference) => Ok(reference),
-            _ => Err(Unreadable::Unexpected { field: "returnval", within }),
+            _ => Err(Unreadable::Unexpected {
+                field: "returnval",
+                within,
+            }),
         }
     }
 
@@ -39,7 +45,10 @@ impl Returned {
         let within = self.method;
         let references = self.values.into_iter().map(|value| match value {
             Value::Ref(reference) => Ok(reference),
-            _ => Err(Unreadable::Unexpected { field: "returnval", within }),
+            _ => Err(Unreadable::Unexpected {
+                field: "returnval",
+                within,
+            }),
         });
         references.collect()
     }
@@ -52,15 +61,21 @@ impl Returned {
 
 /// Reads the answer to a call, which may be a fault.
 pub(crate) fn read_answer(call: &Call, body: &[u8], limits: &Limits) -> Result<Returned, Error> {
-    let malformed = |source| Error::Malformed { call: call.clone(), source };
+    let malformed = |source| Error::Malformed {
+        call: call.clone(),
+        source,
+    };
     let text = std::str::from_utf8(body).map_err(|_| malformed(Unreadable::Encoding))?;
     let document = parse(text, limits).map_err(malformed)?;
     let method = call.method;
-    let answer = answer_element(&document)
-        .ok_or_else(|| malformed(Unreadable::NotTheAnswer { method }))?;
+    let answer =
+        answer_element(&document).ok_or_else(|| malformed(Unreadable::NotTheAnswer { method }))?;
     if answer.has_tag_name((SOAP_NS, "Fault")) {
         let fault = Box::new(soap_fault(answer));
-        return Err(Error::Fault { call: call.clone(), fault });
+        return Err(Error::Fault {
+            call: call.clone(),
+            fault,
+        });
     }
     let name = answer.tag_name();
     if name.namespace() != Some(VIM_NS) || name.name().strip_suffix("Response") != Some(method) {
@@ -78,7 +93,9 @@ pub(crate) fn read_answer(call: &Call, body: &[u8], limits: &Limits) -> Result<R
 pub(crate) fn read_fault(body: &[u8], limits: &Limits) -> Option<Fault> {
     let document = parse(std::str::from_utf8(body).ok()?, limits).ok()?;
     let answer = answer_element(&document)?;
-    answer.has_tag_name((SOAP_NS, "Fault")).then(|| soap_fault(answer))
+    answer
+        .has_tag_name((SOAP_NS, "Fault"))
+        .then(|| soap_fault(answer))
 }
 
 fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Document<'a>, Unreadable> {
@@ -104,7 +121,9 @@ fn check_shape(text: &str, limits: &Limits) -> Result<(), Unreadable> {
                 depth += 1;
                 check_tag(tag.len(), limits)?;
                 if depth > limits.depth_max {
-                    return Err(Unreadable::TooDeep { limit: limits.depth_max });
+                    return Err(Unreadable::TooDeep {
+                        limit: limits.depth_max,
+                    });
                 }
             }
             Event::Empty(tag) => check_tag(tag.len(), limits)?,
@@ -123,7 +142,9 @@ fn check_shape(text: &str, limits: &Limits) -> Result<(), Unreadable> {
 
 fn check_tag(bytes: usize, limits: &Limits) -> Result<(), Unreadable> {
     if bytes > limits.tag_bytes_max {
-        return Err(Unreadable::TagTooLong { limit_bytes: limits.tag_bytes_max });
+        return Err(Unreadable::TagTooLong {
+            limit_bytes: limits.tag_bytes_max,
+        });
     }
     Ok(())
 }
@@ -134,13 +155,19 @@ fn answer_element<'a, 'input>(document: &'a Document<'input>) -> Option<Node<'a,
     if !envelope.has_tag_name((SOAP_NS, "Envelope")) {
         return None;
     }
-    let body = envelope.children().find(|child| child.has_tag_name((SOAP_NS, "Body")))?;
+    let body = envelope
+        .children()
+        .find(|child| child.has_tag_name((SOAP_NS, "Body")))?;
     body.children().find(Node::is_element)
 }
 
 fn soap_fault(fault: Node<'_, '_>) -> Fault {
     // The fault's parts are unqualified by the specification, but some servers qualify them.
-    let part = |name| fault.children().find(|child| child.tag_name().name() == name);
+    let part = |name| {
+        fault
+            .children()
+            .find(|child| child.tag_name().name() == name)
+    };
     let message = part("faultstring").map(node::text).unwrap_or_default();
     let Some(detail) = part("detail").and_then(|d| d.children().find(Node::is_element)) else {
         // vCenter has no detail for what its SOAP layer refuses, such as an unknown method.
@@ -155,4 +182,45 @@ fn soap_fault(fault: Node<'_, '_>) -> Fault {
         name => name,
     };
     Fault::new(name, &message, &value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TaskInfo;
+
+    #[test]
+    fn an_answer_with_any_byte_changed_is_read_or_refused() {
+        let answer = include_bytes!("../../tests/golden/answers/failed_task.xml");
+        let object = ManagedObjectRef::new("PropertyCollector", "pc-1");
+        let call = Call {
+            method: "RetrievePropertiesEx",
+            object,
+        };
+        let limits = Limits::default();
+        let (mut read, mut refused) = (0, 0);
+        for position in 0..answer.len() {
+            for byte in [b'<', b'>', b'&', b'"', b' ', b':', b'x', 0, 0xff] {
+                let mut body = answer.to_vec();
+                body[position] = byte;
+                match read_answer(&call, &body, &limits) {
+                    Ok(returned) => {
+                        read += 1;
+                        let value = returned.optional();
+                        let task = value
+                            .as_ref()
+                            .and_then(|value| value.get("objects.propSet.val"));
+                        // Whether it is still a task does not matter, only that it is asked.
+                        let _ = task.map(TaskInfo::from_value);
+                    }
+                    Err(Error::Malformed { .. }) => refused += 1,
+                    Err(other) => panic!("byte {byte} at {position}: {other:?}"),
+                }
+            }
+        }
+        assert!(
+            read > 1_000 && refused > 1_000,
+            "{read} read, {refused} refused"
+        );
+    }
 }

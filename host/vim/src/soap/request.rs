@@ -26,15 +26,25 @@ impl Request {
         operation: Option<&str>,
     ) -> Self {
         let mut request = Self {
-            call: Call { method, object: object.clone() },
+            call: Call {
+                method,
+                object: object.clone(),
+            },
             writer: Writer::new(Vec::with_capacity(1024)),
             unwritable: None,
             server_wait: Duration::ZERO,
         };
-        request.event("xml", Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
+        request.event(
+            "xml",
+            Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)),
+        );
         request.begin(
             "soapenv:Envelope",
-            &[("xmlns:soapenv", SOAP_NS), ("xmlns:xsd", XSD_NS), ("xmlns:xsi", XSI_NS)],
+            &[
+                ("xmlns:soapenv", SOAP_NS),
+                ("xmlns:xsd", XSD_NS),
+                ("xmlns:xsi", XSI_NS),
+            ],
         );
         if let Some(operation) = operation {
             request.begin("soapenv:Header", &[]);
@@ -67,7 +77,10 @@ impl Request {
         self.end("soapenv:Envelope");
         match self.unwritable {
             None => Ok((self.call, self.writer.into_inner())),
-            Some(element) => Err(Error::Unwritable { call: self.call, element }),
+            Some(element) => Err(Error::Unwritable {
+                call: self.call,
+                element,
+            }),
         }
     }
 

@@ -1,0 +1,238 @@
+//! What may still be taken down. Where the contract leaves room, this module
+//! takes the narrower reading: a plan that does too little is repeated, one
+//! that does too much is refused.
+
+use std::collections::BTreeSet;
+
+use vmgroup_sdk::{Health, Hold, Member, Observation, PowerState};
+
+/// Counts that shrink as the steps take members down. A member with an
+/// operation in flight, and one that others may be unable to reach, counts
+/// nowhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Headroom {
+    wished_down: bool,
+    replicas: u64,
+    /// Fewer must not be up by this module's doing.
+    up_min: u64,
+    min_alive: u64,
+    /// As the owner wants them. A VM whose health has no source is believed.
+    serving: u64,
+    /// Past their start, whatever has become of them.
+    settled: u64,
+    /// Powered on and not known to be broken.
+    alive: u64,
+    /// The group loses members in this plan: replacing others has to wait.
+    shrinking: bool,
+    deletes: u64,
+    disruptions: u64,
+}
+
+impl Headroom {
+    /// What the observation leaves.
+    pub(crate) fn new(seen: &Observation) -> Headroom {
+        let desired = &seen.desired;
+        let wished_down = matches!(desired.power.state, PowerState::Off | PowerState::Suspended);
+        let up_min = desired.replicas.saturating_sub(desired.max_unavailable);
+        let mut headroom = Headroom {
+            wished_down,
+            replicas: desired.replicas.into(),
+            up_min: up_min.into(),
+            min_alive: desired.min_alive.into(),
+            serving: 0,
+            settled: 0,
+            alive: 0,
+            shrinking: false,
+            deletes: desired.budget.deletes.into(),
+            disruptions: desired.budget.disruptions.into(),
+        };
+        let busy: BTreeSet<u32> = seen.operations.iter().map(|o| o.slot).collect();
+        let counts = |m: &&Member| {
+            m.is_there() && !m.holds.contains(&Hold::Question) && !busy.contains(&m.slot)
+        };
+        for member in seen.members.iter().filter(counts) {
+            headroom.count(member, |count| *count += 1);
+        }
+        headroom
+    }
+
+    /// Whether the budget leaves a deletion.
+    pub(crate) fn has_deletes(&self) -> bool {
+        self.deletes > 0
+    }
+
+    /// Whether the budget leaves a disruption.
+    pub(crate) fn has_disruptions(&self) -> bool {
+        self.disruptions > 0
+    }
+
+    /// Whether availability, not the budget, allows to take a member down that
+    /// is wanted.
+    pub(crate) fn allows(&self, member: &Member) -> bool {
+        let up = if self.serves(member) {
+            self.serving
+        } else {
+            self.settled
+        };
+        !self.shrinking && up > self.up_min && self.enough_stay_alive_without(member)
+    }
+
+    /// Takes a member out of the group that is wanted, for another to fill its
+    /// slot. False if it has to stay.
+    pub(crate) fn replace(&mut self, member: &Member) -> bool {
+        let allowed = self.has_deletes() && self.allows(member);
+        if allowed {
+            self.deletes -= 1;
+            self.take(member);
+        }
+        allowed
+    }
+
+    /// Takes a member down that is wanted. False if it has to stay up.
+    pub(crate) fn interrupt(&mut self, member: &Member) -> bool {
+        let allowed = self.has_disruptions() && self.allows(member);
+        if allowed {
+            self.disruptions -= 1;
+            self.take(member);
+        }
+        allowed
+    }
+
+    /// Takes a member down whose owner wants it down: only `min-alive` speaks
+    /// against it.
+    pub(crate) fn lower(&mut self, member: &Member) -> bool {
+        let allowed = self.enough_stay_alive_without(member);
+        if allowed {
+            self.take(member);
+        }
+        allowed
+    }
+
+    /// Takes a member out of the group that is one too many; `free` if the
+    /// owner's scale-down pays for it, not the budget. While others are broken,
+    /// a good one is not one too many.
+    pub(crate) fn remove(&mut self, member: &Member, free: bool) -> bool {
+        let enough_serve = !self.serves(member) || self.serving > self.replicas;
+        let paid = free || self.has_deletes();
+        let allowed = paid && enough_serve && self.enough_stay_alive_without(member);
+        if allowed {
+            self.deletes -= u64::from(!free);
+            self.shrinking = true;
+            self.take(member);
+        }
+        allowed
+    }
+
+    /// Whether users of the group may be using the member.
+    pub(crate) fn serves(&self, member: &Member) -> bool {
+        let sound = matches!(member.health, Health::Ready | Health::Unknown);
+        sound && (self.wished_down || member.power == PowerState::On)
+    }
+
+    fn is_alive(&self, member: &Member) -> bool {
+        let sound = match member.health {
+            Health::Ready | Health::Unknown => true,
+            Health::Starting | Health::Unready => self.wished_down,
+            Health::Failed => false,
+        };
+        sound && member.power == PowerState::On
+    }
+
+    fn enough_stay_alive_without(&self, member: &Member) -> bool {
+        !self.is_alive(member) || self.min_alive == 0 || self.alive > self.min_alive
+    }
+
+    fn take(&mut self, member: &Member) {
+        self.count(member, |count| *count = count.saturating_sub(1));
+    }
+
+    fn count(&mut self, member: &Member, change: impl Fn(&mut u64)) {
+        if member.health != Health::Starting {
+            change(&mut self.settled);
+        }
+        if self.serves(member) {
+            change(&mut self.serving);
+        }
+        if self.is_alive(member) {
+            change(&mut self.alive);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_sdk::OperationKind;
+    use vmgroup_sdk::testing::{member, observation, operation};
+
+    use super::*;
+
+    fn three_members() -> Observation {
+        let mut seen = observation(3);
+        seen.members = vec![member(0), member(1), member(2)];
+        seen
+    }
+
+    #[test]
+    fn one_of_three_may_be_replaced_at_a_time() {
+        let seen = three_members();
+        let mut headroom = Headroom::new(&seen);
+        assert!(headroom.replace(&seen.members[0]));
+        assert!(!headroom.replace(&seen.members[1]));
+    }
+
+    #[test]
+    fn an_operation_in_flight_uses_up_the_headroom() {
+        let mut seen = three_members();
+        seen.operations = vec![operation(OperationKind::Delete, 0)];
+        assert!(!Headroom::new(&seen).replace(&seen.members[1]));
+    }
+
+    #[test]
+    fn a_broken_member_may_go_although_it_lowers_nothing() {
+        let mut seen = three_members();
+        seen.members[0].health = Health::Failed;
+        seen.members[1].health = Health::Failed;
+        let mut headroom = Headroom::new(&seen);
+        assert!(!headroom.replace(&seen.members[2]), "the only good one");
+        assert!(headroom.replace(&seen.members[0]));
+        assert!(!headroom.replace(&seen.members[1]), "one at a time");
+    }
+
+    #[test]
+    fn min_alive_holds_for_a_wanted_power_off_too() {
+        let mut seen = three_members();
+        seen.desired.power.state = PowerState::Off;
+        seen.desired.min_alive = 2;
+        let mut headroom = Headroom::new(&seen);
+        assert!(headroom.lower(&seen.members[0]));
+        assert!(!headroom.lower(&seen.members[1]));
+    }
+
+    #[test]
+    fn an_empty_budget_stops_replacement_but_not_the_owners_scale_down() {
+        let mut seen = three_members();
+        seen.desired.replicas = 2;
+        seen.desired.budget.deletes = 0;
+        let mut headroom = Headroom::new(&seen);
+        assert!(!headroom.replace(&seen.members[0]));
+        assert!(!headroom.remove(&seen.members[0], false));
+        assert!(headroom.remove(&seen.members[0], true));
+    }
+
+    #[test]
+    fn a_shrinking_group_replaces_nothing() {
+        let mut seen = three_members();
+        seen.desired.replicas = 2;
+        seen.desired.max_unavailable = 2;
+        let mut headroom = Headroom::new(&seen);
+        assert!(headroom.remove(&seen.members[0], true));
+        assert!(!headroom.replace(&seen.members[1]));
+    }
+
+    #[test]
+    fn nobody_leans_on_a_member_that_waits_for_an_answer() {
+        let mut seen = three_members();
+        seen.members[0].holds = vec![Hold::Question];
+        assert!(!Headroom::new(&seen).replace(&seen.members[1]));
+    }
+}

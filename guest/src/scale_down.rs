@@ -1,0 +1,154 @@
+//! More members than wanted: some go, by removal policy.
+//!
+//! Members that are known to be broken or that have not yet started go before
+//! all others, those that differ from a spec that is being rolled out next;
+//! among equals the policy decides.
+
+use std::collections::BTreeSet;
+
+use vmgroup_sdk::{Effect, Health, Member, Observation, RemovalPolicy};
+
+use crate::draft::{Draft, Priority};
+use crate::headroom::Headroom;
+use crate::{reasons, surge, update};
+
+/// Deletes what exceeds replicas + spares + `surge`.
+pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, surge: u64) {
+    let seen = draft.seen;
+    let wanted = u64::from(seen.desired.replicas) + u64::from(seen.desired.spares);
+    let mut surplus = live_slots(seen).saturating_sub(wanted + surge);
+    if surplus == 0 {
+        return;
+    }
+    if seen.desired.removal == RemovalPolicy::Unknown {
+        draft.note("there are members too many, but the removal policy is unknown");
+        return;
+    }
+    // What the owner's scale-down pays for; the rest is left over from a surge.
+    let live = live_slots(seen);
+    let mut free = live.saturating_sub(wanted + surge::allowed(seen));
+    let mut candidates = draft.open_to_deletion();
+    seen.desired.removal.sort(&mut candidates);
+    candidates.sort_by_key(|m| standing(seen, m));
+    for member in candidates {
+        if surplus > 0 && headroom.remove(member, free > 0) {
+            let message = format!("{live} members, {wanted} wanted");
+            let action = Effect::Delete(member.id.clone()).because(reasons::SCALE_DOWN, message);
+            draft.act(Priority::Remove, member.slot, action);
+            surplus -= 1;
+            free = free.saturating_sub(1);
+        }
+    }
+    if surplus > 0 {
+        draft.note(format!(
+            "{surplus} members too many stay: the others are held, busy or broken"
+        ));
+    }
+}
+
+/// Slots with a member that is there for certain and stays. A slot that two
+/// VMs claim counts once; a member that cannot be read does not count, since
+/// nothing may be deleted in the hope that it is alive.
+fn live_slots(seen: &Observation) -> u64 {
+    let going: BTreeSet<u32> = (seen.operations.iter())
+        .filter(|o| o.may_delete())
+        .map(|o| o.slot)
+        .collect();
+    let live = (seen.members.iter()).filter(|m| m.is_there() && !going.contains(&m.slot));
+    live.map(|m| m.slot).collect::<BTreeSet<u32>>().len() as u64
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Broken,
+    Outdated,
+    Good,
+}
+
+fn standing(seen: &Observation, member: &Member) -> Standing {
+    match member.health {
+        Health::Failed | Health::Unready | Health::Starting => Standing::Broken,
+        Health::Ready | Health::Unknown if update::is_outdated(seen, member) => Standing::Outdated,
+        Health::Ready | Health::Unknown => Standing::Good,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_sdk::testing::{member, observation, operation};
+    use vmgroup_sdk::{Hold, OperationKind};
+
+    use super::*;
+
+    fn seen(replicas: u32, members: u32) -> Observation {
+        let mut seen = observation(replicas);
+        seen.members = (0..members).map(member).collect();
+        seen
+    }
+
+    fn removed(seen: &Observation) -> Vec<u32> {
+        let mut draft = Draft::new(seen);
+        remove_surplus(&mut draft, &mut Headroom::new(seen), 0);
+        let actions = draft.into_plan().actions;
+        let slot = |effect: &Effect| match effect {
+            Effect::Delete(id) => id.strip_prefix("vm-").and_then(|s| s.parse().ok()),
+            _ => None,
+        };
+        actions.iter().filter_map(|a| slot(&a.effect)).collect()
+    }
+
+    #[test]
+    fn the_newest_go_first() {
+        assert_eq!(removed(&seen(2, 4)), [3, 2]);
+    }
+
+    #[test]
+    fn the_oldest_go_first_when_wanted() {
+        let mut seen = seen(2, 4);
+        seen.desired.removal = RemovalPolicy::Oldest;
+        assert_eq!(removed(&seen), [0, 1]);
+    }
+
+    #[test]
+    fn a_broken_member_goes_before_the_newest() {
+        let mut seen = seen(3, 4);
+        seen.members[1].health = Health::Failed;
+        assert_eq!(removed(&seen), [1]);
+    }
+
+    #[test]
+    fn good_members_stay_while_broken_ones_are_held() {
+        let mut seen = seen(3, 5);
+        for broken in [0, 1] {
+            seen.members[broken].health = Health::Failed;
+            seen.members[broken].holds = vec![Hold::Administrator];
+        }
+        assert_eq!(removed(&seen), [0; 0]);
+    }
+
+    #[test]
+    fn a_slot_that_two_vms_claim_is_not_a_surplus() {
+        let mut seen = seen(3, 3);
+        let mut twin = member(2);
+        twin.id = "vm-twin".into();
+        seen.members.push(twin);
+        for claimant in [2, 3] {
+            seen.members[claimant].holds = vec![Hold::Duplicate];
+        }
+        assert_eq!(removed(&seen), [0; 0]);
+    }
+
+    #[test]
+    fn a_clone_in_flight_is_not_a_surplus_yet() {
+        let mut seen = seen(3, 3);
+        seen.operations = vec![operation(OperationKind::Clone, 3)];
+        assert_eq!(removed(&seen), [0; 0]);
+    }
+
+    #[test]
+    fn a_member_that_is_going_is_not_counted_twice() {
+        let mut seen = seen(3, 4);
+        seen.operations = vec![operation(OperationKind::Delete, 3)];
+        assert_eq!(removed(&seen), [0; 0]);
+    }
+}

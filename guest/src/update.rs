@@ -1,0 +1,198 @@
+//! Members that differ from the spec follow it as far as the policy allows.
+//!
+//! | policy          | drift in-place | drift power-cycle             | drift replace |
+//! |-----------------|----------------|-------------------------------|---------------|
+//! | in-place        | reconfigure    | wait                          | wait          |
+//! | power-cycle     | reconfigure    | soft off, reconfigure, on     | wait          |
+//! | rolling-replace | reconfigure    | soft off, reconfigure, on     | delete        |
+//! | on-delete       | wait           | wait                          | wait          |
+
+use vmgroup_sdk::{Drift, Effect, Health, Member, Observation, PowerState, UpdatePolicy};
+
+use crate::draft::{Draft, Priority};
+use crate::headroom::Headroom;
+use crate::heal::wait_for_budget;
+use crate::memory::Memory;
+use crate::reasons;
+use crate::settings::Settings;
+
+/// Takes the next step for every member that differs.
+pub(crate) fn follow_spec(
+    draft: &mut Draft<'_>,
+    headroom: &mut Headroom,
+    memory: &mut Memory,
+    settings: &Settings,
+) {
+    let policy = draft.seen.desired.update;
+    match policy {
+        UpdatePolicy::InPlace => reconfigure_hot(draft),
+        UpdatePolicy::PowerCycle | UpdatePolicy::RollingReplace => {
+            reconfigure_hot(draft);
+            power_cycle(draft, headroom, memory, settings);
+            if policy == UpdatePolicy::RollingReplace {
+                replace(draft, headroom);
+            }
+        }
+        UpdatePolicy::OnDelete | UpdatePolicy::Unknown => {}
+    }
+}
+
+/// Whether the member is to be replaced because it differs. A difference that
+/// takes less is never worth a new VM.
+pub(crate) fn is_outdated(seen: &Observation, member: &Member) -> bool {
+    seen.desired.update == UpdatePolicy::RollingReplace && member.drift == Drift::Replace
+}
+
+fn reconfigure_hot(draft: &mut Draft<'_>) {
+    for member in draft.open_members() {
+        if member.drift == Drift::InPlace && member.power != PowerState::Suspended {
+            let action = Effect::Reconfigure(member.id.clone())
+                .because(reasons::UPDATE_IN_PLACE, "differs from the spec");
+            draft.act(Priority::Update, member.slot, action);
+        }
+    }
+}
+
+/// A member that is off already is reconfigured; one that is on is shut down
+/// if enough others are up. `power` brings it back.
+fn power_cycle(
+    draft: &mut Draft<'_>,
+    headroom: &mut Headroom,
+    memory: &mut Memory,
+    settings: &Settings,
+) {
+    let mut differing = draft.open_members();
+    differing.retain(|m| m.drift == Drift::PowerCycle);
+    // Members that nobody uses cost nothing to shut down.
+    differing.sort_by_key(|m| headroom.serves(m));
+    for member in differing {
+        let effect = match member.power {
+            PowerState::Off => Effect::Reconfigure(member.id.clone()),
+            PowerState::On if member.health != Health::Starting && headroom.interrupt(member) => {
+                memory.remember_cycle(&member.id);
+                settings.power_off(draft.seen, member)
+            }
+            PowerState::On if !headroom.has_disruptions() => {
+                wait_for_budget(draft, "power-cycle a member");
+                continue;
+            }
+            PowerState::On | PowerState::Suspended | PowerState::Unknown => continue,
+        };
+        let action = effect.because(
+            reasons::UPDATE_POWER_CYCLE,
+            "differs from the spec in what cannot be changed while running",
+        );
+        draft.act(Priority::Update, member.slot, action);
+    }
+}
+
+fn replace(draft: &mut Draft<'_>, headroom: &mut Headroom) {
+    let mut outdated = draft.open_to_deletion();
+    outdated.retain(|m| is_outdated(draft.seen, m));
+    outdated.sort_by_key(|m| headroom.serves(m));
+    for member in outdated {
+        if headroom.replace(member) {
+            let action = Effect::Delete(member.id.clone())
+                .because(reasons::UPDATE_REPLACE, "differs from the spec");
+            draft.act(Priority::Update, member.slot, action);
+        } else if !headroom.has_deletes() {
+            wait_for_budget(draft, "replace a differing member");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_sdk::testing::{member, observation};
+    use vmgroup_sdk::{Failure, FailureClass, Plan};
+
+    use super::*;
+
+    fn seen(policy: UpdatePolicy, drift: Drift) -> Observation {
+        let mut seen = observation(3);
+        seen.desired.update = policy;
+        seen.members = vec![member(0), member(1), member(2)];
+        for member in &mut seen.members {
+            member.drift = drift;
+        }
+        seen
+    }
+
+    fn plan(seen: &Observation) -> Plan {
+        let (mut draft, mut memory) = (Draft::new(seen), Memory::recall(seen));
+        let mut headroom = Headroom::new(seen);
+        follow_spec(&mut draft, &mut headroom, &mut memory, &Settings::default());
+        let mut plan = draft.into_plan();
+        plan.memo = memory.memo();
+        plan
+    }
+
+    fn effects(seen: &Observation) -> Vec<Effect> {
+        plan(seen).actions.into_iter().map(|a| a.effect).collect()
+    }
+
+    #[test]
+    fn hot_changes_are_made_to_all_members_at_once() {
+        for policy in [UpdatePolicy::InPlace, UpdatePolicy::PowerCycle] {
+            assert_eq!(effects(&seen(policy, Drift::InPlace)).len(), 3);
+        }
+    }
+
+    #[test]
+    fn in_place_waits_with_what_cannot_be_changed_hot() {
+        assert_eq!(effects(&seen(UpdatePolicy::InPlace, Drift::PowerCycle)), []);
+        assert_eq!(effects(&seen(UpdatePolicy::InPlace, Drift::Replace)), []);
+    }
+
+    #[test]
+    fn a_power_cycle_takes_one_member_down_and_remembers_it() {
+        let seen = seen(UpdatePolicy::PowerCycle, Drift::PowerCycle);
+        let plan = plan(&seen);
+        assert_eq!(plan.actions.len(), 1);
+        assert_eq!(plan.actions[0].effect, Effect::soft_power_off("vm-0"));
+        assert_eq!(plan.memo.as_deref(), Some(r#"{"cycling":["vm-0"]}"#));
+    }
+
+    #[test]
+    fn a_member_that_would_not_shut_down_loses_its_power() {
+        let mut seen = seen(UpdatePolicy::PowerCycle, Drift::PowerCycle);
+        seen.failures = vec![Failure {
+            slot: 0,
+            class: FailureClass::Transient,
+            count: 1,
+            last: 0,
+        }];
+        assert_eq!(effects(&seen), [Effect::hard_power_off("vm-0")]);
+    }
+
+    #[test]
+    fn a_member_that_is_off_is_reconfigured_and_no_other_is_taken_down() {
+        let mut seen = seen(UpdatePolicy::PowerCycle, Drift::PowerCycle);
+        seen.members[1].power = PowerState::Off;
+        assert_eq!(effects(&seen), [Effect::Reconfigure("vm-1".into())]);
+    }
+
+    #[test]
+    fn rolling_replacement_goes_on_while_enough_are_ready() {
+        let mut seen = seen(UpdatePolicy::RollingReplace, Drift::Replace);
+        assert_eq!(effects(&seen), [Effect::Delete("vm-0".into())]);
+        seen.desired.max_unavailable = 0;
+        assert_eq!(effects(&seen), []);
+        seen.desired.max_unavailable = 2;
+        assert_eq!(effects(&seen).len(), 2);
+    }
+
+    #[test]
+    fn on_delete_leaves_differing_members_alone() {
+        assert_eq!(effects(&seen(UpdatePolicy::OnDelete, Drift::Replace)), []);
+    }
+
+    #[test]
+    fn an_empty_budget_waits_for_its_window() {
+        let mut seen = seen(UpdatePolicy::RollingReplace, Drift::Replace);
+        seen.desired.budget.deletes = 0;
+        let plan = plan(&seen);
+        assert_eq!(plan.actions, []);
+        assert_eq!(plan.next_look.map(|l| l.after_ms), Some(3_600_000));
+    }
+}

@@ -1,0 +1,238 @@
+//! A plan that has passed: the only form in which one is carried out.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::situation::Situation;
+use super::{Circumstances, Rule, Verdict, budget};
+use crate::limits::{DECISION_LINES_MAX, NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN};
+use crate::names::hex_digest;
+use crate::observation::{Budget, Desired, Phase, Slot};
+use crate::plan::{Action, Effect, NextLook, Plan};
+use crate::status::HeldPlan;
+use crate::time::Timestamp;
+
+/// A plan, or the part of one, that no rule stops. Only `check` makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedPlan {
+    actions: Vec<CheckedAction>,
+    next_look: Option<NextLook>,
+    memo: Option<String>,
+    notes: Vec<String>,
+    spending: Spending,
+    approval: Option<String>,
+}
+
+/// An action and the slot that it concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedAction {
+    /// The slot.
+    pub slot: Slot,
+    /// What, and why.
+    pub action: Action,
+}
+
+/// What a plan takes from the group's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spending {
+    /// Deletes.
+    pub deletes: u32,
+    /// Other disruptions.
+    pub disruptions: u32,
+}
+
+/// The part of a plan that waits for a person's approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What an approval has to name.
+    pub effects_digest: String,
+    /// The rules that hold it.
+    pub rules: Vec<Rule>,
+    /// What waits, in the order of execution.
+    pub actions: Vec<CheckedAction>,
+}
+
+impl CheckedPlan {
+    /// In the order of execution: what brings members up, then what leaves them
+    /// up, then what takes them down; by slot within each.
+    pub fn actions(&self) -> &[CheckedAction] {
+        &self.actions
+    }
+
+    /// When to look again, within the host's limits.
+    pub fn next_look(&self) -> Option<&NextLook> {
+        self.next_look.as_ref()
+    }
+
+    /// What to remember.
+    pub fn memo(&self) -> Option<&str> {
+        self.memo.as_deref()
+    }
+
+    /// Remarks for people.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// What it takes from the group's budget. Approved effects cost nothing: the
+    /// approval is for what the budget does not cover.
+    pub fn spending(&self) -> Spending {
+        self.spending
+    }
+
+    /// The approval that was needed, which is used up when the plan is committed.
+    pub fn approval(&self) -> Option<&str> {
+        self.approval.as_deref()
+    }
+}
+
+impl Held {
+    /// What waits.
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.actions.iter().map(|held| &held.action.effect)
+    }
+
+    /// As it stands in the status.
+    pub fn to_status(&self) -> HeldPlan {
+        HeldPlan {
+            effects_digest: self.effects_digest.clone(),
+            rules: self
+                .rules
+                .iter()
+                .map(|rule| rule.as_str().to_owned())
+                .collect(),
+            effects: self
+                .actions
+                .iter()
+                .take(DECISION_LINES_MAX)
+                .map(|held| crate::render::effect_in_slot(&held.action.effect, held.slot))
+                .collect(),
+        }
+    }
+}
+
+impl Spending {
+    /// What is left of `self`; none if it does not suffice.
+    pub fn less(self, cost: Spending) -> Option<Spending> {
+        Some(Spending {
+            deletes: self.deletes.checked_sub(cost.deletes)?,
+            disruptions: self.disruptions.checked_sub(cost.disruptions)?,
+        })
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Spending) -> Spending {
+        Spending {
+            deletes: self.deletes.saturating_add(other.deletes),
+            disruptions: self.disruptions.saturating_add(other.disruptions),
+        }
+    }
+}
+
+/// Divides a plan without violations into what goes on and what is held.
+pub(super) fn divide(
+    situation: &Situation<'_>,
+    holding: &[(Rule, BTreeSet<Effect>)],
+    circumstances: &Circumstances,
+) -> Verdict {
+    let held: BTreeSet<&Effect> = holding.iter().flat_map(|(_, effects)| effects).collect();
+    let (waiting, going): (Vec<_>, Vec<_>) = in_order(situation)
+        .into_iter()
+        .partition(|checked| held.contains(&checked.action.effect));
+    let costs = going
+        .iter()
+        .map(|checked| budget::cost(situation, &checked.action.effect));
+    let plan = CheckedPlan {
+        spending: costs.fold(Spending::default(), Spending::and),
+        actions: going,
+        next_look: situation.plan.next_look.as_ref().map(within_limits),
+        memo: situation.plan.memo.clone(),
+        notes: situation.plan.notes.clone(),
+        approval: None,
+    };
+    if waiting.is_empty() {
+        return Verdict::Clear(plan);
+    }
+    let effects_digest = digest(situation, &held);
+    if circumstances.approved.contains(&effects_digest) {
+        return Verdict::Clear(CheckedPlan {
+            actions: in_order(situation),
+            approval: Some(effects_digest),
+            ..plan
+        });
+    }
+    let rules = holding.iter().filter(|(_, effects)| !effects.is_empty());
+    let rules = rules.map(|(rule, _)| *rule).collect();
+    Verdict::Held {
+        now: plan,
+        held: Held {
+            effects_digest,
+            rules,
+            actions: waiting,
+        },
+    }
+}
+
+fn in_order(situation: &Situation<'_>) -> Vec<CheckedAction> {
+    let Plan { actions, .. } = situation.plan;
+    let mut checked: Vec<_> = actions
+        .iter()
+        .map(|action| CheckedAction {
+            slot: situation
+                .slot(&action.effect)
+                .expect("a plan without violations has slots"),
+            action: action.clone(),
+        })
+        .collect();
+    checked.sort_by_key(|checked| (place(&checked.action.effect), checked.slot));
+    checked
+}
+
+/// Place in the order of execution.
+fn place(effect: &Effect) -> u8 {
+    match effect {
+        Effect::PowerOn(_) => 0,
+        Effect::Clone(_) => 1,
+        Effect::Reconfigure(_) => 2,
+        Effect::PowerOff(_) | Effect::Suspend(_) => 3,
+        Effect::Delete(_) => 4,
+    }
+}
+
+fn within_limits(next_look: &NextLook) -> NextLook {
+    let after_ms = next_look.after_ms.clamp(NEXT_LOOK_MS_MIN, NEXT_LOOK_MS_MAX);
+    NextLook {
+        after_ms,
+        ..next_look.clone()
+    }
+}
+
+/// What an approval names: these effects, for what the owner asked for when
+/// they were held. The budget is left out, because it changes by itself.
+fn digest(situation: &Situation<'_>, effects: &BTreeSet<&Effect>) -> String {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        phase: Phase,
+        desired: Desired,
+        effects: &'a BTreeSet<&'a Effect>,
+    }
+    let observation = situation.observation;
+    let budget = Budget {
+        deletes: 0,
+        disruptions: 0,
+        window_ends: Timestamp(0),
+    };
+    let desired = Desired {
+        budget,
+        ..observation.desired.clone()
+    };
+    let named = Named {
+        phase: observation.context.phase,
+        desired,
+        effects,
+    };
+    let text = serde_json::to_string(&named).expect("effects have only strings and numbers");
+    format!("sha256:{}", hex_digest(&text))
+}

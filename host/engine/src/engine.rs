@@ -1,0 +1,126 @@
+//! The one engine of a process: the same settings for every module, chosen so
+//! that the same bytes in give the same bytes out on every machine.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{Config, WasmFeatures};
+
+use crate::Limits;
+
+/// Compiles and runs modules. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// Held by modules too: a call without a ticking clock would have no deadline.
+pub(crate) struct Inner {
+    pub(crate) wasmtime: wasmtime::Engine,
+    pub(crate) limits: Limits,
+    _ticker: Ticker,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("limits", &self.inner.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine with its own clock thread, which ends with the last clone of
+    /// the engine and the last of its modules.
+    pub fn new(limits: Limits) -> Engine {
+        let wasmtime = wasmtime::Engine::new(&config(&limits));
+        // Only settings of ours, or a machine that cannot run wasm, fail here.
+        let wasmtime = wasmtime.expect("settings that this wasmtime and machine support");
+        let ticker = Ticker::start(wasmtime.clone(), Duration::from_millis(limits.tick_ms));
+        Engine {
+            inner: Arc::new(Inner {
+                wasmtime,
+                limits,
+                _ticker: ticker,
+            }),
+        }
+    }
+
+    /// What a module may take here.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+}
+
+/// What a module cannot use: threads and relaxed SIMD give different answers on
+/// different machines; the rest is young, and no toolchain of ours needs it.
+const FEATURES_OFF: [WasmFeatures; 16] = [
+    WasmFeatures::THREADS,
+    WasmFeatures::SHARED_EVERYTHING_THREADS,
+    WasmFeatures::RELAXED_SIMD,
+    WasmFeatures::MEMORY64,
+    WasmFeatures::MULTI_MEMORY,
+    WasmFeatures::GC,
+    WasmFeatures::FUNCTION_REFERENCES,
+    WasmFeatures::EXCEPTIONS,
+    WasmFeatures::LEGACY_EXCEPTIONS,
+    WasmFeatures::STACK_SWITCHING,
+    WasmFeatures::CUSTOM_PAGE_SIZES,
+    WasmFeatures::WIDE_ARITHMETIC,
+    WasmFeatures::CM_ASYNC,
+    WasmFeatures::CM_ERROR_CONTEXT,
+    WasmFeatures::CM_THREADING,
+    WasmFeatures::CM_GC,
+];
+
+fn config(limits: &Limits) -> Config {
+    let mut config = Config::new();
+    for feature in FEATURES_OFF {
+        config.wasm_features(feature, false);
+    }
+    config
+        .wasm_component_model(true)
+        .cranelift_nan_canonicalization(true)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(limits.stack_bytes)
+        // Addresses in an error would differ between two runs.
+        .wasm_backtrace_max_frames(None);
+    config
+}
+
+/// Moves the engine's clock, from which the deadlines of calls are counted.
+struct Ticker {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: wasmtime::Engine, tick: Duration) -> Ticker {
+        let (stop, stopped) = channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("module-clock".into())
+            .spawn(move || {
+                while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+                    engine.increment_epoch();
+                }
+            })
+            .expect("a thread for the clock of the engine");
+        Ticker {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It cannot have panicked, and nothing could be done here if it had.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Every limit of the adapter, each with the reason for its value.
+
+use std::time::Duration;
+
+/// Connecting: a healthy API server answers at once, a partitioned one never.
+pub const CONNECT: Duration = Duration::from_secs(5);
+
+/// One read or write of an object. Work resumes within half a minute of an
+/// outage, so a request that hangs is given up well before.
+pub const REQUEST: Duration = Duration::from_secs(10);
+
+/// One read or write of the lease: several fit into the time in which a holder
+/// must have renewed it.
+pub const LEASE_REQUEST: Duration = Duration::from_secs(3);
+
+/// Between two looks at the lease, as client-go does.
+pub const LEASE_POLL: Duration = Duration::from_secs(2);
+
+/// The whole list that begins a watch; it comes in pages.
+pub const LIST: Duration = Duration::from_secs(30);
+
+/// Seconds after which the API server ends a watch, which is then resumed
+/// where it was. A watch that died in silence is noticed 5 seconds later.
+pub const WATCH_S: u32 = 25;
+
+/// Everything is listed anew so often, should the watch have missed something:
+/// the demo's informer did the same.
+pub const RELIST: Duration = Duration::from_secs(5 * 60);
+
+/// First wait after a watch failed; doubles.
+pub const WATCH_RETRY_FIRST: Duration = Duration::from_millis(500);
+
+/// Longest wait after a watch failed: with it work resumes within half a minute.
+pub const WATCH_RETRY_MOST: Duration = Duration::from_secs(8);
+
+/// Bytes of an event's note: the API server refuses more.
+pub const NOTE_BYTES_MAX: usize = 1_024;
+
+/// Bytes of an event's reason, action or reporting instance, likewise.
+pub const WORD_BYTES_MAX: usize = 128;
+
+/// Characters of an object's name that begin an event's name; the API server
+/// appends five to them, and names have at most 253.
+pub const EVENT_NAME_BYTES_MAX: usize = 240;
+
+/// Characters of an API server's words that are passed on.
+pub const MESSAGE_CHARS_MAX: usize = 500;

@@ -1,0 +1,73 @@
+//! How long to wait before trying again. The jitter is a hash, so that the same
+//! run waits the same times.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Doubles from `first_ms` to `most_ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Backoff {
+    first_ms: u64,
+    most_ms: u64,
+    attempt: u32,
+}
+
+impl Backoff {
+    /// One that has not failed yet.
+    pub(crate) const fn new(first_ms: u64, most_ms: u64) -> Self {
+        Backoff {
+            first_ms,
+            most_ms,
+            attempt: 0,
+        }
+    }
+
+    /// Counts a failure and says how many milliseconds to wait: between three
+    /// quarters and all of the doubled time, by the hash of `who`.
+    pub(crate) fn fail(&mut self, who: &impl Hash) -> u64 {
+        let full = delay_ms(self.first_ms, self.most_ms, self.attempt);
+        self.attempt = self.attempt.saturating_add(1);
+        full - jitter_ms(full / 4, &(self.attempt, who))
+    }
+
+    /// Forgets all failures.
+    pub(crate) fn succeed(&mut self) {
+        self.attempt = 0;
+    }
+}
+
+/// The doubled time of an attempt, without jitter.
+pub(crate) fn delay_ms(first_ms: u64, most_ms: u64, attempt: u32) -> u64 {
+    let factor = 1_u64.checked_shl(attempt.min(32)).unwrap_or(u64::MAX);
+    first_ms.saturating_mul(factor).min(most_ms)
+}
+
+/// A number from zero to `most_ms`, the same for the same `who`.
+pub(crate) fn jitter_ms(most_ms: u64, who: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    who.hash(&mut hasher);
+    hasher.finish() % (most_ms + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_most_and_start_again_after_a_success() {
+        let mut backoff = Backoff::new(1_000, 10_000);
+        for full in [1_000, 2_000, 4_000, 8_000, 10_000, 10_000] {
+            let wait = backoff.fail(&"web");
+            assert!(wait <= full && wait >= full * 3 / 4, "{wait} of {full}");
+        }
+        backoff.succeed();
+        assert!(backoff.fail(&"web") <= 1_000);
+    }
+
+    #[test]
+    fn a_thousand_failures_do_not_overflow() {
+        let mut backoff = Backoff::new(1_000, 60_000);
+        for _ in 0..1_000 {
+            assert!(backoff.fail(&1) <= 60_000);
+        }
+    }
+}

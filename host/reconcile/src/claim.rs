@@ -1,0 +1,387 @@
+//! Whose group and whose VMs: identity, finalizer, and what somebody else left
+//! behind. Nothing is cloned or deleted before this is clear.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
+use vmgroup_core::names;
+use vmgroup_core::observation::Slot;
+
+use crate::event::ReadResult;
+use crate::group::{Folder, Stage};
+use crate::inventory::{Known, Vm, VmId};
+use crate::machine::{Machine, target};
+use crate::observe::membership;
+use crate::operation::Work;
+use crate::pipeline::{Next, stalled};
+use crate::request::{MetaChange, Read, Request, RequestId};
+
+impl Machine {
+    /// Puts identity and finalizer on the object, unless VMs or another object
+    /// speak against it. None if the group is claimed and nothing does.
+    pub(crate) fn claim(&mut self, key: &GroupKey, spec: &Spec) -> Option<Next> {
+        let group = self.groups.get(key)?;
+        let adoption = group.object.adoption;
+        if group.object.deleting && !group.object.finalizer {
+            // Only the demo's finalizer keeps it.
+            return match adoption {
+                None => Some(adoption_required(key, "the demo's finalizer stands on it")),
+                Some(Adoption::Ignore) => Some(self.release(key)),
+                Some(Adoption::Adopt) => self.look_for_left_overs(key),
+            };
+        }
+        if let Some(conflict) = self.conflict(key) {
+            return Some(conflict);
+        }
+        let group = self.groups.get(key)?;
+        if group.is_claimed() || group.object.deleting || spec.mode == Mode::Observe {
+            return None;
+        }
+        if let Some(next) = self.look_for_left_overs(key) {
+            return Some(next);
+        }
+        let group = self.groups.get(key)?;
+        let left_overs = group.left_overs.as_deref().unwrap_or_default();
+        if adoption.is_none() {
+            if group.object.demo_finalizer {
+                return Some(adoption_required(key, "the demo's finalizer stands on it"));
+            }
+            if let Some(first) = left_overs.first() {
+                let what = format!(
+                    "its folder holds {} unmarked VMs, {first} first",
+                    left_overs.len()
+                );
+                return Some(adoption_required(key, &what));
+            }
+        }
+        let sorted = membership(group, &self.inventory, &self.config.install);
+        let others: BTreeSet<&String> = sorted
+            .other_identity
+            .iter()
+            .map(|(_, other)| other)
+            .collect();
+        let identity = match (adoption, others.len()) {
+            (_, 0) | (Some(Adoption::Ignore), _) => group.identity().to_owned(),
+            (None, _) => return Some(other_identity(key, &sorted.other_identity)),
+            (Some(Adoption::Adopt), 1) => others.into_iter().next().cloned()?,
+            (Some(Adoption::Adopt), several) => {
+                let message = format!(
+                    "VMs of {several} former groups {key} exist; set the annotation {} to the \
+                     identity that is to go on",
+                    vmgroup_core::group::IDENTITY_ANNOTATION
+                );
+                return Some(stalled("AdoptionRequired", message));
+            }
+        };
+        let change = MetaChange::Claim {
+            identity,
+            replace_demo: group.object.demo_finalizer,
+        };
+        let target = target(&group.object);
+        self.ask(key, |id| {
+            let request = Request::WriteMeta { id, target, change };
+            (Stage::Claiming, request)
+        });
+        Some(Next::Wait)
+    }
+
+    /// Another object, or VMs of one, have this group's identity.
+    fn conflict(&self, key: &GroupKey) -> Option<Next> {
+        let group = self.groups.get(key)?;
+        let sorted = membership(group, &self.inventory, &self.config.install);
+        if let Some(vm) = sorted.foreign.first() {
+            let owner = self
+                .inventory
+                .vm(vm)
+                .and_then(|known| known.marker.as_ref());
+            let owner = owner.map_or_else(String::new, |marker| marker.group().to_string());
+            let message = format!(
+                "its identity belongs to the group {owner} (see VM {vm}); this object is a copy: \
+                 delete it, or remove its identity annotation"
+            );
+            return Some(stalled("IdentityConflict", message));
+        }
+        let older = self.groups.values().find(|other| {
+            other.key() != key
+                && other.object.identity.is_some()
+                && other.object.identity == group.object.identity
+                && (other.object.created_at, other.key()) < (group.object.created_at, key)
+        });
+        if let Some(older) = older {
+            let message = format!(
+                "it has the identity of the older group {}; remove its identity annotation",
+                older.key()
+            );
+            return Some(stalled("IdentityConflict", message));
+        }
+        let ignored = group.object.adoption == Some(Adoption::Ignore);
+        if group.is_claimed()
+            && !group.object.deleting
+            && !ignored
+            && !sorted.other_identity.is_empty()
+        {
+            return Some(other_identity(key, &sorted.other_identity));
+        }
+        None
+    }
+
+    /// Looks once into the folder that the demo would have used.
+    fn look_for_left_overs(&mut self, key: &GroupKey) -> Option<Next> {
+        if self.groups.get(key)?.left_overs.is_some() {
+            return None;
+        }
+        let read = Read::FolderNamed(names::folder_name(key));
+        self.ask(key, |id| {
+            (Stage::LookingForLeftOvers, Request::Read { id, read })
+        });
+        Some(Next::Wait)
+    }
+
+    /// Marks left-overs of the demo, if their owner wants that. None if there
+    /// are none to be marked.
+    pub(crate) fn adopt(&mut self, key: &GroupKey) -> Option<Next> {
+        let group = self.groups.get(key)?;
+        if group.object.adoption != Some(Adoption::Adopt) {
+            return None;
+        }
+        if let Some(next) = self.look_for_left_overs(key) {
+            return Some(next);
+        }
+        let group = self.groups.get(key)?;
+        let unmarked = group.left_overs.iter().flatten().filter(|vm| {
+            let known = self.inventory.vm(vm);
+            known.is_some_and(|known| is_left_over(key, &known.vm))
+        });
+        let busy: BTreeSet<&VmId> = group
+            .operations
+            .values()
+            .filter_map(|operation| operation.vm.as_ref())
+            .collect();
+        let mut free = (0..).filter(|slot: &Slot| {
+            !group.slots.contains_key(slot) && !group.operations.contains_key(slot)
+        });
+        let mut works = BTreeMap::new();
+        let mut waiting = false;
+        for vm in unmarked {
+            waiting = true;
+            if !busy.contains(vm) {
+                works.insert(free.next()?, (Work::Adopt, vm.clone()));
+            }
+        }
+        match (works.is_empty(), waiting) {
+            (false, _) => Some(Next::Own(works)),
+            (true, true) => Some(Next::Wait),
+            (true, false) => None,
+        }
+    }
+
+    /// `deletionPolicy: Orphan`: removes markers and touches nothing else.
+    pub(crate) fn let_go(&mut self, key: &GroupKey) -> Next {
+        let Some(group) = self.groups.get(key) else {
+            return Next::Wait;
+        };
+        let sorted = membership(group, &self.inventory, &self.config.install);
+        let mut works = BTreeMap::new();
+        let mut left = group.operations.len();
+        for (slot, vms) in sorted.members {
+            if group.operations.contains_key(&slot) {
+                continue;
+            }
+            left += 1;
+            if let Some(vm) = vms.into_iter().next() {
+                works.insert(slot, (Work::LetGo, vm));
+            }
+        }
+        if !works.is_empty() {
+            return Next::Own(works);
+        }
+        let unreadable = group.slots.values().filter(|record| {
+            let known = self.inventory.vm(&record.vm);
+            known.is_none_or(|known| !known.is_readable())
+        });
+        let left = left + unreadable.count();
+        if left > 0 {
+            let left = crate::group::count(left);
+            return Next::Stand(vmgroup_core::status::Standing::Deleting(left));
+        }
+        self.release(key)
+    }
+
+    /// Removes the folder if it is freshly read empty, then lets the object go.
+    pub(crate) fn close_folder(&mut self, key: &GroupKey) -> Next {
+        let Some(group) = self.groups.get(key) else {
+            return Next::Wait;
+        };
+        let Folder::Known(folder) = group.folder.clone() else {
+            return self.release(key);
+        };
+        let read = Read::Folder(folder);
+        self.ask(key, |id| (Stage::ClosingFolder, Request::Read { id, read }));
+        Next::Wait
+    }
+
+    /// Removes the finalizer.
+    pub(crate) fn release(&mut self, key: &GroupKey) -> Next {
+        let Some(group) = self.groups.get(key) else {
+            return Next::Wait;
+        };
+        let target = target(&group.object);
+        let change = MetaChange::Release;
+        self.ask(key, |id| {
+            let request = Request::WriteMeta { id, target, change };
+            (Stage::Releasing, request)
+        });
+        Next::Wait
+    }
+
+    /// A read that a pass waits for.
+    pub(crate) fn read_for_pass(&mut self, key: &GroupKey, id: RequestId, result: ReadResult) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        match &mut group.stage {
+            Stage::Proving(waiting) => {
+                if let Some(slot) = waiting.remove(&id) {
+                    let all_in = waiting.is_empty();
+                    self.proof_read(key, slot, result);
+                    if all_in {
+                        self.proofs_in(key);
+                    }
+                }
+            }
+            Stage::LookingForLeftOvers => {
+                group.stage = Stage::Idle;
+                self.left_overs_read(key, result);
+            }
+            Stage::ClosingFolder => {
+                group.stage = Stage::Idle;
+                self.folder_closed(key, result);
+            }
+            _ => {}
+        }
+    }
+
+    fn left_overs_read(&mut self, key: &GroupKey, result: ReadResult) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        match result {
+            ReadResult::Folder { id, vms, .. } => {
+                let left_overs = vms.iter().filter(|vm| is_left_over(key, vm));
+                group.left_overs = Some(left_overs.map(|vm| vm.id.clone()).collect());
+                // A folder is ours if it is empty or holds nothing but our own.
+                let ours = |vm: &Vm| {
+                    is_left_over(key, vm)
+                        || Known::new(vm.clone())
+                            .agreed()
+                            .is_some_and(|marker| marker.group() == *key)
+                };
+                if vms.iter().all(ours) {
+                    group.folder = Folder::Known(id);
+                }
+                let woken = group.woken;
+                self.wake(key, 0, woken);
+            }
+            ReadResult::NoFolder => {
+                group.left_overs = Some(Vec::new());
+                group.folder = Folder::Absent;
+                let woken = group.woken;
+                self.wake(key, 0, woken);
+            }
+            _ => self.try_later(key),
+        }
+    }
+
+    fn folder_closed(&mut self, key: &GroupKey, result: ReadResult) {
+        let empty = match result {
+            ReadResult::Folder { id, vms, others } if vms.is_empty() && others == 0 => Some(id),
+            ReadResult::Folder { .. } | ReadResult::Gone => None,
+            _ => return self.try_later(key),
+        };
+        match empty {
+            Some(folder) => self.remove_folder(key, folder),
+            None => {
+                self.release(key);
+            }
+        }
+    }
+
+    fn remove_folder(&mut self, key: &GroupKey, folder: String) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let operation_id = format!("{}/folder", group.identity());
+        let call = crate::request::Call::DestroyFolder(folder);
+        let group = key.clone();
+        self.ask(key, |id| {
+            let request = Request::Call {
+                id,
+                group,
+                operation_id,
+                call,
+            };
+            (Stage::RemovingFolder, request)
+        });
+    }
+
+    /// Whatever came of it: the folder is read again, and gone or not.
+    pub(crate) fn folder_removed(
+        &mut self,
+        key: &GroupKey,
+        _id: RequestId,
+        _result: &crate::event::CallResult,
+    ) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.stage = Stage::Idle;
+            self.try_soon(key);
+        }
+    }
+
+    /// The pass led to nothing: another one after a while.
+    pub(crate) fn try_later(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        group.stage = Stage::Idle;
+        let wait = group.backoff.fail(key);
+        self.wake(key, wait, vmgroup_core::observation::WakeReason::TimeCame);
+        self.next_pass(key);
+    }
+
+    fn try_soon(&mut self, key: &GroupKey) {
+        self.wake(key, 200, vmgroup_core::observation::WakeReason::TimeCame);
+    }
+}
+
+/// A VM as the demo made them: named after the group, and unmarked.
+fn is_left_over(key: &GroupKey, vm: &Vm) -> bool {
+    vm.name.starts_with(&format!("{}-replica-", key.name))
+        && vm.marker.as_deref().unwrap_or_default().is_empty()
+        && vm.instance_uuid.is_some()
+        && !vm.template
+}
+
+fn adoption_required(key: &GroupKey, what: &str) -> Next {
+    let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
+    stalled(
+        "AdoptionRequired",
+        format!(
+            "left-overs of the former operator: {what}; to go on, kubectl -n {} annotate vg {} \
+             {annotation}=adopt (its VMs become members) or {annotation}=ignore (they are left alone)",
+            key.namespace, key.name
+        ),
+    )
+}
+
+fn other_identity(key: &GroupKey, vms: &[(VmId, String)]) -> Next {
+    let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
+    let first = vms.first().map_or("", |(vm, _)| vm.as_str());
+    stalled(
+        "AdoptionRequired",
+        format!(
+            "{} VMs of a former group {key} exist, {first} first; to go on, annotate this one with \
+             {annotation}=adopt (they become members) or {annotation}=ignore (they are left alone)",
+            vms.len()
+        ),
+    )
+}

@@ -1,0 +1,278 @@
+//! What the machine remembers of one group. After a restart all of it comes
+//! back from the object's status, the feed, or not at all.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use vmgroup_core::check::CheckedPlan;
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::{FailureClass, Health, Observation, PowerState, Slot, WakeReason};
+use vmgroup_core::plan::Violation;
+use vmgroup_core::status::{
+    DecisionRecord, HeldPlan, Intent, IntentStep, Memo, PowerWishRecord, SlotRecord, Standing,
+};
+use vmgroup_core::time::{Monotonic, Timestamp};
+
+use crate::backoff::Backoff;
+use crate::event::GroupObject;
+use crate::inventory::{FolderId, VmId};
+use crate::limits::{BUDGET_WINDOW_MS, GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS};
+use crate::operation::{self, Operation, Work};
+use crate::request::RequestId;
+
+/// The one thing that a group's pass waits for.
+#[derive(Debug, Clone)]
+pub(crate) enum Stage {
+    /// Nothing: a wake-up begins a pass.
+    Idle,
+    /// Reading the object, because what is known of it may be out of date.
+    Rereading,
+    /// Looking for a folder of the demo before the group is claimed.
+    LookingForLeftOvers,
+    /// Writing finalizer and identity.
+    Claiming,
+    /// Proving that slots are empty.
+    Proving(BTreeMap<RequestId, Slot>),
+    /// The module decides.
+    Deciding(Box<Observation>),
+    /// Writing the intent.
+    Committing(Box<Commit>),
+    /// Writing the status.
+    Reporting,
+    /// Reading the folder once more before it is removed.
+    ClosingFolder,
+    /// Removing the folder.
+    RemovingFolder,
+    /// Removing the finalizer.
+    Releasing,
+}
+
+/// What becomes true when a commit is answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Commit {
+    /// Operations to queue.
+    pub(crate) operations: BTreeMap<Slot, Operation>,
+    /// The plan that they come from; none if the host decided.
+    pub(crate) plan: Option<CheckedPlan>,
+}
+
+/// The group's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// Nobody has looked.
+    Unknown,
+    /// A look is under way for a clone.
+    Looking(RequestId),
+    /// It is being created.
+    Creating(RequestId),
+    /// The root has no such folder.
+    Absent,
+    /// This one.
+    Known(FolderId),
+}
+
+/// Operations on a slot that failed since one last succeeded.
+#[derive(Debug, Clone)]
+pub(crate) struct SlotFailure {
+    /// What kind the last one was.
+    pub(crate) class: FailureClass,
+    /// What failed and why, in one sentence.
+    pub(crate) message: String,
+    /// How many.
+    pub(crate) count: u32,
+    /// When the last one was.
+    pub(crate) last: Timestamp,
+    /// The slot is not touched earlier.
+    pub(crate) retry_at: Monotonic,
+}
+
+/// Since when a member is as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// Power state, and since when.
+    pub(crate) power: (PowerState, Timestamp),
+    /// Health, and since when.
+    pub(crate) health: (Health, Timestamp),
+}
+
+/// One group.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// The object as it was last seen.
+    pub(crate) object: GroupObject,
+    /// What the current pass waits for.
+    pub(crate) stage: Stage,
+    /// The reason of the pass that is under way or was last.
+    pub(crate) woken: WakeReason,
+    /// Something happened during the pass: another one follows.
+    pub(crate) again: Option<WakeReason>,
+    /// What is known of the object may be out of date: read it before writing.
+    pub(crate) reread: bool,
+    /// Effects in flight.
+    pub(crate) operations: BTreeMap<Slot, Operation>,
+    /// Failures by slot.
+    pub(crate) failures: BTreeMap<Slot, SlotFailure>,
+    /// Every slot that has, or may have, a VM.
+    pub(crate) slots: BTreeMap<Slot, SlotRecord>,
+    /// Slots whose VM could be neither found nor proven gone, and when to try
+    /// again.
+    pub(crate) unproven: BTreeMap<Slot, Monotonic>,
+    /// Slots whose VM we destroyed ourselves.
+    pub(crate) destroyed: BTreeSet<Slot>,
+    /// The group's folder.
+    pub(crate) folder: Folder,
+    /// VMs that look like the demo's; none before anybody looked.
+    pub(crate) left_overs: Option<Vec<VmId>>,
+    /// Since when members are as they are.
+    pub(crate) since: BTreeMap<VmId, Since>,
+    /// When the owner last changed the power state.
+    pub(crate) power_wish: Option<PowerWishRecord>,
+    /// The module's memory.
+    pub(crate) memo: Option<Memo>,
+    /// When a memo was last written for its own sake.
+    pub(crate) memo_written_at: Monotonic,
+    /// Violations of the last plan.
+    pub(crate) violations: Vec<Violation>,
+    /// Decisions in a row that were of no use.
+    pub(crate) bad_decisions: u32,
+    /// The last decision that changed something.
+    pub(crate) last_decision: Option<DecisionRecord>,
+    /// What waits for approval.
+    pub(crate) held: Option<HeldPlan>,
+    /// UID of the last approval used.
+    pub(crate) used_approval: Option<String>,
+    /// Number of the last commit.
+    pub(crate) intent: u64,
+    /// Generation that the last commit was decided on.
+    pub(crate) intent_generation: i64,
+    /// Waits between passes that led to nothing.
+    pub(crate) backoff: Backoff,
+    /// Where the group stands.
+    pub(crate) standing: Option<Standing>,
+    /// The last observation, for the status.
+    pub(crate) seen: Option<Observation>,
+    /// VMs with a marker of this group that does not speak of them.
+    pub(crate) copies: Vec<VmId>,
+    /// The status was last written then.
+    pub(crate) reported_at: Monotonic,
+    /// Budgeted deletes and disruptions that were begun, oldest first; true for
+    /// a delete.
+    pub(crate) spent: VecDeque<(Timestamp, bool)>,
+}
+
+impl Group {
+    /// A group as its object tells. What was in flight is unsure since `now`.
+    pub(crate) fn restore(object: GroupObject, now: Monotonic, utc: Timestamp) -> Self {
+        let status = &object.status;
+        let mut operations = BTreeMap::new();
+        for step in status.intent.iter().flat_map(|intent| &intent.steps) {
+            let work = Work::recorded(step.kind);
+            let mut restored = Operation::queued(work, step.vm.clone(), step.intent, utc);
+            restored.stage = match &step.task {
+                Some(task) => operation::Stage::Running(task.clone()),
+                None => operation::Stage::Unsure,
+            };
+            restored.heard_at = now;
+            operations.insert(step.slot, restored);
+        }
+        Group {
+            stage: Stage::Idle,
+            woken: WakeReason::Started,
+            again: None,
+            reread: false,
+            operations,
+            failures: BTreeMap::new(),
+            slots: status.slots.clone(),
+            unproven: BTreeMap::new(),
+            destroyed: BTreeSet::new(),
+            folder: status.folder.clone().map_or(Folder::Unknown, Folder::Known),
+            left_overs: None,
+            since: BTreeMap::new(),
+            power_wish: status.power_wish.clone(),
+            memo: status.memo.clone(),
+            memo_written_at: Monotonic(0),
+            violations: Vec::new(),
+            bad_decisions: 0,
+            last_decision: status.last_decision.clone(),
+            held: status.held.clone(),
+            used_approval: status.used_approval.clone(),
+            intent: status.intent.as_ref().map_or(0, |intent| intent.id),
+            intent_generation: status.intent.as_ref().map_or(0, |intent| intent.generation),
+            backoff: Backoff::new(GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS),
+            standing: None,
+            seen: None,
+            copies: status.copies.clone(),
+            reported_at: Monotonic(0),
+            spent: VecDeque::new(),
+            object,
+        }
+    }
+
+    /// Namespace and name.
+    pub(crate) fn key(&self) -> &GroupKey {
+        &self.object.key
+    }
+
+    /// The identity: the annotation, or what it will be.
+    pub(crate) fn identity(&self) -> &str {
+        self.object.identity.as_deref().unwrap_or(&self.object.uid)
+    }
+
+    /// The module that it names; none for the operator's default one.
+    pub(crate) fn module(&self) -> Option<&String> {
+        self.object.spec.as_ref().ok()?.module.as_ref()
+    }
+
+    /// Identity and finalizer stand on the object.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.object.finalizer && self.object.identity.is_some()
+    }
+
+    /// What is committed and has not ended, as it is written to the status.
+    pub(crate) fn intent(&self) -> Option<Intent> {
+        if self.operations.is_empty() && self.intent == 0 {
+            return None;
+        }
+        let steps = self.operations.iter().map(|(slot, operation)| IntentStep {
+            slot: *slot,
+            kind: operation.work.kind(),
+            vm: operation.vm.clone(),
+            intent: operation.intent,
+            task: match &operation.stage {
+                operation::Stage::Running(task) => Some(task.clone()),
+                _ => None,
+            },
+        });
+        Some(Intent {
+            id: self.intent,
+            generation: self.intent_generation,
+            steps: steps.collect(),
+        })
+    }
+
+    /// Operations that have not been begun die: the next decision is made
+    /// without them.
+    pub(crate) fn drop_queued(&mut self) {
+        self.operations
+            .retain(|_, operation| operation.is_started());
+    }
+
+    /// Budgeted effects begun in the window that ends at `now`: deletes and
+    /// others, and when the oldest of them leaves the window.
+    pub(crate) fn spent(&mut self, now: Timestamp) -> (u32, u32, Timestamp) {
+        while let Some((at, _)) = self.spent.front() {
+            if now.since(*at) < BUDGET_WINDOW_MS {
+                break;
+            }
+            self.spent.pop_front();
+        }
+        let deletes = self.spent.iter().filter(|(_, delete)| *delete).count();
+        let others = self.spent.len() - deletes;
+        let oldest = self.spent.front().map_or(now, |(at, _)| *at);
+        (count(deletes), count(others), oldest.plus(BUDGET_WINDOW_MS))
+    }
+}
+
+/// A length as a 32-bit number.
+pub(crate) fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

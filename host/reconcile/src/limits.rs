@@ -1,0 +1,72 @@
+//! Every limit and waiting time of the state machine, each with its reason.
+
+/// A lease lapses after this: client-go's default.
+pub const LEASE_DURATION_S: u32 = 15;
+/// A holder that could not renew for so long stops acting. It is shorter than
+/// the lease, so that the old holder stops before a new one starts.
+pub const LEASE_RENEW_DEADLINE_MS: u64 = 10_000;
+/// Between two renewals, and between two looks of a waiting replica.
+pub const LEASE_RETRY_MS: u64 = 2_000;
+
+/// First wait after a failed login; doubles.
+pub const LOGIN_RETRY_FIRST_MS: u64 = 1_000;
+/// Work resumes within 30 s of the end of an outage, so the longest wait is shorter.
+pub const LOGIN_RETRY_MOST_MS: u64 = 20_000;
+/// Refused credentials are tried again so seldom that no account is locked.
+pub const REFUSED_LOGIN_RETRY_MS: u64 = 15 * 60 * 1_000;
+/// A feed without any sign of life for so long is begun anew. The adapter's
+/// wait for updates returns every minute.
+pub const FEED_SILENCE_MS: u64 = 3 * 60 * 1_000;
+/// The feed shows an operation's effect right after its end; a full relist
+/// settles it if an update was lost.
+pub const SETTLE_MS: u64 = 10_000;
+/// A guest operating system has so long to shut down before its power is cut.
+pub const SHUTDOWN_MS: u64 = 3 * 60 * 1_000;
+/// Between two full relists that look for lost answers: bounds their cost.
+pub const RELIST_GAP_MS: u64 = 2_000;
+
+/// First wait of a group whose decision or write failed; doubles.
+pub const GROUP_RETRY_FIRST_MS: u64 = 1_000;
+/// Longest wait of such a group: the demo's resync.
+pub const GROUP_RETRY_MOST_MS: u64 = 5 * 60 * 1_000;
+/// First wait of a slot whose operation failed; doubles.
+pub const SLOT_RETRY_FIRST_MS: u64 = 5_000;
+/// Longest wait of such a slot.
+pub const SLOT_RETRY_MOST_MS: u64 = 5 * 60 * 1_000;
+/// Task MoIDs and counts of one group are written at most so often.
+pub const REPORT_GAP_MS: u64 = 300;
+/// A memo alone is written at most so often.
+pub const MEMO_GAP_MS: u64 = 60_000;
+/// What a module may ask for as its next look.
+pub const NEXT_LOOK_LEAST_MS: u64 = 1_000;
+/// One day: the longest that a look may be put off.
+pub const NEXT_LOOK_MOST_MS: u64 = 24 * 60 * 60 * 1_000;
+/// All groups of a swapped module look anew within this time.
+pub const MODULE_SWAP_SPREAD_MS: u64 = 2_000;
+/// While a group is deleted, so many bad decisions in a row make the built-in
+/// module decide.
+pub const BAD_DECISIONS_WHILE_DELETING: u32 = 3;
+
+/// A source host does so many full clones of its own at a time; a template
+/// sits on one host.
+pub const CLONES_PER_TEMPLATE: usize = 4;
+/// Clones in flight in one vCenter.
+pub const CLONES_PER_VCENTER: usize = 8;
+/// Operations of all kinds in flight in one vCenter; about 640 are possible,
+/// and others work there too.
+pub const OPERATIONS_PER_VCENTER: usize = 32;
+
+/// Window in which deletes and disruptions of a group are counted.
+pub const BUDGET_WINDOW_MS: u64 = 60 * 60 * 1_000;
+/// Deletes of one group in that window, scale-down and deletion of the group apart.
+pub const BUDGET_DELETES: u32 = 10;
+/// Other disruptions of one group in that window.
+pub const BUDGET_DISRUPTIONS: u32 = 20;
+/// Window in which members that become unknown or vanish are counted.
+pub const MASS_LOSS_WINDOW_MS: u64 = 10 * 60 * 1_000;
+/// More than the larger of this many and 5 % of all members is a mass loss.
+pub const MASS_LOSS_LEAST: usize = 5;
+/// Percent of all members whose loss is a mass loss.
+pub const MASS_LOSS_PERCENT: usize = 5;
+/// Actions in one plan.
+pub const ACTIONS_PER_PLAN: u32 = 50;

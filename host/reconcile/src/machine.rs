@@ -1,0 +1,391 @@
+//! The state machine: what happens goes in, what is to be done comes out.
+//!
+//! `step` files the event with whom it concerns, then lets everything that is
+//! due go on: lease, session, passes of groups (`pipeline`), operations
+//! (`execute`). Nothing here waits, and nothing here reads a clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::{Slot, WakeReason};
+use vmgroup_core::time::{Monotonic, Now};
+
+use crate::backoff::jitter_ms;
+use crate::event::{Approval, Event, GroupObject, RefusedCredentials};
+use crate::group::Group;
+use crate::inventory::{Inventory, VmId};
+use crate::lease::{Lease, Role};
+use crate::limits::{
+    CLONES_PER_TEMPLATE, CLONES_PER_VCENTER, MODULE_SWAP_SPREAD_MS, OPERATIONS_PER_VCENTER,
+};
+use crate::mass_loss::MassLoss;
+use crate::modules::Modules;
+use crate::queue::Queue;
+use crate::request::{Note, ObjectTarget, Request, RequestId};
+use crate::session::{Session, Wish};
+use crate::wakeup::{Agenda, Wakeup};
+
+/// What an operator is told at its start and never again.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name of this installation: part of every marker. Set explicitly, so that
+    /// a rebuilt cluster finds its VMs again.
+    pub install: String,
+    /// Name of this replica in the lease; none to act without a lease.
+    pub replica: Option<String>,
+    /// Operations in flight.
+    pub caps: Caps,
+}
+
+/// Operations in flight in one vCenter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// Clones of one template.
+    pub clones_per_template: usize,
+    /// Clones.
+    pub clones: usize,
+    /// Operations of all kinds.
+    pub operations: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Caps {
+            clones_per_template: CLONES_PER_TEMPLATE,
+            clones: CLONES_PER_VCENTER,
+            operations: OPERATIONS_PER_VCENTER,
+        }
+    }
+}
+
+/// Whom the answer to a request concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// The pass of a group.
+    Pass(GroupKey),
+    /// The group's folder, for a clone.
+    Folder(GroupKey),
+    /// An operation.
+    Operation(GroupKey, Slot),
+}
+
+/// The operator.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    pub(crate) config: Config,
+    pub(crate) now: Now,
+    pub(crate) out: Vec<Request>,
+    next_id: u64,
+    pub(crate) asked: BTreeMap<RequestId, Asker>,
+    lease: Option<Lease>,
+    acting: bool,
+    pub(crate) session: Session,
+    pub(crate) inventory: Inventory,
+    pub(crate) groups: BTreeMap<GroupKey, Group>,
+    /// Which group has recorded a VM in one of its slots.
+    pub(crate) recorded: BTreeMap<VmId, GroupKey>,
+    pub(crate) approvals: BTreeMap<GroupKey, Approval>,
+    pub(crate) modules: Modules,
+    pub(crate) agenda: Agenda,
+    pub(crate) queue: Queue,
+    /// Groups with operations that wait for a place.
+    pub(crate) queued: BTreeSet<GroupKey>,
+    /// Operations that have been begun.
+    pub(crate) started: BTreeSet<(GroupKey, Slot)>,
+    pub(crate) mass_loss: MassLoss,
+    stopped: bool,
+}
+
+impl Machine {
+    /// An operator that has seen nothing yet.
+    pub fn new(config: Config, now: Now) -> Self {
+        Machine {
+            lease: config.replica.clone().map(Lease::new),
+            acting: config.replica.is_none(),
+            queue: Queue::new(config.caps),
+            config,
+            now,
+            out: Vec::new(),
+            next_id: 0,
+            asked: BTreeMap::new(),
+            session: Session::new(),
+            inventory: Inventory::default(),
+            groups: BTreeMap::new(),
+            recorded: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            modules: Modules::default(),
+            agenda: Agenda::default(),
+            queued: BTreeSet::new(),
+            started: BTreeSet::new(),
+            mass_loss: MassLoss::default(),
+            stopped: false,
+        }
+    }
+
+    /// Takes in what happened; returns what is to be done, in this order.
+    pub fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
+        self.now = now;
+        if !self.stopped {
+            self.file(event);
+            self.drive();
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// When `step` has something to do even if nothing happens.
+    pub fn deadline(&self) -> Option<Monotonic> {
+        let lease = self.lease.as_ref().and_then(Lease::deadline);
+        if self.stopped {
+            return None;
+        }
+        if !self.acting {
+            return lease;
+        }
+        let times = [
+            lease,
+            self.session.deadline(),
+            self.agenda.next(),
+            self.operations_deadline(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// This replica acts: it holds the lease, or there is none.
+    pub fn is_acting(&self) -> bool {
+        self.acting
+    }
+
+    /// The groups, for tables and metrics.
+    pub fn objects(&self) -> impl Iterator<Item = &GroupObject> {
+        self.groups.values().map(|group| &group.object)
+    }
+
+    fn file(&mut self, event: Event) {
+        match event {
+            Event::Time => {}
+            Event::GroupsListed(objects) => self.groups_listed(objects),
+            Event::GroupChanged(object) => self.group_changed(*object),
+            Event::GroupGone { key, uid } => self.group_gone(&key, &uid),
+            Event::ApprovalsListed(approvals) => {
+                self.approvals.clear();
+                for approval in approvals {
+                    self.approval_changed(approval);
+                }
+            }
+            Event::ApprovalChanged(approval) => self.approval_changed(approval),
+            Event::ApprovalGone { key } => {
+                self.approvals.remove(&key);
+            }
+            Event::GroupAnswered { id, result } => self.group_answered(id, result),
+            Event::LeaseSeen { lease, id } => {
+                if let Some(mine) = &mut self.lease {
+                    mine.saw(lease, id.is_some(), self.now.monotonic);
+                }
+            }
+            Event::LeaseFailed { .. } => {
+                if let Some(mine) = &mut self.lease {
+                    mine.failed(self.now.monotonic);
+                }
+            }
+            Event::CredentialsChanged { version } => {
+                let refused = self.lease.as_ref().and_then(Lease::refused).cloned();
+                let now = self.now;
+                self.session
+                    .credentials_changed(version, refused.as_ref(), now);
+            }
+            Event::LoginAnswered { id, result } => {
+                if self.session.login_answered(id, result, self.now) {
+                    self.remember_refused();
+                }
+                self.view_changed();
+            }
+            Event::FeedReset { id, vms, tasks } => self.feed_reset(id, vms, tasks),
+            Event::FeedChanged { vms, left, tasks } => self.feed_changed(vms, &left, tasks),
+            Event::FeedIdle => self.session.feed_alive(self.now),
+            Event::FeedLost {
+                reason,
+                session_ended: _,
+            } => {
+                self.session.feed_lost(reason, self.now);
+                self.view_changed();
+            }
+            Event::Called { id, result } => match self.asked.remove(&id) {
+                Some(Asker::Operation(key, slot)) => self.called(&key, slot, id, result),
+                Some(Asker::Folder(key)) => self.folder_created(&key, id, result),
+                Some(Asker::Pass(key)) => self.folder_removed(&key, id, &result),
+                None => {}
+            },
+            Event::Read { id, result } => match self.asked.remove(&id) {
+                Some(Asker::Operation(key, slot)) => self.looked(&key, slot, id, result),
+                Some(Asker::Folder(key)) => self.folder_found(&key, id, result),
+                Some(Asker::Pass(key)) => self.read_for_pass(&key, id, result),
+                None => {}
+            },
+            Event::Decided { id, module, result } => self.decided(id, &module, result),
+            Event::ModuleActive(module) => {
+                let name = module.name.clone();
+                if self.modules.activate(module) {
+                    self.module_changed(name.as_ref());
+                }
+            }
+            Event::ModuleMissing { name, message } => {
+                self.modules.missing(name.clone(), message);
+                self.module_changed(name.as_ref());
+            }
+            Event::ModuleRefused {
+                name,
+                stage,
+                message,
+            } => {
+                let name = name.as_deref().unwrap_or("default");
+                let detail = format!("{name}: refused at {stage}: {message}");
+                self.note(
+                    None,
+                    true,
+                    "module refused, the last good one goes on",
+                    detail,
+                );
+            }
+            Event::Stop => self.stop(),
+        }
+    }
+
+    fn drive(&mut self) {
+        self.drive_lease();
+        if !self.acting {
+            return;
+        }
+        if let Some(wish) = self.session.drive(self.now) {
+            let id = self.id();
+            self.session.started(&wish, id, self.now);
+            self.out.push(match wish {
+                Wish::Login(reason) => Request::Login { id, reason },
+                Wish::Relist(reason) => Request::Relist { id, reason },
+            });
+        }
+        self.drive_operations();
+        while let Some((key, reason)) = self.agenda.due(self.now.monotonic) {
+            self.pass(&key, reason);
+        }
+        self.start_queued();
+    }
+
+    fn drive_lease(&mut self) {
+        let Some(lease) = &mut self.lease else { return };
+        let wish = lease.drive(self.now.monotonic);
+        let holding = lease.role() == Role::Holding;
+        if let Some(lease) = wish {
+            let id = self.id();
+            self.out.push(Request::WriteLease { id, lease });
+        }
+        if holding && !self.acting {
+            self.take_over();
+        } else if !holding && self.acting {
+            self.step_down();
+        }
+    }
+
+    /// Everything that another replica may have changed is forgotten and read
+    /// again: objects before they are written, vCenter by a new session.
+    fn take_over(&mut self) {
+        self.acting = true;
+        self.note(None, false, "acting", "this replica holds the lease".into());
+        let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
+        for key in keys {
+            self.restore(&key);
+        }
+        let refused = self.lease.as_ref().and_then(Lease::refused).cloned();
+        if let Some(version) = self.session.credentials().cloned() {
+            self.session = Session::new();
+            let now = self.now;
+            self.session
+                .credentials_changed(version, refused.as_ref(), now);
+        }
+    }
+
+    fn step_down(&mut self) {
+        self.acting = false;
+        self.note(None, true, "not acting", "the lease is lost".into());
+        self.asked.clear();
+        self.queue = Queue::new(self.config.caps);
+        self.queued.clear();
+        self.started.clear();
+        self.session.reset(self.now);
+        self.out.push(Request::Logout);
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        if self.acting {
+            self.out.push(Request::Logout);
+        }
+        if let Some(lease) = self.lease.as_mut().and_then(Lease::give_up) {
+            let id = self.id();
+            self.out.push(Request::WriteLease { id, lease });
+        }
+    }
+
+    fn remember_refused(&mut self) {
+        let version = self.session.credentials().cloned();
+        if let (Some(lease), Some(version)) = (&mut self.lease, version) {
+            let at = self.now.utc;
+            let refused = RefusedCredentials { version, at };
+            lease.remember_refused(Some(refused), self.now.monotonic);
+        }
+    }
+
+    fn module_changed(&mut self, name: Option<&String>) {
+        let keys: Vec<GroupKey> = self
+            .groups
+            .iter()
+            .filter(|(_, group)| group.module() == name)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in keys {
+            let spread = jitter_ms(MODULE_SWAP_SPREAD_MS, &key);
+            self.wake(&key, spread, WakeReason::ModuleChanged);
+        }
+    }
+
+    pub(crate) fn id(&mut self) -> RequestId {
+        self.next_id += 1;
+        RequestId(self.next_id)
+    }
+
+    /// Looks at the group in so many milliseconds at the latest.
+    pub(crate) fn wake(&mut self, key: &GroupKey, after_ms: u64, reason: WakeReason) {
+        let at = self.now.monotonic.plus(after_ms);
+        self.agenda.wake(key, Wakeup { at, reason });
+    }
+
+    pub(crate) fn wake_all(&mut self, reason: WakeReason) {
+        let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
+        for key in keys {
+            self.wake(&key, 0, reason);
+        }
+    }
+
+    pub(crate) fn note(
+        &mut self,
+        group: Option<&GroupKey>,
+        warning: bool,
+        what: &'static str,
+        detail: String,
+    ) {
+        self.out.push(Request::Note(Note {
+            group: group.cloned(),
+            warning,
+            what,
+            detail,
+        }));
+    }
+}
+
+/// The object at the version that was last seen.
+pub(crate) fn target(object: &GroupObject) -> ObjectTarget {
+    ObjectTarget {
+        key: object.key.clone(),
+        uid: object.uid.clone(),
+        resource_version: object.resource_version,
+    }
+}

@@ -1,0 +1,56 @@
+//! Which module decides for whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::ActiveModule;
+
+/// Name under which the built-in module is always to be had.
+pub const BUILT_IN: &str = "built-in";
+
+/// The modules by the names that groups call them; none is the operator's
+/// default module.
+#[derive(Debug, Clone, Default)]
+pub struct Modules {
+    by_name: BTreeMap<Option<String>, Result<ActiveModule, String>>,
+}
+
+impl Modules {
+    /// The module decides from here on. True if another one did before.
+    pub fn activate(&mut self, module: ActiveModule) -> bool {
+        let name = module.name.clone();
+        let before = self.by_name.insert(name.clone(), Ok(module));
+        let digest = |known: &Result<ActiveModule, String>| {
+            known.as_ref().ok().map(|module| module.digest.clone())
+        };
+        before.as_ref().and_then(digest) != self.by_name.get(&name).and_then(digest)
+    }
+
+    /// The module cannot be had. One that is active stays so.
+    pub fn missing(&mut self, name: Option<String>, message: String) {
+        let known = self
+            .by_name
+            .entry(name)
+            .or_insert_with(|| Err(String::new()));
+        if let Err(text) = known {
+            *text = message;
+        }
+    }
+
+    /// The module of that name, or why there is none.
+    pub fn get(&self, name: Option<&String>) -> Result<&ActiveModule, String> {
+        match self.by_name.get(&name.cloned()) {
+            Some(Ok(module)) => Ok(module),
+            Some(Err(message)) => Err(message.clone()),
+            None => Err(match name {
+                Some(name) => format!("there is no module {name}; create it, or name another one"),
+                None => "the operator's module is still being loaded".into(),
+            }),
+        }
+    }
+
+    /// The reason codes that the module says it may use.
+    pub fn reason_codes(&self, name: Option<&String>) -> Option<BTreeSet<String>> {
+        let module = self.get(name).ok()?;
+        Some(module.description.reason_codes.iter().cloned().collect())
+    }
+}

@@ -1,0 +1,249 @@
+//! The replica of the groups' objects: what the API server shows, and what it
+//! answered to our writes.
+
+use std::collections::BTreeMap;
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::WakeReason;
+
+use crate::event::{Approval, GroupObject, WriteResult};
+use crate::group::{Folder, Group, Stage};
+use crate::machine::{Asker, Machine};
+use crate::operation;
+use crate::request::{Request, RequestId};
+
+impl Machine {
+    pub(crate) fn groups_listed(&mut self, objects: Vec<GroupObject>) {
+        let listed: BTreeMap<GroupKey, String> = objects
+            .iter()
+            .map(|object| (object.key.clone(), object.uid.clone()))
+            .collect();
+        for object in objects {
+            self.group_changed(object);
+        }
+        let missing: Vec<GroupKey> = self
+            .groups
+            .keys()
+            .filter(|key| !listed.contains_key(key))
+            .cloned()
+            .collect();
+        // A list may be older than what is known: absence is confirmed first.
+        for key in missing {
+            self.doubt(&key, WakeReason::ObjectChanged);
+        }
+    }
+
+    pub(crate) fn group_changed(&mut self, object: GroupObject) {
+        let key = object.key.clone();
+        match self.groups.get(&key) {
+            Some(group) if group.object.uid == object.uid => {
+                if object.resource_version > group.object.resource_version {
+                    self.replace_object(object);
+                } else if object.resource_version < group.object.resource_version
+                    && object.generation != group.object.generation
+                {
+                    // Either an old event, or the cluster was restored.
+                    self.doubt(&key, WakeReason::ObjectChanged);
+                }
+            }
+            Some(_) => {
+                self.forget(&key);
+                self.begin(object);
+            }
+            None => self.begin(object),
+        }
+    }
+
+    pub(crate) fn group_gone(&mut self, key: &GroupKey, uid: &str) {
+        let same = |group: &Group| group.object.uid == uid;
+        if self.groups.get(key).is_some_and(same) {
+            self.forget(key);
+        }
+    }
+
+    pub(crate) fn approval_changed(&mut self, approval: Approval) {
+        let group = GroupKey::new(&approval.key.namespace, &approval.group);
+        self.approvals.insert(approval.key.clone(), approval);
+        self.wake(&group, 0, WakeReason::Approved);
+    }
+
+    /// What is known of the object may be out of date: the next pass reads it.
+    pub(crate) fn doubt(&mut self, key: &GroupKey, reason: WakeReason) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.reread = true;
+        }
+        self.wake(key, 0, reason);
+    }
+
+    fn begin(&mut self, object: GroupObject) {
+        let key = object.key.clone();
+        let group = Group::restore(object, self.now.monotonic, self.now.utc);
+        self.groups.insert(key.clone(), group);
+        self.register(&key);
+        self.wake(&key, 0, WakeReason::Started);
+    }
+
+    /// Begins anew from the object, as after a restart; the object itself is
+    /// read again first.
+    pub(crate) fn restore(&mut self, key: &GroupKey) {
+        if let Some(group) = self.groups.remove(key) {
+            self.begin(group.object);
+            self.doubt(key, WakeReason::Started);
+        }
+    }
+
+    /// What was in flight holds its places, and recorded VMs know their group.
+    fn register(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        for record in group.slots.values() {
+            self.recorded.insert(record.vm.clone(), key.clone());
+        }
+        for (slot, operation) in &group.operations {
+            let clones = matches!(operation.work, operation::Work::Clone);
+            let spec = group.object.spec.as_ref().ok();
+            let template = spec.filter(|_| clones).map(|spec| spec.template.clone());
+            self.queue.take((key.clone(), *slot), template);
+            self.started.insert((key.clone(), *slot));
+        }
+    }
+
+    pub(crate) fn forget(&mut self, key: &GroupKey) {
+        if self.groups.remove(key).is_none() {
+            return;
+        }
+        self.agenda.forget(key);
+        self.queue.free_group(key);
+        self.queued.remove(key);
+        self.started.retain(|(group, _)| group != key);
+        self.recorded.retain(|_, group| group != key);
+        self.asked.retain(|_, asker| match asker {
+            Asker::Pass(group) | Asker::Folder(group) | Asker::Operation(group, _) => group != key,
+        });
+        self.note(Some(key), false, "group gone", String::new());
+    }
+
+    /// Takes a newer version of the object in.
+    pub(crate) fn replace_object(&mut self, object: GroupObject) {
+        let key = object.key.clone();
+        let Some(group) = self.groups.get_mut(&key) else {
+            return;
+        };
+        let meaning = |object: &GroupObject| {
+            (
+                object.generation,
+                object.deleting,
+                object.finalizer,
+                object.demo_finalizer,
+                object.identity.clone(),
+                object.adoption,
+            )
+        };
+        let changed = meaning(&group.object) != meaning(&object);
+        let respecified = (group.object.generation, group.object.deleting)
+            != (object.generation, object.deleting);
+        group.object = object;
+        if respecified {
+            group.drop_queued();
+            group.failures.clear();
+            group.violations.clear();
+            group.bad_decisions = 0;
+            group.backoff.succeed();
+            self.queued.remove(&key);
+        }
+        if changed {
+            self.wake(&key, 0, WakeReason::ObjectChanged);
+        }
+    }
+
+    /// An answer to a read or write of the object.
+    pub(crate) fn group_answered(&mut self, id: RequestId, result: WriteResult) {
+        let Some(Asker::Pass(key)) = self.asked.remove(&id) else {
+            return;
+        };
+        let Some(group) = self.groups.get_mut(&key) else {
+            return;
+        };
+        let stage = std::mem::replace(&mut group.stage, Stage::Idle);
+        match result {
+            WriteResult::Done(object) if object.uid == group.object.uid => {
+                group.reread = false;
+                match stage {
+                    // A quorum read outranks every version seen before.
+                    Stage::Rereading => self.replace_object(*object),
+                    _ => self.written(&key, *object, stage),
+                }
+            }
+            WriteResult::Done(object) => {
+                self.forget(&key);
+                self.begin(*object);
+                return;
+            }
+            WriteResult::Gone => {
+                self.forget(&key);
+                return;
+            }
+            WriteResult::Conflict => group.reread = true,
+            WriteResult::Lost { message } | WriteResult::Failed { message } => {
+                group.reread = true;
+                let wait = group.backoff.fail(&key);
+                self.note(Some(&key), true, "the object could not be written", message);
+                self.wake(&key, wait, WakeReason::TimeCame);
+                return;
+            }
+        }
+        self.next_pass(&key);
+    }
+
+    fn written(&mut self, key: &GroupKey, object: GroupObject, stage: Stage) {
+        self.replace_object(object);
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        match stage {
+            Stage::Committing(commit) => self.committed(key, *commit),
+            Stage::Claiming => {
+                group.left_overs = None;
+                self.wake(key, 0, WakeReason::ObjectChanged);
+            }
+            Stage::Releasing => {
+                self.note(Some(key), false, "finalizer removed", String::new());
+            }
+            _ => {}
+        }
+    }
+
+    /// The pass is over; another one follows if something happened meanwhile.
+    pub(crate) fn next_pass(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        let reread = group.reread.then_some(WakeReason::ObjectChanged);
+        if let Some(reason) = group.again.take().or(reread) {
+            self.wake(key, 0, reason);
+        }
+    }
+
+    /// Asks for something that the group's pass then waits for.
+    pub(crate) fn ask(
+        &mut self,
+        key: &GroupKey,
+        stage: impl FnOnce(RequestId) -> (Stage, Request),
+    ) {
+        let id = self.id();
+        let (stage, request) = stage(id);
+        if let Some(group) = self.groups.get_mut(key) {
+            group.stage = stage;
+            self.asked.insert(id, Asker::Pass(key.clone()));
+            self.out.push(request);
+        }
+    }
+
+    /// The folder is not what it was thought to be: it is looked for again.
+    pub(crate) fn folder_lost(&mut self, key: &GroupKey) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.folder = Folder::Unknown;
+        }
+    }
+}

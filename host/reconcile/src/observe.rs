@@ -1,0 +1,358 @@
+//! Step 1, pure: from the replicas to what a decision may see.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmgroup_core::group::Spec;
+use vmgroup_core::hash;
+use vmgroup_core::observation::{
+    Budget, Connection, Context, Desired, Drift, Failure, Health, Hold, Member, Observation, Phase,
+    PowerState, PowerWish, Slot, WakeReason,
+};
+use vmgroup_core::time::{Now, Timestamp};
+
+use crate::group::{Group, Since};
+use crate::inventory::{Inventory, Known, VmId};
+use crate::limits::{ACTIONS_PER_PLAN, BUDGET_DELETES, BUDGET_DISRUPTIONS};
+
+/// The VMs of a group, sorted out by their markers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Membership {
+    /// VMs whose marker names this identity, group and install, and agrees.
+    pub(crate) members: BTreeMap<Slot, BTreeSet<VmId>>,
+    /// VMs whose marker names this identity but does not speak of them.
+    pub(crate) copies: Vec<VmId>,
+    /// VMs of this identity that name another group.
+    pub(crate) foreign: Vec<VmId>,
+    /// Agreeing VMs of this group and install under another identity.
+    pub(crate) other_identity: Vec<(VmId, String)>,
+}
+
+/// Sorts out the VMs that claim to be of the group.
+pub(crate) fn membership(group: &Group, inventory: &Inventory, install: &str) -> Membership {
+    let mut sorted = Membership::default();
+    for known in inventory.of_identity(group.identity()) {
+        let Some(marker) = &known.marker else {
+            continue;
+        };
+        if marker.install != install {
+            continue;
+        }
+        let id = known.vm.id.clone();
+        if known.agreed().is_none() {
+            if known.is_readable() {
+                sorted.copies.push(id);
+            }
+        } else if marker.group() == *group.key() {
+            sorted.members.entry(marker.slot).or_default().insert(id);
+        } else {
+            sorted.foreign.push(id);
+        }
+    }
+    for known in inventory.of_group(group.key()) {
+        if let Some(marker) = known.agreed()
+            && marker.install == install
+            && marker.identity != group.identity()
+        {
+            let entry = (known.vm.id.clone(), marker.identity.clone());
+            sorted.other_identity.push(entry);
+        }
+    }
+    sorted
+}
+
+/// Why nothing may be done to a VM. `ours` are the tasks of our own operation.
+pub(crate) fn holds(known: &Known, ours: Option<&str>) -> Vec<Hold> {
+    let vm = &known.vm;
+    let born_with: BTreeSet<i32> = known
+        .marker
+        .iter()
+        .flat_map(|marker| marker.disks.iter().copied())
+        .collect();
+    let table = [
+        (vm.hold.is_some(), Hold::Administrator),
+        (vm.connection != Connection::Connected, Hold::Unreachable),
+        (vm.question, Hold::Question),
+        (
+            vm.tasks.iter().any(|task| Some(task.as_str()) != ours),
+            Hold::ForeignTask,
+        ),
+        (
+            !vm.disks.iter().all(|key| born_with.contains(key)),
+            Hold::ForeignDisk,
+        ),
+        (vm.snapshot, Hold::ForeignSnapshot),
+        (vm.destroy_disabled, Hold::DestroyDisabled),
+    ];
+    let mut holds: Vec<Hold> = table
+        .into_iter()
+        .filter_map(|(applies, hold)| applies.then_some(hold))
+        .collect();
+    holds.sort();
+    holds
+}
+
+/// The least that would bring a VM to the spec.
+pub(crate) fn drift(known: &Known, spec: &Spec) -> Drift {
+    let vm = &known.vm;
+    if !known.is_readable() {
+        return Drift::Unknown;
+    }
+    let hot_cpu = vm.cpus == spec.cpus || (vm.cpus < spec.cpus && vm.cpu_hot_add);
+    let hot_memory =
+        vm.memory_mib == spec.memory_mib || (vm.memory_mib < spec.memory_mib && vm.memory_hot_add);
+    match hash::compare(vm.spec_hash.as_deref(), spec) {
+        hash::Difference::None => Drift::None,
+        hash::Difference::Template => Drift::Replace,
+        hash::Difference::Hardware if vm.power == PowerState::Off => Drift::InPlace,
+        hash::Difference::Hardware if hot_cpu && hot_memory => Drift::InPlace,
+        hash::Difference::Hardware => Drift::PowerCycle,
+    }
+}
+
+/// Health from what vCenter tells: the one table. What has no source is
+/// unknown, and never healed.
+pub(crate) fn health(known: &Known, wished: PowerState, started: bool) -> Health {
+    let vm = &known.vm;
+    if vm.connection != Connection::Connected || vm.power == PowerState::Unknown {
+        return Health::Unknown;
+    }
+    match (vm.power == wished, started) {
+        (true, _) => Health::Ready,
+        (false, false) => Health::Starting,
+        (false, true) => Health::Unready,
+    }
+}
+
+/// Everything that a decision on the group may see. Also notes in the group
+/// since when its members are as they are.
+pub(crate) fn observe(
+    group: &mut Group,
+    spec: &Spec,
+    sorted: &Membership,
+    inventory: &Inventory,
+    view: &View,
+) -> Observation {
+    let wish = power_wish(group, spec, view.now.utc);
+    let members = members(group, spec, sorted, inventory, view.now.utc);
+    let mut failures: Vec<Failure> = group
+        .failures
+        .iter()
+        .map(|(slot, failure)| Failure {
+            slot: *slot,
+            class: failure.class,
+            count: failure.count,
+            last: failure.last,
+        })
+        .collect();
+    failures.sort_by_key(|failure| failure.slot);
+    let (deletes, disruptions, window_ends) = group.spent(view.now.utc);
+    Observation {
+        context: Context {
+            phase: if group.object.deleting {
+                Phase::Deleting
+            } else {
+                Phase::Normal
+            },
+            now: view.now.utc,
+            zone: None,
+            woken: group.woken,
+            settings: spec.settings.clone(),
+            memo: group
+                .memo
+                .as_ref()
+                .filter(|memo| Some(&memo.module) == view.module.as_ref())
+                .map(|memo| memo.text.clone()),
+            violations: group.violations.clone(),
+        },
+        desired: Desired {
+            replicas: spec.replicas,
+            max_unavailable: spec.max_unavailable.rounded_down(spec.replicas),
+            max_surge: spec.max_surge.rounded_up(spec.replicas),
+            min_alive: spec.min_alive,
+            spares: spec.spares,
+            power: wish,
+            removal: spec.removal,
+            update: spec.update,
+            heal: spec.heal,
+            heal_after_ms: spec.heal_after_ms,
+            parking: spec.parking,
+            budget: Budget {
+                deletes: BUDGET_DELETES.saturating_sub(deletes),
+                disruptions: BUDGET_DISRUPTIONS.saturating_sub(disruptions),
+                window_ends,
+            },
+            max_actions: ACTIONS_PER_PLAN,
+        },
+        members,
+        operations: group
+            .operations
+            .iter()
+            .map(|(slot, operation)| operation.shown(*slot))
+            .collect(),
+        failures,
+        complete: view.complete,
+        as_of: view.as_of,
+    }
+}
+
+/// What the observation needs besides group and inventory.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// The time of the decision.
+    pub(crate) now: Now,
+    /// The feed is up.
+    pub(crate) complete: bool,
+    /// When it last gave a sign of life.
+    pub(crate) as_of: Timestamp,
+    /// Digest of the module that will decide.
+    pub(crate) module: Option<String>,
+}
+
+fn power_wish(group: &mut Group, spec: &Spec, now: Timestamp) -> PowerWish {
+    let changed = group
+        .power_wish
+        .as_ref()
+        .is_none_or(|wish| wish.state != spec.power_state);
+    if changed {
+        group.power_wish = Some(vmgroup_core::status::PowerWishRecord {
+            state: spec.power_state,
+            since: now,
+        });
+    }
+    PowerWish {
+        state: spec.power_state,
+        drift: spec.power_drift,
+        grace_ms: spec.power_grace_ms,
+        since: group.power_wish.as_ref().map_or(now, |wish| wish.since),
+    }
+}
+
+fn members(
+    group: &mut Group,
+    spec: &Spec,
+    sorted: &Membership,
+    inventory: &Inventory,
+    now: Timestamp,
+) -> Vec<Member> {
+    let mut members = Vec::new();
+    let mut present = BTreeSet::new();
+    let slots: BTreeSet<Slot> = sorted
+        .members
+        .keys()
+        .chain(group.slots.keys())
+        .copied()
+        .collect();
+    for slot in slots {
+        let agreeing = sorted.members.get(&slot).cloned().unwrap_or_default();
+        let recorded = group.slots.get(&slot).map(|record| record.vm.clone());
+        let all: BTreeSet<VmId> = agreeing.iter().cloned().chain(recorded).collect();
+        for id in &all {
+            let mut member = match inventory.vm(id) {
+                Some(known) if agreeing.contains(id) => read(group, slot, spec, known, now),
+                Some(known) => unknown(slot, id, Some(known), now),
+                None => unknown(slot, id, None, now),
+            };
+            if all.len() > 1 {
+                member.holds.push(Hold::Duplicate);
+            }
+            present.insert(id.clone());
+            members.push(member);
+        }
+    }
+    group.since.retain(|id, _| present.contains(id));
+    members
+}
+
+fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestamp) -> Member {
+    let vm = &known.vm;
+    let record = group
+        .slots
+        .get_mut(&slot)
+        .filter(|record| record.vm == vm.id);
+    let started = record.is_some_and(|record| {
+        record.started |= vm.power == spec.power_state;
+        record.started
+    });
+    let health = health(known, spec.power_state, started);
+    let since = group.since.entry(vm.id.clone()).or_insert(Since {
+        power: (vm.power, now),
+        health: (health, now),
+    });
+    if since.power.0 != vm.power {
+        since.power = (vm.power, now);
+    }
+    if since.health.0 != health {
+        since.health = (health, now);
+    }
+    let ours = group
+        .operations
+        .get(&slot)
+        .and_then(|operation| match &operation.stage {
+            crate::operation::Stage::Running(task) => Some(task.as_str()),
+            _ => None,
+        });
+    // A task may show on the VM before the answer to the call that began it.
+    let busy_with_ours = group
+        .operations
+        .get(&slot)
+        .is_some_and(|operation| operation.is_started());
+    let mut holds = holds(known, ours);
+    if busy_with_ours {
+        holds.retain(|hold| *hold != Hold::ForeignTask);
+    }
+    Member {
+        id: vm.id.clone(),
+        slot,
+        power: vm.power,
+        power_since: since.power.1,
+        connection: vm.connection,
+        health,
+        health_since: since.health.1,
+        drift: drift(known, spec),
+        cpus: vm.cpus,
+        memory_mib: vm.memory_mib,
+        created_at: vm.created_at,
+        labels: Vec::new(),
+        holds,
+    }
+}
+
+fn unknown(slot: Slot, id: &str, known: Option<&Known>, now: Timestamp) -> Member {
+    let vm = known.map(|known| &known.vm);
+    let connection = vm.map_or(Connection::Unknown, |vm| vm.connection);
+    let hold = if connection == Connection::Connected {
+        Hold::Unknown
+    } else {
+        Hold::Unreachable
+    };
+    Member {
+        id: id.into(),
+        slot,
+        power: vm.map_or(PowerState::Unknown, |vm| vm.power),
+        power_since: now,
+        connection,
+        health: Health::Unknown,
+        health_since: now,
+        drift: Drift::Unknown,
+        cpus: vm.map_or(0, |vm| vm.cpus),
+        memory_mib: vm.map_or(0, |vm| vm.memory_mib),
+        created_at: None,
+        labels: Vec::new(),
+        holds: vec![hold],
+    }
+}
+
+/// The word for a wake-up that stands for several: the one that explains most.
+pub(crate) fn stronger(a: WakeReason, b: WakeReason) -> WakeReason {
+    let rank = |reason: WakeReason| match reason {
+        WakeReason::Started => 7,
+        WakeReason::ObjectChanged => 6,
+        WakeReason::Approved => 5,
+        WakeReason::ModuleChanged => 4,
+        WakeReason::OperationEnded => 3,
+        WakeReason::VmChanged => 2,
+        WakeReason::TimeCame => 1,
+        WakeReason::Unknown => 0,
+    };
+    if rank(a) >= rank(b) { a } else { b }
+}

@@ -1,0 +1,285 @@
+//! One effect in flight.
+//!
+//! ```text
+//!   Queued ──cap free──▶ Looking ──verified──▶ Calling ──task──▶ Running ──ended──▶ Settling ──▶ over
+//!                        ▲   │ done already        │ lost           │ vanished        │
+//!                        │   └────────────▶ over   ▼                ▼                 │ another step
+//!                        │                      Unsure ◀────────────┘                 │ (power off, then destroy)
+//!                        └────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! *Looking* is the fresh keyed read right before a call. *Settling* waits until
+//! the feed has passed the effect. *Unsure* waits for a complete view that was
+//! asked for after the last moment at which the call can have been sent, with no
+//! matching task running in it.
+
+use vmgroup_core::observation::{FailureClass, OperationKind, OperationStage, PowerState, Slot};
+use vmgroup_core::plan::PowerOffMode;
+use vmgroup_core::time::{Monotonic, Timestamp};
+
+use crate::inventory::{Fault, TaskId, Vm, VmId};
+use crate::request::{Call, RequestId};
+
+/// What an operation is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Fill the slot.
+    Clone,
+    /// Power on.
+    PowerOn,
+    /// Power off.
+    PowerOff(PowerOffMode),
+    /// Suspend.
+    Suspend,
+    /// Bring to the spec.
+    Reconfigure,
+    /// Power off and destroy.
+    Delete,
+    /// Make a left-over of the demo a member.
+    Adopt,
+    /// Blank the marker.
+    LetGo,
+}
+
+impl Work {
+    /// The word that the contract has for it.
+    pub(crate) fn kind(&self) -> OperationKind {
+        match self {
+            Work::Clone => OperationKind::Clone,
+            Work::PowerOn => OperationKind::PowerOn,
+            Work::PowerOff(_) => OperationKind::PowerOff,
+            Work::Suspend => OperationKind::Suspend,
+            Work::Reconfigure | Work::Adopt | Work::LetGo => OperationKind::Reconfigure,
+            Work::Delete => OperationKind::Delete,
+        }
+    }
+
+    /// The work that a recorded step stands for, after a restart. It is only
+    /// watched to its end, never begun again, so its details do not matter.
+    pub(crate) fn recorded(kind: OperationKind) -> Work {
+        match kind {
+            OperationKind::Clone => Work::Clone,
+            OperationKind::PowerOn => Work::PowerOn,
+            OperationKind::PowerOff => Work::PowerOff(PowerOffMode::Hard),
+            OperationKind::Suspend => Work::Suspend,
+            OperationKind::Reconfigure | OperationKind::Unknown => Work::Reconfigure,
+            OperationKind::Delete => Work::Delete,
+        }
+    }
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Committed, waiting for a free place.
+    Queued,
+    /// Reading the VM, or searching its identity, right before the call.
+    Looking(RequestId),
+    /// vCenter may have the call.
+    Calling(RequestId),
+    /// vCenter works on it.
+    Running(TaskId),
+    /// It ended well; the feed has not shown it yet. A relist is asked for at
+    /// that time.
+    Settling(Monotonic),
+    /// Nobody knows whether it happened.
+    Unsure,
+    /// A complete view shows no task of it: the identity is searched once more.
+    Searching(RequestId),
+}
+
+impl Stage {
+    /// The task that vCenter works on.
+    pub(crate) fn task(&self) -> Option<&str> {
+        match self {
+            Stage::Running(task) => Some(task),
+            _ => None,
+        }
+    }
+}
+
+/// One effect in flight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Operation {
+    /// What for.
+    pub(crate) work: Work,
+    /// On which VM; a clone learns it at its end.
+    pub(crate) vm: Option<VmId>,
+    /// The commit that it came with.
+    pub(crate) intent: u64,
+    /// How far.
+    pub(crate) stage: Stage,
+    /// Since when it is in flight.
+    pub(crate) since: Timestamp,
+    /// It is not begun earlier: the slot failed before.
+    pub(crate) not_before: Monotonic,
+    /// When vCenter last spoke of it, or should have. Only a complete view that
+    /// was asked for later shows for certain what became of it.
+    pub(crate) heard_at: Monotonic,
+}
+
+impl Operation {
+    /// One that has just been committed.
+    pub(crate) fn queued(work: Work, vm: Option<VmId>, intent: u64, since: Timestamp) -> Self {
+        Operation {
+            work,
+            vm,
+            intent,
+            stage: Stage::Queued,
+            since,
+            not_before: Monotonic(0),
+            heard_at: Monotonic(0),
+        }
+    }
+
+    /// vCenter has it, or may have it.
+    pub(crate) fn is_started(&self) -> bool {
+        self.stage != Stage::Queued
+    }
+
+    /// How the contract shows it.
+    pub(crate) fn shown(&self, slot: Slot) -> vmgroup_core::observation::Operation {
+        vmgroup_core::observation::Operation {
+            kind: self.work.kind(),
+            slot,
+            member: self.vm.clone().filter(|_| self.work != Work::Clone),
+            stage: if self.is_started() {
+                OperationStage::Started
+            } else {
+                OperationStage::Queued
+            },
+            since: self.since,
+        }
+    }
+}
+
+/// What a fresh look at the VM says is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NextStep {
+    /// This call.
+    Call(Call),
+    /// Nothing: it is as it should be.
+    Over,
+    /// It cannot be done.
+    Impossible(String),
+}
+
+/// The next step of power work on a VM as a fresh read shows it. Clone, adopt,
+/// let go and reconfigure need the group and are decided in `execute`.
+pub(crate) fn power_step(work: &Work, vm: &Vm) -> NextStep {
+    let id = vm.id.clone();
+    match (work, vm.power) {
+        (_, PowerState::Unknown) => NextStep::Impossible("its power state cannot be read".into()),
+        (Work::PowerOn, PowerState::On)
+        | (Work::PowerOff(_), PowerState::Off)
+        | (Work::Suspend, PowerState::Suspended) => NextStep::Over,
+        (Work::PowerOn, _) => NextStep::Call(Call::PowerOn(id)),
+        (Work::PowerOff(PowerOffMode::Soft), PowerState::On) if vm.tools_running == Some(true) => {
+            NextStep::Call(Call::ShutdownGuest(id))
+        }
+        (Work::PowerOff(_), _) => NextStep::Call(Call::PowerOff(id)),
+        (Work::Suspend, PowerState::On) => NextStep::Call(Call::Suspend(id)),
+        (Work::Suspend, PowerState::Off) => {
+            NextStep::Impossible("a VM that is off cannot be suspended".into())
+        }
+        (Work::Delete, PowerState::Off) => NextStep::Call(Call::Destroy(id)),
+        (Work::Delete, _) => NextStep::Call(Call::PowerOff(id)),
+        (Work::Clone | Work::Reconfigure | Work::Adopt | Work::LetGo, _) => {
+            unreachable!("{work:?} is not power work")
+        }
+    }
+}
+
+/// What a fault means for the operation whose call or task it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The effect is there already: repeats end so.
+    AlreadyDone,
+    /// The clone's name is taken: the VM that is there has to be looked at.
+    LookAtExisting(Option<String>),
+    /// The session has ended; the call did nothing.
+    SessionEnded,
+    /// It failed.
+    Failed(FailureClass, String),
+}
+
+/// The one table from faults to what they mean.
+pub(crate) fn judge(work: &Work, fault: &Fault) -> Verdict {
+    use FailureClass as Class;
+    match (fault, work) {
+        (Fault::NotAuthenticated, _) => Verdict::SessionEnded,
+        (Fault::Gone, Work::Clone) => Verdict::Failed(
+            Class::Transient,
+            "something that the clone needs has just been removed".into(),
+        ),
+        (Fault::Gone, _) => Verdict::AlreadyDone,
+        (Fault::DuplicateName { existing }, Work::Clone) => {
+            Verdict::LookAtExisting(existing.clone())
+        }
+        (Fault::DuplicateName { .. }, _) => {
+            Verdict::Failed(Class::NameTaken, "the name is taken".into())
+        }
+        (Fault::InvalidPowerState { existing }, _) => match (work, existing) {
+            (Work::PowerOn, PowerState::On)
+            | (Work::PowerOff(_), PowerState::Off)
+            | (Work::Suspend, PowerState::Suspended) => Verdict::AlreadyDone,
+            _ => Verdict::Failed(
+                Class::Transient,
+                format!("the VM is {existing}, somebody else changed its power state"),
+            ),
+        },
+        (Fault::NoPermission { privilege }, _) => Verdict::Failed(
+            Class::NoPermission,
+            format!("the operator's vCenter role lacks {privilege}; grant it"),
+        ),
+        (Fault::NotFound { what }, _) => Verdict::Failed(Class::NotFound, what.clone()),
+        (Fault::Busy { message } | Fault::Unavailable { message }, _) => {
+            Verdict::Failed(Class::Transient, message.clone())
+        }
+        (Fault::InsufficientResources { message }, _) => {
+            Verdict::Failed(Class::InsufficientResources, message.clone())
+        }
+        (Fault::Invalid { message }, _) => Verdict::Failed(Class::Invalid, message.clone()),
+        (Fault::Other { name, message }, _) => {
+            Verdict::Failed(Class::Unknown, format!("{name}: {message}"))
+        }
+    }
+}
+
+/// What the feed says about an operation whose last task ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It does not show the effect.
+    NotYet,
+    /// It shows it, and another step follows.
+    StepDone,
+    /// It shows it, and that was all.
+    Over,
+}
+
+/// Whether the feed shows the effect of the last step. `hash` is the spec hash
+/// that a reconfiguration writes.
+pub(crate) fn settled(work: &Work, vm: Option<&Vm>, hash: &str) -> Settled {
+    let Some(vm) = vm else {
+        return match work {
+            Work::Clone => Settled::NotYet,
+            _ => Settled::Over,
+        };
+    };
+    let shown = match work {
+        Work::Clone => vm.instance_uuid.is_some(),
+        Work::PowerOn => vm.power == PowerState::On,
+        Work::PowerOff(_) => vm.power == PowerState::Off,
+        Work::Suspend => vm.power == PowerState::Suspended,
+        Work::Delete if vm.power == PowerState::Off => return Settled::StepDone,
+        Work::Delete => false,
+        Work::Reconfigure => vm.spec_hash.as_deref() == Some(hash),
+        Work::Adopt => vm.marker.as_deref().is_some_and(|text| !text.is_empty()),
+        Work::LetGo => vm.marker.as_deref().unwrap_or_default().is_empty(),
+    };
+    if shown {
+        Settled::Over
+    } else {
+        Settled::NotYet
+    }
+}

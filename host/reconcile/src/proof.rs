@@ -1,0 +1,163 @@
+//! Empty by proof: a slot is free only if the VM that it had answers
+//! ManagedObjectNotFound *and* no VM with its identity is found anywhere in the
+//! vCenter. Leaving the feed's view proves nothing.
+
+use std::collections::BTreeMap;
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::names;
+use vmgroup_core::observation::{Slot, WakeReason};
+use vmgroup_core::status::SlotRecord;
+
+use crate::event::ReadResult;
+use crate::group::Stage;
+use crate::inventory::VmId;
+use crate::machine::{Asker, Machine};
+use crate::observe::membership;
+use crate::pipeline::Next;
+use crate::request::{Read, Request};
+
+/// A slot whose VM could be neither found nor proven gone is tried again then.
+const RETRY_MS: u64 = 10_000;
+
+impl Machine {
+    /// Brings the group's record of its slots in line with the feed, and asks
+    /// for proof where the feed shows no VM. None if there is nothing to prove.
+    pub(crate) fn prove(&mut self, key: &GroupKey) -> Option<Next> {
+        self.record_members(key);
+        let now = self.now.monotonic;
+        let group = self.groups.get_mut(key)?;
+        group
+            .unproven
+            .retain(|slot, _| group.slots.contains_key(slot));
+        let mut doubtful = Vec::new();
+        let mut retry = None;
+        for (slot, record) in &group.slots {
+            let busy = group
+                .operations
+                .get(slot)
+                .is_some_and(|operation| operation.is_started());
+            if busy || self.inventory.vm(&record.vm).is_some() {
+                continue;
+            }
+            match group.unproven.get(slot) {
+                Some(at) if now < *at => retry = retry.into_iter().chain([*at]).min(),
+                _ => doubtful.push((*slot, record.vm.clone())),
+            }
+        }
+        if let Some(at) = retry {
+            self.wake(key, at.since(now), WakeReason::TimeCame);
+        }
+        if doubtful.is_empty() {
+            return None;
+        }
+        let mut waiting = BTreeMap::new();
+        for (slot, vm) in doubtful {
+            waiting.insert(self.read_for(key, Read::Vm(vm)), slot);
+        }
+        self.groups.get_mut(key)?.stage = Stage::Proving(waiting);
+        Some(Next::Wait)
+    }
+
+    /// One answer on the way to a proof.
+    pub(crate) fn proof_read(&mut self, key: &GroupKey, slot: Slot, result: ReadResult) {
+        match result {
+            ReadResult::Vm(vm) => self.put_stray(*vm),
+            ReadResult::Gone => {
+                let Some(group) = self.groups.get(key) else {
+                    return;
+                };
+                let identity = names::instance_uuid(group.identity(), slot);
+                let id = self.read_for(key, Read::Identity(identity));
+                if let Some(Stage::Proving(waiting)) =
+                    self.groups.get_mut(key).map(|group| &mut group.stage)
+                {
+                    waiting.insert(id, slot);
+                }
+            }
+            ReadResult::Vms(vms) if vms.is_empty() => self.slot_is_empty(key, slot),
+            ReadResult::Vms(vms) => {
+                self.slot_is_empty(key, slot);
+                for vm in vms {
+                    self.put_stray(vm);
+                }
+                self.record_members(key);
+            }
+            _ => {
+                let at = self.now.monotonic.plus(RETRY_MS);
+                if let Some(group) = self.groups.get_mut(key) {
+                    group.unproven.insert(slot, at);
+                }
+            }
+        }
+    }
+
+    /// All answers are in, unless one of them asked for another.
+    pub(crate) fn proofs_in(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        if matches!(&group.stage, Stage::Proving(waiting) if waiting.is_empty()) {
+            group.stage = Stage::Idle;
+            let woken = group.woken;
+            self.wake(key, 0, woken);
+        }
+    }
+
+    /// The slot has this VM.
+    pub(crate) fn record_slot(&mut self, key: &GroupKey, slot: Slot, vm: VmId) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        self.recorded.insert(vm.clone(), key.clone());
+        group.unproven.remove(&slot);
+        group.destroyed.remove(&slot);
+        let record = SlotRecord { vm, started: false };
+        if let Some(before) = group.slots.insert(slot, record) {
+            self.recorded.remove(&before.vm);
+        }
+    }
+
+    /// The slot is proven empty.
+    fn slot_is_empty(&mut self, key: &GroupKey, slot: Slot) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        let ours = group.destroyed.remove(&slot);
+        group.unproven.remove(&slot);
+        if let Some(record) = group.slots.remove(&slot) {
+            self.recorded.remove(&record.vm);
+            self.vm_is_gone(&record.vm);
+            if !ours {
+                self.mass_loss.lost(self.now.monotonic);
+                let detail = format!("{} of slot {slot} was removed by somebody else", record.vm);
+                self.note(Some(key), true, "member vanished", detail);
+            }
+        }
+    }
+
+    /// Members that the feed shows and the record lacks, such as after the
+    /// status was lost. A record is never replaced before its VM is proven gone.
+    fn record_members(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let sorted = membership(group, &self.inventory, &self.config.install);
+        let new: Vec<(Slot, VmId)> = sorted
+            .members
+            .into_iter()
+            .filter(|(slot, _)| !group.slots.contains_key(slot))
+            .filter_map(|(slot, vms)| Some((slot, vms.into_iter().next()?)))
+            .collect();
+        for (slot, vm) in new {
+            self.record_slot(key, slot, vm);
+        }
+    }
+
+    fn read_for(&mut self, key: &GroupKey, read: Read) -> crate::request::RequestId {
+        let id = self.id();
+        self.asked.insert(id, Asker::Pass(key.clone()));
+        self.out.push(Request::Read { id, read });
+        id
+    }
+}

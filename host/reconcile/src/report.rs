@@ -1,0 +1,283 @@
+//! Step 6, writes: where the group stands, for people and for the next start.
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::{
+    Connection, Drift, FailureClass, Health, Hold, Member, Observation, UpdatePolicy, WakeReason,
+};
+use vmgroup_core::status::{MemberStatus, Standing, Status};
+
+use crate::group::{Folder, Group, Stage, count};
+use crate::limits::{MEMO_GAP_MS, REPORT_GAP_MS};
+use crate::machine::{Machine, target};
+use crate::request::Request;
+
+/// Members listed in a status.
+const MEMBERS_LISTED: usize = 50;
+/// Copies listed in a status.
+const COPIES_LISTED: usize = 20;
+
+impl Machine {
+    /// The pass ends here: the status is written if it changed.
+    pub(crate) fn report(&mut self, key: &GroupKey, standing: Standing) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        group.standing = Some(standing);
+        self.write_status(key);
+    }
+
+    /// Writes the status if it changed; at most one write in a while.
+    pub(crate) fn write_status(&mut self, key: &GroupKey) {
+        let now = self.now.monotonic;
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        if !matches!(group.stage, Stage::Idle) {
+            group.again.get_or_insert(WakeReason::TimeCame);
+            return;
+        }
+        let (before, held) = (group.object.status.clone(), group.clone());
+        let mut status = self.status(&held);
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        let mut but_for_memo = status.clone();
+        but_for_memo.memo.clone_from(&before.memo);
+        if but_for_memo == before && status.memo != before.memo {
+            if now.since(group.memo_written_at) < MEMO_GAP_MS {
+                status = but_for_memo;
+            } else {
+                group.memo_written_at = now;
+            }
+        }
+        if status == before {
+            self.next_pass(key);
+            return;
+        }
+        let first = group.reported_at.0 == 0;
+        let since = now.since(group.reported_at);
+        if !first && since < REPORT_GAP_MS {
+            self.wake(key, REPORT_GAP_MS - since, WakeReason::TimeCame);
+            return;
+        }
+        group.reported_at = now;
+        let target = target(&group.object);
+        self.tell_transition(key, &before, &status);
+        let status = Box::new(status);
+        self.ask(key, |id| {
+            let request = Request::WriteStatus { id, target, status };
+            (Stage::Reporting, request)
+        });
+    }
+
+    /// The whole status of a group as it is known at this moment.
+    pub(crate) fn status(&self, group: &Group) -> Status {
+        let before = &group.object.status;
+        let standing = group.standing.clone().unwrap_or_else(|| Standing::Unknown {
+            reason: "Starting",
+            message: "the operator has just started".into(),
+        });
+        let counted = !matches!(standing, Standing::Unknown { .. });
+        let seen = group.seen.as_ref().filter(|_| counted);
+        let generation = group.object.generation;
+        let summary = standing.summary(generation, &before.conditions, self.now.utc);
+        let spec = group.object.spec.as_ref().ok();
+        let ready = |member: &&Member| member.health == Health::Ready;
+        let updated = |member: &&Member| member.drift == Drift::None;
+        Status {
+            observed_generation: Some(generation),
+            phase: Some(summary.phase.as_str().into()),
+            current_replicas: seen
+                .map(|seen| count(seen.members.len()))
+                .or(before.current_replicas),
+            desired_replicas: spec.map(|spec| spec.replicas).or(before.desired_replicas),
+            ready_replicas: seen
+                .map(|seen| count(seen.members.iter().filter(ready).count()))
+                .or(before.ready_replicas),
+            updated_replicas: seen
+                .map(|seen| count(seen.members.iter().filter(updated).count()))
+                .or(before.updated_replicas),
+            last_message: Some(summary.message),
+            selector: Some(format!(
+                "vm.codeconnect.vmworld.com/vmgroup={}",
+                group.key().name
+            )),
+            conditions: summary.conditions,
+            folder: match &group.folder {
+                Folder::Known(folder) => Some(folder.clone()),
+                Folder::Absent => None,
+                _ => before.folder.clone(),
+            },
+            slots: group.slots.clone(),
+            intent: group.intent(),
+            power_wish: group.power_wish.clone(),
+            memo: group.memo.clone(),
+            last_decision: group.last_decision.clone(),
+            held: group.held.clone(),
+            used_approval: group.used_approval.clone(),
+            members: seen.map_or_else(|| before.members.clone(), |seen| self.listed(seen)),
+            copies: group.copies.iter().take(COPIES_LISTED).cloned().collect(),
+        }
+    }
+
+    /// The members that a status lists: abnormal ones first.
+    fn listed(&self, seen: &Observation) -> Vec<MemberStatus> {
+        let mut members: Vec<&Member> = seen.members.iter().collect();
+        let normal = |member: &Member| {
+            member.health == Health::Ready && member.holds.is_empty() && member.drift == Drift::None
+        };
+        members.sort_by_key(|member| (normal(member), member.slot));
+        let shown = members
+            .into_iter()
+            .take(MEMBERS_LISTED)
+            .map(|member| MemberStatus {
+                slot: member.slot,
+                vm: member.id.clone(),
+                name: self
+                    .inventory
+                    .vm(&member.id)
+                    .map_or_else(String::new, |known| known.vm.name.clone()),
+                power: member.power,
+                health: member.health,
+                connection: member.connection,
+                drift: member.drift,
+            });
+        shown.collect()
+    }
+
+    /// An event on the object when its phase or reason changes, never otherwise.
+    fn tell_transition(&mut self, key: &GroupKey, before: &Status, after: &Status) {
+        let ready = |status: &Status| {
+            let condition = status
+                .conditions
+                .iter()
+                .find(|condition| condition.kind == "Ready");
+            condition.map(|condition| (condition.status.clone(), condition.reason.clone()))
+        };
+        let (Some((_, reason)), message) = (ready(after), after.last_message.clone()) else {
+            return;
+        };
+        if ready(before) == ready(after) {
+            return;
+        }
+        let message = message.unwrap_or_default();
+        let warning = after.phase.as_deref() == Some("ERROR");
+        let phase = after.phase.clone().unwrap_or_default();
+        self.note(Some(key), warning, "stands", format!("{phase}: {message}"));
+        if let Some(group) = self.groups.get(key) {
+            self.out.push(Request::Tell {
+                target: target(&group.object),
+                warning,
+                reason,
+                message,
+            });
+        }
+    }
+}
+
+/// Where a group stands that has a plan without violations: the first line
+/// that applies.
+pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize) -> Standing {
+    let members = &observation.members;
+    if group.object.deleting {
+        return Standing::Deleting(count(members.len()));
+    }
+    if let Some(standing) = failing(group) {
+        return standing;
+    }
+    let with = |wanted: Hold| members.iter().find(|member| member.holds.contains(&wanted));
+    if let Some(member) = with(Hold::Duplicate) {
+        let slot = member.slot;
+        return Standing::Stalled {
+            reason: "DuplicateMember",
+            message: format!(
+                "two VMs claim slot {slot}; nothing is done to either of them: remove one of them, \
+                 or its extraConfig key {}",
+                vmgroup_core::marker::MARKER_KEY
+            ),
+        };
+    }
+    let unknown = members.iter().find(|member| {
+        member.health == Health::Unknown || member.connection != Connection::Connected
+    });
+    if let Some(member) = unknown {
+        return Standing::Unknown {
+            reason: "MembersUnknown",
+            message: format!(
+                "{} of {} members cannot be read, {} first (connection {}); they keep their slots",
+                members
+                    .iter()
+                    .filter(|member| member.health == Health::Unknown)
+                    .count(),
+                members.len(),
+                member.id,
+                member.connection
+            ),
+        };
+    }
+    let desired = &observation.desired;
+    let ready = members
+        .iter()
+        .filter(|member| member.health == Health::Ready)
+        .count();
+    let in_flight = observation.operations.len() + planned;
+    let wanted = desired.replicas;
+    if in_flight > 0 {
+        return Standing::Progressing(format!(
+            "{ready} of {wanted} replicas are ready, {in_flight} operations to go"
+        ));
+    }
+    let most = wanted + desired.spares;
+    let counted = (wanted..=most).contains(&count(members.len()));
+    if !counted || count(ready) < wanted {
+        return Standing::Progressing(format!("{ready} of {wanted} replicas are ready"));
+    }
+    let may_update = matches!(
+        desired.update,
+        UpdatePolicy::RollingReplace | UpdatePolicy::PowerCycle
+    );
+    let outdated = members
+        .iter()
+        .filter(|member| member.drift != Drift::None)
+        .count();
+    if may_update && outdated > 0 {
+        return Standing::Progressing(format!("{outdated} of {wanted} replicas are to be updated"));
+    }
+    Standing::Ready
+}
+
+/// The worst failure of the group's slots.
+fn failing(group: &Group) -> Option<Standing> {
+    let worst = group
+        .failures
+        .values()
+        .max_by_key(|failure| rank(failure.class))?;
+    let message = worst.message.clone();
+    let reason = match worst.class {
+        FailureClass::NotFound => "TemplateNotFound",
+        FailureClass::NameTaken => "NameTaken",
+        FailureClass::NoPermission => "NoPermission",
+        FailureClass::Invalid => "Refused",
+        FailureClass::InsufficientResources => {
+            let reason = "InsufficientResources";
+            return Some(Standing::Failing { reason, message });
+        }
+        FailureClass::Transient | FailureClass::Unknown => {
+            let reason = "OperationFailed";
+            return Some(Standing::Failing { reason, message });
+        }
+    };
+    Some(Standing::Stalled { reason, message })
+}
+
+fn rank(class: FailureClass) -> u8 {
+    match class {
+        FailureClass::NotFound => 6,
+        FailureClass::NoPermission => 5,
+        FailureClass::Invalid => 4,
+        FailureClass::NameTaken => 3,
+        FailureClass::InsufficientResources => 2,
+        FailureClass::Unknown => 1,
+        FailureClass::Transient => 0,
+    }
+}

@@ -1,0 +1,383 @@
+//! The session with vCenter and its feed.
+//!
+//! ```text
+//!   Down ──login──▶ LoggingIn ──in──▶ Starting ──feed reset──▶ Live
+//!    ▲                │  └─refused─▶ Refused ──new secret, or 15 min──▶ LoggingIn
+//!    └──failed, lost──┴───────────────────┴──────────────────────────────┘
+//! ```
+//!
+//! The view of vCenter is usable in `Live` only. A relist keeps the state: the
+//! old view stays as good as it was.
+
+use vmgroup_core::time::{Monotonic, Now, Timestamp};
+
+use crate::backoff::Backoff;
+use crate::event::{LoginResult, RefusedCredentials};
+use crate::limits::{
+    FEED_SILENCE_MS, LOGIN_RETRY_FIRST_MS, LOGIN_RETRY_MOST_MS, REFUSED_LOGIN_RETRY_MS,
+    RELIST_GAP_MS,
+};
+use crate::request::RequestId;
+
+/// Where the session stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// There is none; the next login is due at that time.
+    Down(Monotonic),
+    /// A login is under way.
+    LoggingIn(RequestId),
+    /// Logged in; the feed has not shown everything yet.
+    Starting(RequestId),
+    /// The feed is up.
+    Live,
+    /// vCenter refused the credentials; the next try is due at that time.
+    Refused(Monotonic),
+}
+
+/// What the session wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Log in, for this reason.
+    Login(String),
+    /// Begin the feed anew, for this reason.
+    Relist(String),
+}
+
+/// The session with one vCenter.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    state: State,
+    backoff: Backoff,
+    credentials: Option<String>,
+    problem: Option<(&'static str, String)>,
+    fresh_at: Now,
+    /// A relist is under way, and was asked for at that time.
+    relisting: Option<(RequestId, Monotonic)>,
+    relist_wanted: Option<String>,
+    /// The last relist or login whose result has arrived was asked for then.
+    listed_at: Option<Monotonic>,
+    asked_at: Monotonic,
+}
+
+impl Session {
+    /// One that logs in as soon as there are credentials.
+    pub(crate) fn new() -> Self {
+        Session {
+            state: State::Down(Monotonic(0)),
+            backoff: Backoff::new(LOGIN_RETRY_FIRST_MS, LOGIN_RETRY_MOST_MS),
+            credentials: None,
+            problem: None,
+            fresh_at: Now::default(),
+            relisting: None,
+            relist_wanted: None,
+            listed_at: None,
+            asked_at: Monotonic(0),
+        }
+    }
+
+    /// The view can be used.
+    pub(crate) fn is_live(&self) -> bool {
+        self.state == State::Live
+    }
+
+    /// The session exists, whether or not the feed is up.
+    pub(crate) fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::Starting(_) | State::Live)
+    }
+
+    /// When the feed was last known to be up to date.
+    pub(crate) fn fresh_at(&self) -> Timestamp {
+        self.fresh_at.utc
+    }
+
+    /// When the last complete view was asked for; everything that had happened
+    /// by then is in it.
+    pub(crate) fn listed_at(&self) -> Option<Monotonic> {
+        self.listed_at
+    }
+
+    /// CamelCase reason and sentence, while the view cannot be used.
+    pub(crate) fn problem(&self) -> (&'static str, String) {
+        self.problem.clone().unwrap_or((
+            "VCenterConnecting",
+            "waiting for the first complete view of vCenter".into(),
+        ))
+    }
+
+    /// The secret has this version.
+    pub(crate) fn credentials_changed(
+        &mut self,
+        version: String,
+        refused: Option<&RefusedCredentials>,
+        now: Now,
+    ) {
+        if self.credentials.as_ref() == Some(&version) {
+            return;
+        }
+        let wait = refused
+            .filter(|refused| refused.version == version)
+            .map(|refused| REFUSED_LOGIN_RETRY_MS.saturating_sub(now.utc.since(refused.at)));
+        self.credentials = Some(version);
+        match (&self.state, wait) {
+            (State::Down(_) | State::Refused(_), Some(wait)) if wait > 0 => {
+                self.problem = Some(refused_problem("they were refused before"));
+                self.state = State::Refused(now.monotonic.plus(wait));
+            }
+            (State::Down(_) | State::Refused(_), _) => self.state = State::Down(now.monotonic),
+            _ => {}
+        }
+    }
+
+    /// Version of the secret in use.
+    pub(crate) fn credentials(&self) -> Option<&String> {
+        self.credentials.as_ref()
+    }
+
+    /// A login was answered. True if the credentials were refused.
+    pub(crate) fn login_answered(&mut self, id: RequestId, result: LoginResult, now: Now) -> bool {
+        if self.state != State::LoggingIn(id) {
+            return false;
+        }
+        match result {
+            LoginResult::In { .. } => {
+                self.state = State::Starting(id);
+                false
+            }
+            LoginResult::Refused { message } => {
+                self.problem = Some(refused_problem(&message));
+                self.state = State::Refused(now.monotonic.plus(REFUSED_LOGIN_RETRY_MS));
+                true
+            }
+            LoginResult::Failed { message } => {
+                self.down(message, now);
+                false
+            }
+        }
+    }
+
+    /// The feed shows everything anew. False if nobody waits for that.
+    pub(crate) fn feed_reset(&mut self, id: RequestId, now: Now) -> bool {
+        let asked_at = match (&self.state, &self.relisting) {
+            (State::Starting(starting), _) if *starting == id => self.asked_at,
+            (State::Live, Some((relisting, asked_at))) if *relisting == id => *asked_at,
+            _ => return false,
+        };
+        self.state = State::Live;
+        self.relisting = None;
+        self.problem = None;
+        self.backoff.succeed();
+        self.listed_at = Some(asked_at);
+        self.fresh_at = now;
+        true
+    }
+
+    /// The feed gave a sign of life.
+    pub(crate) fn feed_alive(&mut self, now: Now) {
+        if self.is_live() {
+            self.fresh_at = now;
+        }
+    }
+
+    /// The feed, or the session with it, is lost.
+    pub(crate) fn feed_lost(&mut self, reason: String, now: Now) {
+        if self.is_logged_in() {
+            self.down(reason, now);
+        }
+    }
+
+    /// Asks for a complete view that begins after this moment.
+    pub(crate) fn want_relist(&mut self, reason: &str) {
+        self.relist_wanted.get_or_insert_with(|| reason.into());
+    }
+
+    /// Ends the session; it stays down until `credentials_changed` or the end
+    /// of its backoff.
+    pub(crate) fn reset(&mut self, now: Now) {
+        let credentials = self.credentials.take();
+        *self = Session::new();
+        self.credentials = credentials;
+        self.state = State::Down(now.monotonic);
+    }
+
+    /// Lets time pass; returns what to do. `started` is told its request's id.
+    pub(crate) fn drive(&mut self, now: Now) -> Option<Wish> {
+        match &self.state {
+            State::Down(at) if self.credentials.is_some() && now.monotonic >= *at => {
+                let (_, reason) = self.problem();
+                Some(Wish::Login(reason))
+            }
+            State::Refused(at) if now.monotonic >= *at => Some(Wish::Login(
+                "refused credentials are tried once more".into(),
+            )),
+            State::Live if now.monotonic >= self.silent_at() => {
+                self.down("the feed gave no sign of life".into(), now);
+                None
+            }
+            State::Live if self.relisting.is_none() && now.monotonic >= self.relist_at() => {
+                self.relist_wanted.take().map(Wish::Relist)
+            }
+            _ => None,
+        }
+    }
+
+    /// The wish is being carried out under this id.
+    pub(crate) fn started(&mut self, wish: &Wish, id: RequestId, now: Now) {
+        self.asked_at = now.monotonic;
+        match wish {
+            Wish::Login(_) => self.state = State::LoggingIn(id),
+            Wish::Relist(_) => self.relisting = Some((id, now.monotonic)),
+        }
+    }
+
+    /// When `drive` has something to do.
+    pub(crate) fn deadline(&self) -> Option<Monotonic> {
+        match &self.state {
+            State::Down(at) => self.credentials.as_ref().map(|_| *at),
+            State::Refused(at) => Some(*at),
+            State::LoggingIn(_) | State::Starting(_) => None,
+            State::Live if self.relist_wanted.is_some() && self.relisting.is_none() => {
+                Some(self.relist_at().min(self.silent_at()))
+            }
+            State::Live => Some(self.silent_at()),
+        }
+    }
+
+    fn silent_at(&self) -> Monotonic {
+        self.fresh_at.monotonic.plus(FEED_SILENCE_MS)
+    }
+
+    fn relist_at(&self) -> Monotonic {
+        self.listed_at.unwrap_or_default().plus(RELIST_GAP_MS)
+    }
+
+    fn down(&mut self, message: String, now: Now) {
+        let wait = self.backoff.fail(&self.credentials);
+        self.problem = Some(("VCenterUnavailable", message));
+        self.relisting = None;
+        self.relist_wanted = None;
+        self.listed_at = None;
+        self.state = State::Down(now.monotonic.plus(wait));
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Session::new()
+    }
+}
+
+fn refused_problem(message: &str) -> (&'static str, String) {
+    (
+        "CredentialsRefused",
+        format!(
+            "vCenter refused the credentials ({message}); put working ones into the secret, \
+             they are tried at once, the same ones only every 15 minutes"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Now {
+        Now {
+            monotonic: Monotonic(ms),
+            utc: Timestamp(1_000_000 + ms),
+        }
+    }
+
+    fn login(session: &mut Session, id: u64, now: Now) {
+        let wish = session.drive(now).expect("a login");
+        assert!(matches!(wish, Wish::Login(_)));
+        session.started(&wish, RequestId(id), now);
+    }
+
+    fn live() -> Session {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        let inside = LoginResult::In {
+            vcenter: "vc".into(),
+            root: "group-v1".into(),
+        };
+        session.login_answered(RequestId(1), inside, at(1));
+        assert!(!session.is_live(), "the feed has shown nothing yet");
+        assert!(session.feed_reset(RequestId(1), at(2)));
+        session
+    }
+
+    #[test]
+    fn nothing_is_tried_without_credentials() {
+        assert_eq!(Session::new().drive(at(1_000_000)), None);
+    }
+
+    #[test]
+    fn refused_credentials_are_tried_again_after_15_minutes_and_new_ones_at_once() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        let refused = LoginResult::Refused {
+            message: "no".into(),
+        };
+        assert!(session.login_answered(RequestId(1), refused.clone(), at(10)));
+        assert_eq!(session.drive(at(REFUSED_LOGIN_RETRY_MS)), None);
+        login(&mut session, 2, at(REFUSED_LOGIN_RETRY_MS + 10));
+        session.login_answered(RequestId(2), refused, at(REFUSED_LOGIN_RETRY_MS + 20));
+        session.credentials_changed("v2".into(), None, at(REFUSED_LOGIN_RETRY_MS + 30));
+        login(&mut session, 3, at(REFUSED_LOGIN_RETRY_MS + 30));
+    }
+
+    #[test]
+    fn credentials_that_another_replica_saw_refused_wait_too() {
+        let mut session = Session::new();
+        let refused = RefusedCredentials {
+            version: "v1".into(),
+            at: at(0).utc,
+        };
+        session.credentials_changed("v1".into(), Some(&refused), at(60_000));
+        assert_eq!(session.drive(at(60_000)), None);
+        assert!(session.drive(at(REFUSED_LOGIN_RETRY_MS)).is_some());
+    }
+
+    #[test]
+    fn an_outage_is_over_at_most_20_seconds_after_it_ended() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        let mut now = 0;
+        for id in 1..50 {
+            login(&mut session, id, at(now));
+            let failed = LoginResult::Failed {
+                message: "refused".into(),
+            };
+            session.login_answered(RequestId(id), failed, at(now));
+            let next = session.deadline().expect("a retry").0;
+            assert!(next > now && next - now <= LOGIN_RETRY_MOST_MS);
+            now = next;
+        }
+    }
+
+    #[test]
+    fn a_silent_feed_is_taken_for_lost() {
+        let mut session = live();
+        session.feed_alive(at(1_000));
+        assert_eq!(session.drive(at(FEED_SILENCE_MS)), None);
+        assert!(session.is_live());
+        session.drive(at(FEED_SILENCE_MS + 1_000));
+        assert!(!session.is_live());
+    }
+
+    #[test]
+    fn a_reset_counts_from_the_moment_it_was_asked_for() {
+        let mut session = live();
+        session.want_relist("an answer was lost");
+        let wish = session.drive(at(5_000)).expect("a relist");
+        session.started(&wish, RequestId(7), at(5_000));
+        assert!(
+            !session.feed_reset(RequestId(6), at(6_000)),
+            "not the one asked for"
+        );
+        assert!(session.feed_reset(RequestId(7), at(6_000)));
+        assert_eq!(session.listed_at(), Some(Monotonic(5_000)));
+    }
+}

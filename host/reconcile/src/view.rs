@@ -1,0 +1,145 @@
+//! The replica of vCenter: what the feed shows goes in, and whoever it concerns
+//! is woken.
+
+use std::collections::BTreeSet;
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::{Connection, WakeReason};
+
+use crate::inventory::{Known, Task, Vm, VmId};
+use crate::machine::Machine;
+use crate::request::{Request, RequestId};
+
+impl Machine {
+    pub(crate) fn feed_reset(&mut self, id: RequestId, vms: Vec<Vm>, tasks: Vec<Task>) {
+        let was_live = self.session.is_live();
+        if !self.session.feed_reset(id, self.now) {
+            return;
+        }
+        if !was_live {
+            // A new session's feed shows no strays before it is told to.
+            for id in self.inventory.strays() {
+                self.inventory.remove_stray(&id);
+            }
+        }
+        let present: BTreeSet<VmId> = vms.iter().map(|vm| vm.id.clone()).collect();
+        for known in self.inventory.reset(&present, Vec::new()) {
+            self.wake_concerned(&known);
+        }
+        self.put_all(vms, tasks);
+        if !was_live {
+            self.note(None, false, "vcenter in view", String::new());
+            self.view_changed();
+        }
+    }
+
+    pub(crate) fn feed_changed(&mut self, vms: Vec<Vm>, left: &[VmId], tasks: Vec<Task>) {
+        self.session.feed_alive(self.now);
+        for id in left {
+            if let Some(known) = self.inventory.remove(id) {
+                self.wake_concerned(&known);
+            }
+        }
+        self.put_all(vms, tasks);
+    }
+
+    /// The view became usable, or stopped being so: every group stands anew.
+    pub(crate) fn view_changed(&mut self) {
+        self.wake_all(WakeReason::VmChanged);
+    }
+
+    /// A VM of ours that the feed does not show, found by a read.
+    pub(crate) fn put_stray(&mut self, vm: Vm) {
+        let id = vm.id.clone();
+        self.put(vm);
+        if self.inventory.add_stray(&id) {
+            let vms = self.inventory.strays();
+            self.out.push(Request::Track { vms });
+        }
+    }
+
+    /// A read has proven that the VM does not exist.
+    pub(crate) fn vm_is_gone(&mut self, id: &str) {
+        self.inventory.remove(id);
+        if self.inventory.remove_stray(id) {
+            let vms = self.inventory.strays();
+            self.out.push(Request::Track { vms });
+        }
+    }
+
+    fn put_all(&mut self, vms: Vec<Vm>, tasks: Vec<Task>) {
+        for vm in vms {
+            self.put(vm);
+        }
+        for task in tasks {
+            self.inventory.put_task(task);
+        }
+    }
+
+    fn put(&mut self, vm: Vm) {
+        let after = Known::new(vm.clone());
+        let before = self.inventory.put(vm);
+        if before
+            .as_ref()
+            .is_some_and(|before| !self.matters(before, &after))
+        {
+            return;
+        }
+        if let Some(before) = &before {
+            self.count_loss(before, &after);
+            self.wake_concerned(before);
+        }
+        self.wake_concerned(&after);
+    }
+
+    /// The change can change a decision.
+    fn matters(&self, before: &Known, after: &Known) -> bool {
+        let strip = |known: &Known| Vm {
+            ip: None,
+            tasks: Vec::new(),
+            ..known.vm.clone()
+        };
+        let foreign = |known: &Known| {
+            let ours = |task: &String| self.is_our_task(task);
+            known.vm.tasks.iter().any(|task| !ours(task))
+        };
+        strip(before) != strip(after) || foreign(before) != foreign(after)
+    }
+
+    fn count_loss(&mut self, before: &Known, after: &Known) {
+        if self.concerned(before).is_empty() {
+            return;
+        }
+        let reached = |known: &Known| known.vm.connection == Connection::Connected;
+        match (reached(before), reached(after)) {
+            (true, false) => self.mass_loss.lost(self.now.monotonic),
+            (false, true) => self.mass_loss.found(),
+            _ => {}
+        }
+    }
+
+    fn wake_concerned(&mut self, known: &Known) {
+        for key in self.concerned(known) {
+            self.wake(&key, 0, WakeReason::VmChanged);
+        }
+    }
+
+    /// Groups that have to do with a VM: by its marker, or by their record.
+    fn concerned(&self, known: &Known) -> BTreeSet<GroupKey> {
+        let by_marker = known.marker.as_ref().map(|marker| marker.group());
+        let by_record = self.recorded.get(&known.vm.id).cloned();
+        let mut keys: BTreeSet<GroupKey> = by_marker.into_iter().chain(by_record).collect();
+        keys.retain(|key| self.groups.contains_key(key));
+        keys
+    }
+
+    fn is_our_task(&self, task: &str) -> bool {
+        self.started.iter().any(|(key, slot)| {
+            let operation = self
+                .groups
+                .get(key)
+                .and_then(|group| group.operations.get(slot));
+            operation.is_some_and(|operation| operation.stage.task() == Some(task))
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! When a group is looked at next, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::WakeReason;
+use vmgroup_core::time::Monotonic;
+
+/// When, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wakeup {
+    /// When.
+    pub(crate) at: Monotonic,
+    /// Why.
+    pub(crate) reason: WakeReason,
+}
+
+/// The next wake-up of every group. A group has at most one: the earliest.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Agenda {
+    by_group: BTreeMap<GroupKey, Wakeup>,
+    by_time: BTreeSet<(Monotonic, GroupKey)>,
+}
+
+impl Agenda {
+    /// Looks at the group at `wakeup.at` at the latest.
+    pub(crate) fn wake(&mut self, group: &GroupKey, wakeup: Wakeup) {
+        if let Some(earlier) = self.by_group.get(group) {
+            if earlier.at <= wakeup.at {
+                return;
+            }
+            self.by_time.remove(&(earlier.at, group.clone()));
+        }
+        self.by_time.insert((wakeup.at, group.clone()));
+        self.by_group.insert(group.clone(), wakeup);
+    }
+
+    /// Forgets the group's wake-up.
+    pub(crate) fn forget(&mut self, group: &GroupKey) {
+        if let Some(wakeup) = self.by_group.remove(group) {
+            self.by_time.remove(&(wakeup.at, group.clone()));
+        }
+    }
+
+    /// Takes the first group whose time has come.
+    pub(crate) fn due(&mut self, now: Monotonic) -> Option<(GroupKey, WakeReason)> {
+        let (at, group) = self.by_time.first()?.clone();
+        if at > now {
+            return None;
+        }
+        self.by_time.remove(&(at, group.clone()));
+        let wakeup = self.by_group.remove(&group)?;
+        Some((group, wakeup.reason))
+    }
+
+    /// When the first group is due.
+    pub(crate) fn next(&self) -> Option<Monotonic> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64, reason: WakeReason) -> Wakeup {
+        Wakeup {
+            at: Monotonic(ms),
+            reason,
+        }
+    }
+
+    #[test]
+    fn the_earliest_wake_up_of_a_group_wins_and_comes_once() {
+        let mut agenda = Agenda::default();
+        let web = GroupKey::new("a", "web");
+        agenda.wake(&web, at(50, WakeReason::TimeCame));
+        agenda.wake(&web, at(20, WakeReason::VmChanged));
+        agenda.wake(&web, at(90, WakeReason::ObjectChanged));
+        assert_eq!(agenda.next(), Some(Monotonic(20)));
+        assert_eq!(agenda.due(Monotonic(19)), None);
+        assert_eq!(
+            agenda.due(Monotonic(20)),
+            Some((web.clone(), WakeReason::VmChanged))
+        );
+        assert_eq!(agenda.due(Monotonic(1_000)), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! What people do with objects.
+
+use std::collections::BTreeSet;
+
+use vmgroup_core::group::{Adoption, GroupKey, Spec};
+use vmgroup_core::status::Status;
+use vmgroup_core::time::{Now, Timestamp};
+use vmgroup_reconcile::event::{Approval, Event, GroupObject};
+
+use super::{Cluster, Stored};
+use crate::Refused;
+
+fn missing(key: &GroupKey) -> Refused {
+    Refused::Missing {
+        what: "group",
+        name: key.to_string(),
+    }
+}
+
+impl Cluster {
+    /// Creates a group; returns its UID.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn create(
+        &mut self,
+        now: Now,
+        key: &GroupKey,
+        spec: Result<Spec, String>,
+    ) -> Result<String, Refused> {
+        self.create_as(now, key, spec, |_| {})
+    }
+
+    /// Creates a group of which `shape` changes what a plain one has, such as
+    /// an annotation that came with a copied object.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn create_as(
+        &mut self,
+        now: Now,
+        key: &GroupKey,
+        spec: Result<Spec, String>,
+        shape: impl FnOnce(&mut GroupObject),
+    ) -> Result<String, Refused> {
+        if self.groups.contains_key(key) {
+            return Err(Refused::Exists {
+                what: "group",
+                name: key.to_string(),
+            });
+        }
+        self.uids += 1;
+        let uid = format!("00000000-0000-4000-8000-{:012x}", self.uids);
+        let mut object = GroupObject {
+            key: key.clone(),
+            uid: uid.clone(),
+            generation: 1,
+            resource_version: 0,
+            created_at: now.utc,
+            deleting: false,
+            finalizer: false,
+            demo_finalizer: false,
+            identity: None,
+            adoption: None,
+            spec,
+            status: Status::default(),
+        };
+        shape(&mut object);
+        self.put(
+            now,
+            Stored {
+                object,
+                foreign_finalizers: BTreeSet::new(),
+            },
+        );
+        Ok(uid)
+    }
+
+    /// Replaces the spec. The generation grows if it is another one.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn edit(
+        &mut self,
+        now: Now,
+        key: &GroupKey,
+        spec: Result<Spec, String>,
+    ) -> Result<(), Refused> {
+        self.change(now, key, |stored| {
+            if stored.object.spec != spec {
+                stored.object.spec = spec;
+                stored.object.generation += 1;
+            }
+        })
+    }
+
+    /// Sets the replicas, as `kubectl scale` does.
+    ///
+    /// # Errors
+    /// There is no such group, or its spec cannot be understood.
+    pub fn scale(&mut self, now: Now, key: &GroupKey, replicas: u32) -> Result<(), Refused> {
+        let object = self.group(key).ok_or_else(|| missing(key))?;
+        let Ok(spec) = object.spec.clone() else {
+            return Err(Refused::Impossible {
+                what: "group",
+                name: key.to_string(),
+                why: "has no replicas to change",
+            });
+        };
+        self.edit(now, key, Ok(Spec { replicas, ..spec }))
+    }
+
+    /// Asks for deletion: the object goes with its last finalizer.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn delete(&mut self, now: Now, key: &GroupKey) -> Result<(), Refused> {
+        self.change(now, key, |stored| {
+            if !stored.object.deleting {
+                stored.object.deleting = true;
+                // The API server counts this as a change of what is wanted.
+                stored.object.generation += 1;
+            }
+        })
+    }
+
+    /// Says what becomes of left-overs.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn annotate_adoption(
+        &mut self,
+        now: Now,
+        key: &GroupKey,
+        adoption: Option<Adoption>,
+    ) -> Result<(), Refused> {
+        self.change(now, key, |stored| stored.object.adoption = adoption)
+    }
+
+    /// Adds or removes somebody else's finalizer.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn set_foreign_finalizer(
+        &mut self,
+        now: Now,
+        key: &GroupKey,
+        name: &str,
+        present: bool,
+    ) -> Result<(), Refused> {
+        self.change(now, key, |stored| {
+            if present {
+                stored.foreign_finalizers.insert(name.to_owned());
+            } else {
+                stored.foreign_finalizers.remove(name);
+            }
+        })
+    }
+
+    /// Takes every finalizer away by force.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn strip_finalizers(&mut self, now: Now, key: &GroupKey) -> Result<(), Refused> {
+        let deleting = self.group(key).ok_or_else(|| missing(key))?.deleting;
+        let before = self.log.len();
+        self.change(now, key, |stored| {
+            stored.object.finalizer = false;
+            stored.object.demo_finalizer = false;
+            stored.foreign_finalizers.clear();
+        })?;
+        if deleting {
+            for fact in &mut self.log[before..] {
+                if let crate::history::Fact::Vanished { by_hand, .. } = fact {
+                    *by_hand = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Approves held effects.
+    ///
+    /// # Errors
+    /// An approval of that name exists.
+    pub fn approve(
+        &mut self,
+        now: Now,
+        key: &GroupKey,
+        group: &str,
+        effects_digest: &str,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), Refused> {
+        if self.approvals.contains_key(key) {
+            return Err(Refused::Exists {
+                what: "approval",
+                name: key.to_string(),
+            });
+        }
+        self.uids += 1;
+        self.version += 1;
+        let approval = Approval {
+            key: key.clone(),
+            uid: format!("00000000-0000-4000-9000-{:012x}", self.uids),
+            group: group.to_owned(),
+            effects_digest: effects_digest.to_owned(),
+            expires_at,
+        };
+        self.approvals.insert(key.clone(), approval.clone());
+        self.announce(now, &Event::ApprovalChanged(approval));
+        Ok(())
+    }
+
+    /// Takes an approval back.
+    ///
+    /// # Errors
+    /// There is no such approval.
+    pub fn withdraw(&mut self, now: Now, key: &GroupKey) -> Result<(), Refused> {
+        if self.approvals.remove(key).is_none() {
+            return Err(Refused::Missing {
+                what: "approval",
+                name: key.to_string(),
+            });
+        }
+        self.version += 1;
+        self.announce(now, &Event::ApprovalGone { key: key.clone() });
+        Ok(())
+    }
+
+    /// Changes the secret.
+    pub fn rotate_credentials(&mut self, now: Now, version: &str) {
+        self.version += 1;
+        version.clone_into(&mut self.credentials);
+        self.announce(
+            now,
+            &Event::CredentialsChanged {
+                version: version.to_owned(),
+            },
+        );
+    }
+
+    fn change(
+        &mut self,
+        now: Now,
+        key: &GroupKey,
+        change: impl FnOnce(&mut Stored),
+    ) -> Result<(), Refused> {
+        let mut stored = self.groups.get(key).ok_or_else(|| missing(key))?.clone();
+        change(&mut stored);
+        self.put(now, stored);
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! What runs inside a world: the operator's logic and the module that decides.
+
+use vmgroup_core::observation::Observation;
+use vmgroup_core::time::{Monotonic, Now};
+use vmgroup_reconcile::event::{DecideResult, Event};
+use vmgroup_reconcile::request::Request;
+
+/// The operator's logic, as a world drives it.
+pub trait Host {
+    /// Takes one event; returns what is to be done about it.
+    fn step(&mut self, event: Event, now: Now) -> Vec<Request>;
+
+    /// When `Event::Time` is wanted next.
+    fn deadline(&self) -> Option<Monotonic>;
+}
+
+/// The module's place: a sandbox, or the same logic natively.
+pub trait Decide {
+    /// Decides; the digest of the module that did comes with the result.
+    fn decide(&mut self, module: Option<&str>, observation: &Observation)
+    -> (String, DecideResult);
+}

@@ -1,0 +1,151 @@
+//! L1 and L2.
+
+use std::collections::BTreeSet;
+
+use vmgroup_core::group::{GroupKey, Mode, Spec};
+use vmgroup_core::marker::HOLD_KEY;
+use vmgroup_core::observation::{Connection, Parking, PowerDriftPolicy};
+use vmgroup_core::time::Monotonic;
+use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::request::Call;
+
+use super::Breach;
+use crate::cluster::Cluster;
+use crate::history::Fact;
+use crate::kind::Kind;
+use crate::vcenter::{VCenter, VmTruth};
+
+/// A time in which nothing should have been left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quiet {
+    /// When it began.
+    pub since: Monotonic,
+    /// When it is looked at.
+    pub now: Monotonic,
+}
+
+/// L1: the world has settled. Every group that can be had has as many members
+/// as it wants, in slots of their own, powered as wanted; nothing runs, and no
+/// mutating call was made in the quiet time.
+pub fn l1_settle(
+    cluster: &Cluster,
+    vcenter: &VCenter,
+    facts: &[Fact],
+    quiet: Quiet,
+) -> Vec<Breach> {
+    let mut texts = Vec::new();
+    for fact in facts.iter().rev().take_while(|it| it.at() >= quiet.since) {
+        if let Fact::Called(called) = fact {
+            texts.push(format!(
+                "{} for {} at {} ms, in the quiet time",
+                Kind::of_call(&called.call),
+                called.group,
+                called.at.0
+            ));
+        }
+    }
+    for task in vcenter.tasks() {
+        if task.runs() && task.asked.is_some() {
+            texts.push(format!("{} still runs", task.id));
+        }
+    }
+    for object in cluster.groups() {
+        let Ok(spec) = &object.spec else { continue };
+        if !object.deleting && !spec.suspend && spec.mode == Mode::Apply {
+            texts.extend(unsettled(vcenter, &object.key, spec));
+        }
+    }
+    texts
+        .into_iter()
+        .map(|text| Breach {
+            oracle: "L1",
+            at: quiet.now,
+            text,
+        })
+        .collect()
+}
+
+fn unsettled(vcenter: &VCenter, key: &GroupKey, spec: &Spec) -> Vec<String> {
+    let members: Vec<(u32, &VmTruth)> = vcenter
+        .vms()
+        .filter_map(|vm| Some((vm.agreed()?, vm)))
+        .filter(|(marker, _)| marker.group() == *key)
+        .map(|(marker, vm)| (marker.slot, vm))
+        .collect();
+    let mut texts = Vec::new();
+    let slots: BTreeSet<u32> = members.iter().map(|(slot, _)| *slot).collect();
+    if slots.len() != members.len() {
+        texts.push(format!("{key} has two VMs in one slot"));
+    }
+    let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let most = spec.replicas.saturating_add(spec.spares);
+    // Without its template a group cannot grow, and its owner must act.
+    let can_grow = vcenter.vms().any(|vm| {
+        vm.name == spec.template || vcenter.path(&vm.folder, &vm.name) == spec.template
+    });
+    if count > most || (can_grow && count < spec.replicas) {
+        texts.push(format!(
+            "{key} has {count} members, {} are wanted",
+            spec.replicas
+        ));
+    }
+    let power_is_free =
+        spec.parking != Parking::Forbidden || spec.power_drift == PowerDriftPolicy::Report;
+    for (slot, vm) in members {
+        let reachable = vm.connection == Connection::Connected
+            && !vm.template
+            && !vm.question
+            && !vm.extra_config.contains_key(HOLD_KEY);
+        if reachable && !power_is_free && vm.power != spec.power_state {
+            texts.push(format!(
+                "{} (slot {slot} of {key}) is {}, wanted is {}",
+                vm.id, vm.power, spec.power_state
+            ));
+        }
+    }
+    texts
+}
+
+/// L2: deletion ends within `bound_ms`, and leaves no empty folder behind that
+/// was made for the group.
+pub fn l2_deletion(
+    cluster: &Cluster,
+    vcenter: &VCenter,
+    facts: &[Fact],
+    now: Monotonic,
+    bound_ms: u64,
+) -> Vec<Breach> {
+    let mut texts = Vec::new();
+    for object in cluster.groups().filter(|object| object.deleting) {
+        let since = facts.iter().find_map(|fact| match fact {
+            Fact::Revised { at, object: then } if then.uid == object.uid && then.deleting => {
+                Some(*at)
+            }
+            _ => None,
+        });
+        if since.is_some_and(|since| now.since(since) > bound_ms) {
+            texts.push(format!("{} is still being deleted", object.key));
+        }
+    }
+    for fact in facts {
+        let Fact::Called(called) = fact else { continue };
+        let (Call::CreateFolder { name }, CallResult::Done { result: Some(id) }) =
+            (&called.call, &called.result)
+        else {
+            continue;
+        };
+        let stands = vcenter.folders().any(|folder| folder.id == *id);
+        let empty = !vcenter.vms().any(|vm| vm.folder == *id);
+        if stands && empty && cluster.group(&called.group).is_none() {
+            texts.push(format!("folder {id} (`{name}`) of {} is left", called.group));
+        }
+    }
+    texts
+        .into_iter()
+        .map(|text| Breach {
+            oracle: "L2",
+            at: now,
+            text,
+        })
+        .collect()
+}

@@ -1,0 +1,317 @@
+//! Calls: what vCenter checks before it works, and what it answers.
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_core::time::Now;
+use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::inventory::{Fault, VmId};
+use vmgroup_reconcile::request::{Call, CloneCall};
+
+use super::{Due, SessionId, VCenter, VmTruth};
+use crate::history::{Called, Effect, Fact};
+use crate::kind::Kind;
+use crate::random::Latency;
+
+/// Who asks, and under which operation id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The group.
+    pub group: GroupKey,
+    /// Operation id.
+    pub operation_id: String,
+}
+
+impl VCenter {
+    /// Takes a call or refuses it. `spoil` makes its task fail so, without an
+    /// effect, at its end.
+    pub fn call(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        asked: &Asked,
+        call: &Call,
+        spoil: Option<Fault>,
+    ) -> CallResult {
+        let target = target(call).and_then(|id| self.vms.get(id)).cloned();
+        let result = if self.alive(session) {
+            self.take(now, asked, call, spoil)
+        } else {
+            CallResult::Refused(Fault::NotAuthenticated)
+        };
+        let population = match call {
+            Call::Clone(clone) => self.population(&clone.marker.identity),
+            _ => 0,
+        };
+        self.log.push(Fact::Called(Box::new(Called {
+            at: now.monotonic,
+            group: asked.group.clone(),
+            operation_id: asked.operation_id.clone(),
+            call: call.clone(),
+            result: result.clone(),
+            target,
+            population,
+        })));
+        result
+    }
+
+    /// VMs whose marker agrees and names that identity, by MoID.
+    pub fn members(&self, identity: &str) -> Vec<VmId> {
+        self.vms
+            .values()
+            .filter(|vm| vm.agreed().is_some_and(|it| it.identity == identity))
+            .map(|vm| vm.id.clone())
+            .collect()
+    }
+
+    /// Clones for that identity that run and may succeed, by MoID of the task.
+    pub fn clones(&self, identity: &str) -> Vec<String> {
+        self.tasks
+            .values()
+            .filter(|task| task.runs() && task.fails.is_none())
+            .filter(|task| {
+                matches!(&task.call, Some(Call::Clone(it)) if it.marker.identity == identity)
+            })
+            .map(|task| task.id.clone())
+            .collect()
+    }
+
+    fn population(&self, identity: &str) -> u32 {
+        let count = self.members(identity).len() + self.clones(identity).len();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    fn take(
+        &mut self,
+        now: Now,
+        asked: &Asked,
+        call: &Call,
+        spoil: Option<Fault>,
+    ) -> CallResult {
+        match call {
+            Call::CreateFolder { name } => self.create_folder(now, asked, name),
+            Call::ShutdownGuest(vm) => self.shutdown_guest(now, asked, vm),
+            _ => match self.entity(call) {
+                Err(fault) => CallResult::Refused(fault),
+                Ok(entity) => {
+                    let busy = !matches!(call, Call::Clone(_)) && self.busy(&entity);
+                    let checked = if busy {
+                        Err(Fault::Busy {
+                            message: format!("another task is already in progress on {entity}"),
+                        })
+                    } else {
+                        self.check(call, None)
+                    };
+                    match checked {
+                        Err(fault) if busy || self.options.refuse_at_call => {
+                            CallResult::Refused(fault)
+                        }
+                        Err(fault) => {
+                            let latency = self.options.fault;
+                            self.begin_task(now, asked, call, entity, Some(fault), latency)
+                        }
+                        Ok(()) => {
+                            let latency = self.latency(call);
+                            self.begin_task(now, asked, call, entity, spoil, latency)
+                        }
+                    }
+                }
+            },
+        }
+    }
+
+    fn create_folder(&mut self, now: Now, asked: &Asked, name: &str) -> CallResult {
+        let root = self.root.clone();
+        if let Err(fault) = self.name_free(&root, name, None) {
+            return CallResult::Refused(fault);
+        }
+        let id = self.add_folder(name, Some(root));
+        self.effect(now, asked, Kind::CreateFolder, true, None, None);
+        CallResult::Done { result: Some(id) }
+    }
+
+    fn shutdown_guest(&mut self, now: Now, asked: &Asked, id: &VmId) -> CallResult {
+        let Some(vm) = self.vms.get(id) else {
+            return CallResult::Refused(Fault::Gone);
+        };
+        if vm.power != PowerState::On {
+            return CallResult::Refused(Fault::InvalidPowerState { existing: vm.power });
+        }
+        if !vm.tools_running {
+            return CallResult::Refused(Fault::Other {
+                name: "ToolsUnavailable".into(),
+                message: "VMware Tools is not running in this virtual machine".into(),
+            });
+        }
+        let (boots, marker) = (vm.boots, vm.agreed());
+        let shutdown = self.options.shutdown;
+        let vm = id.clone();
+        self.after(now, shutdown, Due::GuestDown { vm, boots });
+        self.effect(now, asked, Kind::ShutdownGuest, true, Some(id), marker);
+        CallResult::Done { result: None }
+    }
+
+    /// What the call's task works on.
+    fn entity(&self, call: &Call) -> Result<String, Fault> {
+        match call {
+            Call::Clone(clone) => {
+                if !self.folders.contains_key(&clone.folder) {
+                    return Err(Fault::NotFound {
+                        what: format!("folder {}", clone.folder),
+                    });
+                }
+                Ok(self.template(clone)?.id.clone())
+            }
+            Call::DestroyFolder(id) if self.folders.contains_key(id) => Ok(id.clone()),
+            _ => target(call)
+                .filter(|id| self.vms.contains_key(*id))
+                .cloned()
+                .ok_or(Fault::Gone),
+        }
+    }
+
+    /// The one VM of that name, or at that inventory path.
+    fn template(&self, clone: &CloneCall) -> Result<&VmTruth, Fault> {
+        let named: Vec<&VmTruth> = self
+            .vms
+            .values()
+            .filter(|vm| {
+                vm.name == clone.template || self.path(&vm.folder, &vm.name) == clone.template
+            })
+            .collect();
+        match named[..] {
+            [] => Err(Fault::NotFound {
+                what: format!("template `{}`", clone.template),
+            }),
+            [one] => Ok(one),
+            _ => Err(Fault::Invalid {
+                message: format!("{} VMs are named `{}`", named.len(), clone.template),
+            }),
+        }
+    }
+
+    /// Whether the call can be carried out as things are. `task` is the one
+    /// that is about to do it, if it has begun.
+    pub(super) fn check(&self, call: &Call, task: Option<&str>) -> Result<(), Fault> {
+        if let Call::Clone(clone) = call {
+            self.name_free(&clone.folder, &clone.name, task)?;
+            if !self.folders.contains_key(&clone.folder) {
+                return Err(Fault::NotFound {
+                    what: format!("folder {}", clone.folder),
+                });
+            }
+            return connected(self.template(clone)?);
+        }
+        let Some(id) = target(call) else {
+            return Ok(());
+        };
+        let vm = self.vms.get(id).ok_or(Fault::Gone)?;
+        connected(vm)?;
+        let wrong_power = Err(Fault::InvalidPowerState { existing: vm.power });
+        match call {
+            Call::PowerOn(_) if vm.power == PowerState::On => wrong_power,
+            Call::PowerOn(_) if vm.template => Err(Fault::Other {
+                name: "NotSupported".into(),
+                message: "a template cannot be powered on".into(),
+            }),
+            Call::PowerOff(_) if vm.power == PowerState::Off => wrong_power,
+            Call::Suspend(_) if vm.power != PowerState::On => wrong_power,
+            Call::Destroy(_) if vm.power == PowerState::On => wrong_power,
+            Call::Destroy(_) if vm.destroy_disabled => Err(Fault::Other {
+                name: "MethodDisabled".into(),
+                message: "the method is disabled by a solution".into(),
+            }),
+            Call::Reconfigure {
+                cpus, memory_mib, ..
+            } => {
+                let cold = (*cpus != vm.cpus && (*cpus < vm.cpus || !vm.cpu_hot_add))
+                    || (*memory_mib != vm.memory_mib
+                        && (*memory_mib < vm.memory_mib || !vm.memory_hot_add));
+                if cold && vm.power != PowerState::Off {
+                    return wrong_power;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn busy(&self, entity: &str) -> bool {
+        self.tasks.values().any(|task| {
+            task.runs()
+                && task.entity.as_deref() == Some(entity)
+                && !matches!(task.call, Some(Call::Clone(_)))
+        })
+    }
+
+    fn latency(&self, call: &Call) -> Latency {
+        match call {
+            Call::Clone(_) => self.options.clone,
+            Call::Destroy(_) | Call::DestroyFolder(_) => self.options.destroy,
+            Call::Reconfigure { .. } | Call::Mark { .. } => self.options.reconfigure,
+            _ => self.options.power,
+        }
+    }
+
+    /// Writes down that a call had its effect.
+    pub(super) fn effect(
+        &mut self,
+        now: Now,
+        asked: &Asked,
+        kind: Kind,
+        changed: bool,
+        vm: Option<&str>,
+        marker: Option<vmgroup_core::marker::Marker>,
+    ) {
+        let claimants = marker.as_ref().map_or_else(Vec::new, |own| {
+            self.vms
+                .values()
+                .filter(|vm| {
+                    vm.agreed()
+                        .is_some_and(|it| it.identity == own.identity && it.slot == own.slot)
+                })
+                .map(|vm| vm.id.clone())
+                .collect()
+        });
+        self.log.push(Fact::Effect(Box::new(Effect {
+            at: now.monotonic,
+            group: asked.group.clone(),
+            operation_id: asked.operation_id.clone(),
+            kind,
+            changed,
+            vm: vm.map(str::to_owned),
+            marker,
+            claimants,
+        })));
+    }
+
+    pub(super) fn misdeed(&mut self, now: Now, text: String) {
+        let at = now.monotonic;
+        self.log.push(Fact::Misdeed { at, text });
+    }
+}
+
+/// The VM that a call changes.
+pub(super) fn target(call: &Call) -> Option<&VmId> {
+    match call {
+        Call::PowerOn(vm)
+        | Call::PowerOff(vm)
+        | Call::ShutdownGuest(vm)
+        | Call::Suspend(vm)
+        | Call::Reconfigure { vm, .. }
+        | Call::Mark { vm, .. }
+        | Call::Destroy(vm) => Some(vm),
+        Call::CreateFolder { .. } | Call::Clone(_) | Call::DestroyFolder(_) => None,
+    }
+}
+
+fn connected(vm: &VmTruth) -> Result<(), Fault> {
+    match vm.connection {
+        Connection::Connected => Ok(()),
+        Connection::Disconnected | Connection::Unknown => Err(Fault::Unavailable {
+            message: format!("the host of {} is not connected", vm.id),
+        }),
+        Connection::Inaccessible => Err(Fault::Unavailable {
+            message: format!("the files of {} are not accessible", vm.id),
+        }),
+    }
+}

@@ -1,0 +1,177 @@
+//! What people and other programs do in vCenter by hand.
+
+use std::collections::BTreeMap;
+
+use vmgroup_core::marker::HOLD_KEY;
+use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_core::time::Now;
+use vmgroup_reconcile::inventory::{FolderId, VmId};
+
+use super::{Due, VCenter, VmTruth};
+use crate::Refused;
+
+impl VCenter {
+    /// A VM of somebody else: one disk, powered off, no marker.
+    pub fn create_vm(
+        &mut self,
+        now: Now,
+        name: &str,
+        folder: &FolderId,
+        shape: impl FnOnce(&mut VmTruth),
+    ) -> VmId {
+        let number = self.number();
+        let id = format!("vm-{number}");
+        let mut vm = VmTruth {
+            id: id.clone(),
+            name: name.to_owned(),
+            folder: folder.clone(),
+            instance_uuid: format!("by-hand-{number}"),
+            template: false,
+            extra_config: BTreeMap::new(),
+            power: PowerState::Off,
+            connection: Connection::Connected,
+            cpus: 1,
+            memory_mib: 1024,
+            cpu_hot_add: false,
+            memory_hot_add: false,
+            disks: vec![2000],
+            snapshot: false,
+            question: false,
+            destroy_disabled: false,
+            created_at: now.utc,
+            tools_running: false,
+            ip: None,
+            boots: 0,
+        };
+        shape(&mut vm);
+        self.foreign.insert(id.clone(), vm.clone());
+        self.vms.insert(id.clone(), vm);
+        self.show_vm(now, &id);
+        id
+    }
+
+    /// A template beside the root.
+    pub fn create_template(&mut self, now: Now, name: &str) -> VmId {
+        let folder = self.elsewhere.clone();
+        self.create_vm(now, name, &folder, |vm| vm.template = true)
+    }
+
+    /// A folder by hand.
+    pub fn create_folder_by_hand(&mut self, name: &str, parent: &FolderId) -> FolderId {
+        self.add_folder(name, Some(parent.clone()))
+    }
+
+    /// Changes the power state.
+    ///
+    /// # Errors
+    /// There is no such VM.
+    pub fn power_by_hand(&mut self, now: Now, id: &str, power: PowerState) -> Result<(), Refused> {
+        self.by_hand(now, id, |vm| {
+            if vm.power != power {
+                vm.set_power(power);
+            }
+        })?;
+        let boots = self.vms.get(id).map_or(0, |vm| vm.boots);
+        if power == PowerState::On {
+            let (boot, vm) = (self.options.boot, id.to_owned());
+            self.after(now, boot, Due::GuestUp { vm, boots });
+        }
+        Ok(())
+    }
+
+    /// Destroys a VM.
+    ///
+    /// # Errors
+    /// There is no such VM.
+    pub fn delete_by_hand(&mut self, now: Now, id: &str) -> Result<(), Refused> {
+        self.vms.remove(id).ok_or_else(|| missing(id))?;
+        self.foreign.remove(id);
+        self.show_vm(now, id);
+        Ok(())
+    }
+
+    /// Makes a copy: it inherits extraConfig, and so the marker. Its
+    /// instanceUuid is a new one, unless `twin` is set (a restored backup).
+    ///
+    /// # Errors
+    /// There is no such VM.
+    pub fn copy_by_hand(
+        &mut self,
+        now: Now,
+        id: &str,
+        name: &str,
+        folder: &FolderId,
+        twin: bool,
+    ) -> Result<VmId, Refused> {
+        let original = self.vms.get(id).cloned().ok_or_else(|| missing(id))?;
+        Ok(self.create_vm(now, name, folder, |vm| {
+            let uuid = std::mem::take(&mut vm.instance_uuid);
+            *vm = VmTruth {
+                id: vm.id.clone(),
+                name: vm.name.clone(),
+                folder: vm.folder.clone(),
+                instance_uuid: if twin {
+                    original.instance_uuid.clone()
+                } else {
+                    uuid
+                },
+                power: PowerState::Off,
+                tools_running: false,
+                ip: None,
+                boots: 0,
+                created_at: vm.created_at,
+                ..original
+            };
+        }))
+    }
+
+    /// Keeps a VM busy with a task of somebody else.
+    ///
+    /// # Errors
+    /// There is no such VM.
+    pub fn occupy(&mut self, now: Now, id: &str, for_ms: u64) -> Result<(), Refused> {
+        if !self.vms.contains_key(id) {
+            return Err(missing(id));
+        }
+        self.begin_foreign_task(now, id.to_owned(), for_ms);
+        Ok(())
+    }
+
+    /// Sets the key that holds a VM, or takes it away.
+    ///
+    /// # Errors
+    /// There is no such VM.
+    pub fn hold(&mut self, now: Now, id: &str, reason: Option<&str>) -> Result<(), Refused> {
+        self.by_hand(now, id, |vm| vm.set_key(HOLD_KEY, reason.unwrap_or("")))
+    }
+
+    /// Changes anything about a VM: its name, folder, connection, disks.
+    ///
+    /// # Errors
+    /// There is no such VM.
+    pub fn by_hand(
+        &mut self,
+        now: Now,
+        id: &str,
+        change: impl FnOnce(&mut VmTruth),
+    ) -> Result<(), Refused> {
+        change(self.vms.get_mut(id).ok_or_else(|| missing(id))?);
+        self.remember_foreign(id);
+        self.show_vm(now, id);
+        Ok(())
+    }
+
+    /// What people do to a VM of theirs is how they want to find it again.
+    pub(super) fn remember_foreign(&mut self, id: &str) {
+        if let (Some(was), Some(vm)) = (self.foreign.get_mut(id), self.vms.get(id)) {
+            was.clone_from(vm);
+        }
+    }
+}
+
+fn missing(id: &str) -> Refused {
+    Refused::Missing {
+        what: "VM",
+        name: id.to_owned(),
+    }
+}

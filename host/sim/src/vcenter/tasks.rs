@@ -1,0 +1,265 @@
+//! Tasks: begun by a call, done after a while, forgotten later.
+
+use vmgroup_core::marker::{MARKER_KEY, Marker, SPEC_HASH_KEY};
+use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_core::time::{Monotonic, Now};
+use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::inventory::{Fault, Task, TaskId, TaskState, VmId};
+use vmgroup_reconcile::request::{Call, CloneCall};
+
+use super::calls::target;
+use super::{Asked, Due, VCenter, VmTruth};
+use crate::kind::Kind;
+use crate::random::Latency;
+
+/// A task as it truly is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskTruth {
+    /// MoID.
+    pub id: TaskId,
+    /// Who asked; none if somebody else than the operator's user did.
+    pub asked: Option<Asked>,
+    /// What it does; none if that does not concern the operator.
+    pub call: Option<Call>,
+    /// What it works on; a clone's is the template.
+    pub entity: Option<String>,
+    /// It will fail so, without an effect.
+    pub fails: Option<Fault>,
+    /// When it began.
+    pub began: Monotonic,
+    /// How far it is.
+    pub state: TaskState,
+}
+
+impl TaskTruth {
+    /// It has not ended.
+    pub fn runs(&self) -> bool {
+        self.state == TaskState::Running
+    }
+
+    /// What the operator's user sees of it; none if it is not theirs.
+    pub(super) fn view(&self) -> Option<Task> {
+        let asked = self.asked.as_ref()?;
+        Some(Task {
+            id: self.id.clone(),
+            operation_id: Some(asked.operation_id.clone()),
+            entity: self.entity.clone(),
+            state: self.state.clone(),
+        })
+    }
+}
+
+impl VCenter {
+    pub(super) fn begin_task(
+        &mut self,
+        now: Now,
+        asked: &Asked,
+        call: &Call,
+        entity: String,
+        fails: Option<Fault>,
+        latency: Latency,
+    ) -> CallResult {
+        let id = self.add_task(now, Some(asked), Some(call), entity, fails);
+        self.after(now, latency, Due::TaskEnds(id.clone()));
+        CallResult::Started(id)
+    }
+
+    /// A task of somebody else, which keeps the VM busy for so long.
+    pub(super) fn begin_foreign_task(&mut self, now: Now, entity: String, for_ms: u64) {
+        let id = self.add_task(now, None, None, entity, None);
+        self.after(now, Latency::exactly(for_ms), Due::TaskEnds(id));
+    }
+
+    fn add_task(
+        &mut self,
+        now: Now,
+        asked: Option<&Asked>,
+        call: Option<&Call>,
+        entity: String,
+        fails: Option<Fault>,
+    ) -> TaskId {
+        let id = format!("task-{}", self.number());
+        self.tasks.insert(
+            id.clone(),
+            TaskTruth {
+                id: id.clone(),
+                asked: asked.cloned(),
+                call: call.cloned(),
+                entity: Some(entity.clone()),
+                fails,
+                began: now.monotonic,
+                state: TaskState::Running,
+            },
+        );
+        self.show_task(now, &id);
+        self.show_vm(now, &entity);
+        id
+    }
+
+    pub(super) fn end_task(&mut self, now: Now, id: &TaskId) {
+        let Some(task) = self.tasks.get(id).cloned() else {
+            return;
+        };
+        let done = match (task.fails, &task.call, &task.asked) {
+            (Some(fault), _, _) => Err(fault),
+            (None, Some(call), Some(asked)) => self
+                .check(call, Some(id))
+                .and_then(|()| self.apply(now, asked, call)),
+            (None, _, _) => Ok(None),
+        };
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.state = match done {
+                Ok(result) => TaskState::Succeeded { result },
+                Err(fault) => TaskState::Failed(fault),
+            };
+        }
+        self.show_task(now, id);
+        if let Some(entity) = task.entity {
+            self.show_vm(now, &entity);
+        }
+        let kept = Latency::exactly(self.options.tasks_kept_ms);
+        self.after(now, kept, Due::TaskForgotten(id.clone()));
+    }
+
+    fn apply(&mut self, now: Now, asked: &Asked, call: &Call) -> Result<Option<VmId>, Fault> {
+        let kind = Kind::of_call(call);
+        if let Call::DestroyFolder(id) = call {
+            self.unregister_and_destroy(now, id);
+            self.effect(now, asked, kind, true, None, None);
+            return Ok(None);
+        }
+        if let Call::Clone(clone) = call {
+            let id = self.make_clone(now, clone)?;
+            let marker = self.vms.get(&id).and_then(VmTruth::agreed);
+            self.effect(now, asked, kind, true, Some(&id), marker);
+            return Ok(Some(id));
+        }
+        let id = target(call).cloned().ok_or(Fault::Gone)?;
+        let before = self.vms.get(&id).cloned().ok_or(Fault::Gone)?;
+        if let Call::Destroy(_) = call {
+            self.vms.remove(&id);
+            self.effect(now, asked, kind, true, Some(&id), before.agreed());
+            return Ok(None);
+        }
+        let vm = self.vms.get_mut(&id).ok_or(Fault::Gone)?;
+        change(vm, call);
+        let (changed, on) = (*vm != before, vm.power == PowerState::On);
+        let (boots, marker) = (vm.boots, vm.agreed());
+        if on && boots != before.boots {
+            let (boot, vm) = (self.options.boot, id.clone());
+            self.after(now, boot, Due::GuestUp { vm, boots });
+        }
+        self.effect(now, asked, kind, changed, Some(&id), marker);
+        Ok(None)
+    }
+
+    /// A clone inherits what its spec does not overwrite: the template's
+    /// extraConfig too. The adapter writes the template's disks into the marker.
+    fn make_clone(&mut self, now: Now, clone: &CloneCall) -> Result<VmId, Fault> {
+        let template = self
+            .vms
+            .values()
+            .find(|vm| {
+                vm.name == clone.template || self.path(&vm.folder, &vm.name) == clone.template
+            })
+            .cloned()
+            .ok_or_else(|| Fault::NotFound {
+                what: format!("template `{}`", clone.template),
+            })?;
+        let id = format!("vm-{}", self.number());
+        let marker = Marker {
+            disks: template.disks.clone(),
+            ..clone.marker.clone()
+        };
+        let taken = self
+            .vms
+            .values()
+            .any(|vm| vm.instance_uuid == clone.instance_uuid);
+        let mut vm = VmTruth {
+            id: id.clone(),
+            name: clone.name.clone(),
+            folder: clone.folder.clone(),
+            // vCenter keeps instanceUuids unique: on a conflict it makes one up.
+            instance_uuid: if taken {
+                format!("conflict-{id}")
+            } else {
+                clone.instance_uuid.clone()
+            },
+            template: false,
+            power: PowerState::Off,
+            connection: Connection::Connected,
+            cpus: clone.cpus,
+            memory_mib: clone.memory_mib,
+            snapshot: false,
+            question: false,
+            destroy_disabled: false,
+            created_at: now.utc,
+            tools_running: false,
+            ip: None,
+            boots: 0,
+            ..template
+        };
+        vm.set_key(MARKER_KEY, &marker.to_text());
+        vm.set_key(SPEC_HASH_KEY, &clone.spec_hash);
+        self.vms.insert(id.clone(), vm);
+        self.show_vm(now, &id);
+        Ok(id)
+    }
+
+    pub(super) fn guest_up(&mut self, now: Now, id: &VmId, boots: u64) {
+        let number = self.number();
+        if let Some(vm) = self.vms.get_mut(id).filter(|vm| vm.boots == boots) {
+            vm.tools_running = true;
+            vm.ip = Some(format!("192.0.2.{}", number % 254 + 1));
+            let ip = vm.ip.clone();
+            // A guest that a person started has come up as that person wanted.
+            if let Some(was) = self.foreign.get_mut(id).filter(|was| was.boots == boots) {
+                was.tools_running = true;
+                was.ip = ip;
+            }
+            self.show_vm(now, id);
+        }
+    }
+
+    pub(super) fn guest_down(&mut self, now: Now, id: &VmId, boots: u64) {
+        if let Some(vm) = self.vms.get_mut(id).filter(|vm| vm.boots == boots) {
+            vm.set_power(PowerState::Off);
+            self.show_vm(now, id);
+        }
+    }
+}
+
+fn change(vm: &mut VmTruth, call: &Call) {
+    match call {
+        Call::PowerOn(_) => vm.set_power(PowerState::On),
+        Call::PowerOff(_) => vm.set_power(PowerState::Off),
+        Call::Suspend(_) => vm.set_power(PowerState::Suspended),
+        Call::Reconfigure {
+            cpus,
+            memory_mib,
+            spec_hash,
+            ..
+        } => {
+            vm.cpus = *cpus;
+            vm.memory_mib = *memory_mib;
+            vm.set_key(SPEC_HASH_KEY, spec_hash);
+        }
+        Call::Mark {
+            marker,
+            spec_hash,
+            instance_uuid,
+            ..
+        } => {
+            vm.set_key(MARKER_KEY, marker);
+            vm.set_key(SPEC_HASH_KEY, spec_hash);
+            if let Some(uuid) = instance_uuid {
+                vm.instance_uuid.clone_from(uuid);
+            }
+        }
+        Call::CreateFolder { .. }
+        | Call::Clone(_)
+        | Call::ShutdownGuest(_)
+        | Call::Destroy(_)
+        | Call::DestroyFolder(_) => {}
+    }
+}

@@ -1,0 +1,178 @@
+//! The way of a request: sent, arrived, executed, answered; and what can
+//! happen to it on each leg.
+
+use vmgroup_core::time::Monotonic;
+use vmgroup_reconcile::event::{
+    CallResult, Event, LoginResult, ReadResult, WriteResult,
+};
+use vmgroup_reconcile::inventory;
+use vmgroup_reconcile::request::Request;
+
+use super::seat::Outgoing;
+use super::{Occurrence, World, words};
+use crate::faults::{RequestFault, Unsent};
+use crate::host::Decide;
+use crate::kind::{Kind, request_id};
+use crate::trace::Detail;
+
+impl<D: Decide> World<D> {
+    /// Takes a request from a host and puts it on its way.
+    pub(super) fn send(&mut self, seat: usize, request: Request) {
+        let name = self.seats[seat].name.clone();
+        let (detail, text) = words::of_request(&request);
+        self.say(&name, detail, || text);
+        let Some(kind) = Kind::of(&request) else {
+            self.decide_or_note(seat, request);
+            return;
+        };
+        let fault = self
+            .faults
+            .on_request(self.now, seat, kind, &mut self.random);
+        let way = if kind.to_cluster() {
+            self.cluster.way()
+        } else {
+            self.vcenter.way()
+        };
+        let mut at = self.now.plus(way);
+        let it = &mut self.seats[seat];
+        if kind.of_session() {
+            at = at.max(it.session_way);
+            it.session_way = at;
+        }
+        let outgoing = Outgoing {
+            life: it.life,
+            sent_at: self.now,
+            request,
+            fault,
+        };
+        self.plan(at, Occurrence::Sent(seat, Box::new(outgoing)));
+    }
+
+    /// A request has arrived where it is executed.
+    pub(super) fn arrive(&mut self, seat: usize, mut outgoing: Outgoing) {
+        let it = &mut self.seats[seat];
+        let alive = it.life == outgoing.life;
+        if !alive {
+            let unsent = usize::try_from(outgoing.life)
+                .ok()
+                .and_then(|life| it.ended.get(life));
+            if unsent == Some(&Unsent::Sent) {
+                self.perform(seat, &outgoing, self.now);
+            }
+            return;
+        }
+        if it.frozen {
+            it.outbox.push_back(outgoing);
+            return;
+        }
+        if let Some(fault) = &outgoing.fault {
+            let text = format!("{fault:?}: {}", words::of_request(&outgoing.request).1);
+            self.say("fault", Detail::Story, || text);
+        }
+        let lost_at = outgoing.sent_at.plus(self.options.timeout_ms);
+        match outgoing.fault.clone() {
+            None | Some(RequestFault::TaskFails(_)) => self.perform_and_answer(seat, &outgoing, 0),
+            Some(RequestFault::Slow(ms)) => self.perform_and_answer(seat, &outgoing, ms),
+            Some(RequestFault::LostBefore) => self.lose(seat, &outgoing, lost_at),
+            Some(RequestFault::LostAfter) => {
+                self.perform(seat, &outgoing, lost_at);
+                self.lose(seat, &outgoing, lost_at);
+            }
+            Some(RequestFault::CrashBefore) => self.crash(seat, Unsent::Dropped),
+            Some(RequestFault::CrashAfter) => {
+                self.perform(seat, &outgoing, self.now);
+                self.crash(seat, Unsent::Dropped);
+            }
+            Some(RequestFault::FreezeBefore(ms)) => {
+                outgoing.fault = None;
+                self.freeze(seat);
+                self.seats[seat].outbox.push_back(outgoing);
+                self.plan(self.now.plus(ms), Occurrence::Thaw(seat));
+            }
+        }
+    }
+
+    fn perform_and_answer(&mut self, seat: usize, outgoing: &Outgoing, slow_ms: u64) {
+        let to_cluster = Kind::of(&outgoing.request).is_some_and(Kind::to_cluster);
+        let way = if to_cluster {
+            self.cluster.way()
+        } else {
+            self.vcenter.way()
+        };
+        let at = self.now.plus(way + slow_ms);
+        if let Some(answer) = self.perform(seat, outgoing, at) {
+            self.plan(
+                at,
+                Occurrence::Heard(seat, outgoing.life, Box::new(answer)),
+            );
+        }
+    }
+
+    fn lose(&mut self, seat: usize, outgoing: &Outgoing, at: Monotonic) {
+        if let Some(event) = lost(&outgoing.request) {
+            self.plan(at, Occurrence::Heard(seat, outgoing.life, Box::new(event)));
+        }
+    }
+
+    fn decide_or_note(&mut self, seat: usize, request: Request) {
+        let Request::Decide {
+            id,
+            module,
+            observation,
+            ..
+        } = request
+        else {
+            return;
+        };
+        let (digest, result) = self.decide.decide(module.as_deref(), &observation);
+        let took = self.options.decide.draw(&mut self.random);
+        let life = self.seats[seat].life;
+        let event = Event::Decided {
+            id,
+            module: digest,
+            result,
+        };
+        self.plan(
+            self.now.plus(took),
+            Occurrence::Heard(seat, life, Box::new(event)),
+        );
+    }
+}
+
+/// What an adapter says when no answer came in time.
+fn lost(request: &Request) -> Option<Event> {
+    let message = "no answer in time".to_owned();
+    let id = request_id(request)?;
+    Some(match request {
+        Request::WriteStatus { .. } | Request::WriteMeta { .. } | Request::ReadGroup { .. } => {
+            Event::GroupAnswered {
+                id,
+                result: WriteResult::Lost { message },
+            }
+        }
+        Request::WriteLease { .. } => Event::LeaseFailed { id, message },
+        Request::Login { .. } => Event::LoginAnswered {
+            id,
+            result: LoginResult::Failed { message },
+        },
+        Request::Relist { .. } => Event::FeedLost {
+            reason: message,
+            session_ended: false,
+        },
+        Request::Read { .. } => Event::Read {
+            id,
+            result: ReadResult::Failed {
+                fault: inventory::Fault::Unavailable { message },
+            },
+        },
+        Request::Call { .. } => Event::Called {
+            id,
+            result: CallResult::Lost { message },
+        },
+        Request::Decide { .. }
+        | Request::Tell { .. }
+        | Request::Logout
+        | Request::Track { .. }
+        | Request::Note(_) => return None,
+    })
+}

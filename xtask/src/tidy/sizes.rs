@@ -1,0 +1,100 @@
+//! A file that one cannot read at a sitting holds two concepts.
+
+use std::path::Path;
+
+use super::{Source, Sources, Violation};
+
+const LINES_MAX: usize = 400;
+
+/// Files that may be longer, up to the number given, and why.
+const LONGER: &[(&str, usize, &str)] = &[];
+
+pub(super) fn check(sources: &Sources) -> Vec<Violation> {
+    let sources_with_limit = sources
+        .with_extension("rs")
+        .filter(|source| !source.is_test());
+    let mut violations: Vec<_> = sources_with_limit
+        .filter_map(|source| too_long(source, LONGER))
+        .collect();
+    for (path, _, _) in LONGER {
+        let needed = sources.0.iter().any(|source| {
+            source.path == Path::new(path) && lines_before_tests(&source.text) > LINES_MAX
+        });
+        if !needed {
+            violations.push(Violation::new(
+                Path::new(path),
+                1,
+                "is allowed to be longer, and is not",
+                "remove it from LONGER in xtask/src/tidy/sizes.rs",
+            ));
+        }
+    }
+    violations
+}
+
+fn too_long(source: &Source, longer: &[(&str, usize, &str)]) -> Option<Violation> {
+    let exception = longer
+        .iter()
+        .find(|(path, _, _)| source.path == Path::new(path));
+    let max = exception.map_or(LINES_MAX, |(_, max, _)| *max);
+    let lines = lines_before_tests(&source.text);
+    (lines > max).then(|| {
+        Violation::new(
+            &source.path,
+            max + 1,
+            format!("{lines} lines, of at most {max} (tests aside)"),
+            "find the second concept in it and give it a file of its own",
+        )
+    })
+}
+
+/// Lines before a test module at the end of the file.
+fn lines_before_tests(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().collect();
+    let tests = lines
+        .iter()
+        .rposition(|line| *line == "#[cfg(test)]")
+        .filter(|position| {
+            lines[position + 1..].iter().any(|line| line.starts_with("mod "))
+            && lines[position + 1..].iter().rev().find(|line| !line.is_empty()) == Some(&"}")
+            // Nothing but the module's own end stands in the first column after its start.
+            && lines[position + 2..].iter().filter(|line| line.starts_with('}')).count() == 1
+        });
+    tests.unwrap_or(lines.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TESTS: &str = "#[cfg(test)]\nmod tests {\n    fn a() {\n    }\n}\n";
+
+    #[test]
+    fn tests_at_the_end_do_not_count() {
+        assert_eq!(lines_before_tests(&format!("one\ntwo\n{TESTS}")), 2);
+    }
+
+    #[test]
+    fn code_after_the_tests_does_count() {
+        assert_eq!(
+            lines_before_tests(&format!("one\n{TESTS}fn b() {{\n}}\n")),
+            8
+        );
+        assert_eq!(lines_before_tests("#[cfg(test)]\nuse x;\nfn b() {\n}\n"), 4);
+    }
+
+    #[test]
+    fn a_file_past_the_limit_is_named_with_the_line_where_it_is_reached() {
+        let long = "x\n".repeat(LINES_MAX + 7);
+        let sources = Sources::of(&[("a/src/long.rs", &long), ("a/tests/long.rs", &long)]);
+        let violations = check(&sources);
+        assert_eq!(violations.len(), 1);
+        assert!(
+            violations[0]
+                .to_string()
+                .starts_with("a/src/long.rs:401: 407 lines")
+        );
+        let allowed = [("a/src/long.rs", 407, "because")];
+        assert_eq!(too_long(&sources.0[0], &allowed), None);
+    }
+}
