@@ -9,7 +9,7 @@ const NOTES_MAX: usize = 8;
 
 /// Which actions stay when there are more than the plan may have. What gives
 /// the group's users something comes before what takes something away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Priority {
     /// Power that is missing.
     Raise,
@@ -21,6 +21,16 @@ pub(crate) enum Priority {
     Remove,
     /// Members that differ from the spec.
     Update,
+}
+
+impl Priority {
+    const FIRST_TO_LAST: [Priority; 5] = [
+        Priority::Raise,
+        Priority::Fill,
+        Priority::Heal,
+        Priority::Remove,
+        Priority::Update,
+    ];
 }
 
 /// Actions with one per slot, and when to look again.
@@ -86,9 +96,13 @@ impl<'a> Draft<'a> {
     pub(crate) fn into_plan(mut self) -> Plan {
         let actions_max = self.seen.desired.max_actions as usize;
         if self.actions.len() > actions_max {
-            let (wanted, priority) = (self.actions.len(), |a: &(Priority, Action)| a.0);
-            self.actions.sort_by_key(priority);
-            self.actions.truncate(actions_max);
+            let wanted = self.actions.len();
+            self.actions = Priority::FIRST_TO_LAST
+                .into_iter()
+                .flat_map(|p| self.actions.iter().filter(move |(own, _)| *own == p))
+                .take(actions_max)
+                .cloned()
+                .collect();
             self.notes.truncate(NOTES_MAX - 1);
             self.note(format!(
                 "{actions_max} of {wanted} actions are planned: a plan may have no more"

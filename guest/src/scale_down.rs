@@ -29,8 +29,10 @@ pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, sur
     let mut free = live.saturating_sub(wanted + surge::allowed(seen));
     let mut candidates = draft.open_to_deletion();
     seen.desired.removal.sort(&mut candidates);
-    candidates.sort_by_key(|m| standing(seen, m));
-    for member in candidates {
+    let in_turn = [Standing::Broken, Standing::Outdated, Standing::Good]
+        .into_iter()
+        .flat_map(|turn| candidates.iter().filter(move |m| standing(seen, m) == turn));
+    for member in in_turn {
         if surplus > 0 && headroom.remove(member, free > 0) {
             let message = format!("{live} members, {wanted} wanted");
             let action = Effect::Delete(member.id.clone()).because(reasons::SCALE_DOWN, message);
@@ -58,7 +60,7 @@ fn live_slots(seen: &Observation) -> u64 {
     live.map(|m| m.slot).collect::<BTreeSet<u32>>().len() as u64
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Broken,
     Outdated,

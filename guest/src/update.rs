@@ -63,9 +63,7 @@ fn power_cycle(
 ) {
     let mut differing = draft.open_members();
     differing.retain(|m| m.drift == Drift::PowerCycle);
-    // Members that nobody uses cost nothing to shut down.
-    differing.sort_by_key(|m| headroom.serves(m));
-    for member in differing {
+    for member in unused_first(differing, headroom) {
         let effect = match member.power {
             PowerState::Off => Effect::Reconfigure(member.id.clone()),
             PowerState::On if member.health != Health::Starting && headroom.interrupt(member) => {
@@ -89,8 +87,7 @@ fn power_cycle(
 fn replace(draft: &mut Draft<'_>, headroom: &mut Headroom) {
     let mut outdated = draft.open_to_deletion();
     outdated.retain(|m| is_outdated(draft.seen, m));
-    outdated.sort_by_key(|m| headroom.serves(m));
-    for member in outdated {
+    for member in unused_first(outdated, headroom) {
         if headroom.replace(member) {
             let action = Effect::Delete(member.id.clone())
                 .because(reasons::UPDATE_REPLACE, "differs from the spec");
@@ -99,6 +96,14 @@ fn replace(draft: &mut Draft<'_>, headroom: &mut Headroom) {
             wait_for_budget(draft, "replace a differing member");
         }
     }
+}
+
+/// Members that nobody uses cost nothing to take down.
+fn unused_first<'a>(members: Vec<&'a Member>, headroom: &Headroom) -> Vec<&'a Member> {
+    let (used, mut in_order): (Vec<_>, Vec<_>) =
+        members.into_iter().partition(|m| headroom.serves(m));
+    in_order.extend(used);
+    in_order
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use vmgroup_core::observation::Observation;
 use vmgroup_core::plan::Answer;
 use vmgroup_default_reconciler::DefaultReconciler;
+use vmgroup_one_by_one::OneByOne;
 use vmgroup_sdk::Reconciler;
 
 /// The generated types, under the name that the conversion expects.
@@ -18,6 +19,11 @@ mod convert;
 /// What the built-in module decides.
 pub fn decide(observation: &Observation) -> Answer {
     decide_with::<DefaultReconciler>(observation)
+}
+
+/// What the example that fills one slot at a time decides.
+pub fn decide_one_by_one(observation: &Observation) -> Answer {
+    decide_with::<OneByOne>(observation)
 }
 
 /// What any logic decides.

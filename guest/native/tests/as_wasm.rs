@@ -2,49 +2,114 @@
 //! for byte.
 #![allow(clippy::unwrap_used)]
 
+use vmgroup_core::case::Case;
 use vmgroup_core::observation::{
     Drift, Health, Hold, Member, Observation, Operation, OperationKind, OperationStage, Phase,
     PowerState, RemovalPolicy, UpdatePolicy,
 };
+use vmgroup_core::plan::Answer;
 use vmgroup_core::time::Timestamp;
 use vmgroup_default_reconciler::DefaultReconciler;
 use vmgroup_engine::{Engine, Limits, Module};
+use vmgroup_one_by_one::OneByOne;
 
-fn default_module() -> Module {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../target/guests/default.wasm"
-    );
-    let bytes = std::fs::read(path)
-        .unwrap_or_else(|error| panic!("{path}: {error}; run `cargo xtask guests` first"));
-    Engine::new(Limits::default()).load(&bytes).unwrap()
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A module and the same logic in this process.
+struct Pair {
+    module: Module,
+    native: fn(&Observation) -> Answer,
 }
 
-fn assert_same(module: &Module, observation: &Observation, name: &str) {
-    let wasm = module
+fn pairs() -> [Pair; 2] {
+    let engine = Engine::new(Limits::default());
+    [
+        Pair {
+            module: load(&engine, "default"),
+            native: vmgroup_native::decide,
+        },
+        Pair {
+            module: load(&engine, "one-by-one"),
+            native: vmgroup_native::decide_one_by_one,
+        },
+    ]
+}
+
+fn load(engine: &Engine, name: &str) -> Module {
+    let path = format!("{REPOSITORY}/target/guests/{name}.wasm");
+    let bytes = std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{path}: {error}; run `cargo xtask guests` first"));
+    engine.load(&bytes).unwrap()
+}
+
+fn assert_same(pair: &Pair, observation: &Observation, situation: &str) {
+    let name = &pair.module.description().name;
+    let wasm = pair
+        .module
         .reconcile(observation)
-        .unwrap_or_else(|error| panic!("{name}: {error}"));
+        .unwrap_or_else(|error| panic!("{name}, {situation}: {error}"));
     let wasm = serde_json::to_string(&wasm.answer).unwrap();
-    let native = serde_json::to_string(&vmgroup_native::decide(observation)).unwrap();
-    assert_eq!(wasm, native, "{name}");
+    let native = serde_json::to_string(&(pair.native)(observation)).unwrap();
+    assert_eq!(
+        wasm, native,
+        "{name}, {situation}: WebAssembly, native; `cargo xtask guests` builds what has changed"
+    );
 }
 
 #[test]
-fn the_description_is_the_same() {
+fn the_descriptions_are_the_same() {
+    let [default, one_by_one] = pairs();
     let native = vmgroup_native::describe::<DefaultReconciler>();
-    assert_eq!(default_module().description(), &native);
+    assert_eq!(default.module.description(), &native);
+    let native = vmgroup_native::describe::<OneByOne>();
+    assert_eq!(one_by_one.module.description(), &native);
+}
+
+#[test]
+fn settings_are_judged_the_same() {
+    let [default, _] = pairs();
+    for settings in ["{}", "[]", "", "{\"nonsense\":1}", "{\"a\":{\"b\":[null]}}"] {
+        let wasm = default.module.validate_settings(settings).unwrap();
+        let native = vmgroup_native::validate_settings::<DefaultReconciler>(settings);
+        assert_eq!(wasm, native, "{settings}");
+    }
 }
 
 #[test]
 fn a_thousand_situations_are_decided_the_same() {
-    let module = default_module();
-    for seed in 0..1_000 {
-        assert_same(
-            &module,
-            &situation(&mut Numbers(seed)),
-            &format!("seed {seed}"),
-        );
+    for pair in pairs() {
+        for seed in 0..1_000 {
+            let observation = situation(&mut Numbers(seed));
+            assert_same(&pair, &observation, &format!("seed {seed}"));
+        }
     }
+}
+
+#[test]
+fn every_case_is_decided_the_same() {
+    let pairs = pairs();
+    let mut cases = 0;
+    for folder in ["default", "laws"] {
+        let folder = format!("{REPOSITORY}/guest/cases/{folder}");
+        let mut paths: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        paths.sort();
+        for path in paths
+            .iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        {
+            let text = std::fs::read_to_string(path).unwrap();
+            let case =
+                Case::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            for pair in &pairs {
+                assert_same(pair, &case.input, &path.display().to_string());
+            }
+            cases += 1;
+        }
+    }
+    assert!(cases > 0, "no case below guest/cases");
 }
 
 /// Numbers that look random and are the same in every run (SplitMix64).

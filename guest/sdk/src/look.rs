@@ -121,16 +121,14 @@ impl RemovalPolicy {
     /// comes last; of two equals the one in the higher slot comes first.
     /// The policy `unknown` leaves the order alone.
     pub fn sort(self, members: &mut [&Member]) {
-        let unaged = |m: &Member| m.created_at.is_none();
-        match self {
-            RemovalPolicy::Newest => {
-                members.sort_by_key(|m| (unaged(m), Reverse(m.created_at), Reverse(m.slot)));
-            }
-            RemovalPolicy::Oldest => {
-                members.sort_by_key(|m| (unaged(m), m.created_at, Reverse(m.slot)));
-            }
-            RemovalPolicy::HighestSlot => members.sort_by_key(|m| Reverse(m.slot)),
-            RemovalPolicy::Unknown => {}
+        let age = |m: &Member| match (self, m.created_at) {
+            (RemovalPolicy::Newest, Some(created_at)) => (false, u64::MAX - created_at),
+            (RemovalPolicy::Oldest, Some(created_at)) => (false, created_at),
+            (RemovalPolicy::Newest | RemovalPolicy::Oldest, None) => (true, 0),
+            (RemovalPolicy::HighestSlot | RemovalPolicy::Unknown, _) => (false, 0),
+        };
+        if self != RemovalPolicy::Unknown {
+            members.sort_by_key(|m| (age(m), Reverse(m.slot)));
         }
     }
 }

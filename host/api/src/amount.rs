@@ -14,8 +14,7 @@ pub const AMOUNT_RULE: &str = "type(self) == int ? self >= 0 && self <= 1000 \
      : self.matches('^(100|[1-9]?[0-9])%$')";
 
 /// What to write instead of something that is no number of members.
-pub const AMOUNT_HINT: &str =
-    "write a number of members from 0 to 1000, such as 2, or a percentage from 0% to 100%, such as 25%";
+pub const AMOUNT_HINT: &str = "write a number of members from 0 to 1000, such as 2, or a percentage from 0% to 100%, such as 25%";
 
 /// An amount as people write it: a whole number, or a percentage in a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,10 @@
     unreachable_pub,
     reason = "the derived schema repeats the structs inside a function"
 )]
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "columns of one type are no duplicates"
+)]
 
 use kube::core::Rule;
 use kube::{CustomResource, KubeSchema};
@@ -22,7 +26,11 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Group", type_ = "string", json_path = ".spec.group"),
     printcolumn(name = "Effects", type_ = "string", json_path = ".spec.effectsDigest"),
     printcolumn(name = "Expires", type_ = "string", json_path = ".spec.expiresAt"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = unchangeable())]

@@ -10,8 +10,9 @@ use vmgroup_core::time::Timestamp;
 use crate::approval::PlanApprovalSpec;
 use crate::group::{UpdateType, VmGroupSpec};
 use crate::limits::{
-    ALLOWED_LABELS_MAX, CPUS_MAX, HEAL_AFTER_S_MAX, HEAL_AFTER_S_MIN, LABEL_CHARS_MAX,
-    MEMORY_GIB_MAX, MODULE_NAME_CHARS_MAX, POWER_GRACE_S_MAX, SLOTS_MAX, TEMPLATE_CHARS_MAX,
+    ALLOWED_LABELS_MAX, CPUS_MAX, DIGEST_CHARS_MAX, HEAL_AFTER_S_MAX, HEAL_AFTER_S_MIN,
+    LABEL_CHARS_MAX, MEMORY_GIB_MAX, MODULE_NAME_CHARS_MAX, POWER_GRACE_S_MAX, SLOTS_MAX,
+    TEMPLATE_CHARS_MAX,
 };
 use crate::settings;
 
@@ -59,13 +60,22 @@ pub struct ApprovedEffects {
 /// An approval, from the `spec` of its object.
 pub fn approval_from_json(spec: Option<&Value>) -> Result<ApprovedEffects, SpecError> {
     let spec: PlanApprovalSpec = typed(spec.unwrap_or(&Value::Null))?;
-    let expires: jiff::Timestamp =
-        spec.expires_at
-            .parse()
-            .map_err(|error: jiff::Error| SpecError::Malformed {
-                path: "spec.expiresAt".to_owned(),
-                reason: error.to_string(),
-            })?;
+    let malformed = |path: &str, reason: String| SpecError::Malformed {
+        path: path.to_owned(),
+        reason,
+    };
+    let expires: jiff::Timestamp = spec
+        .expires_at
+        .parse()
+        .map_err(|error: jiff::Error| malformed("spec.expiresAt", error.to_string()))?;
+    if !is_subdomain(&spec.group) {
+        let hint = "this is the name of a VmGroup in the same namespace, without the namespace";
+        return Err(malformed("spec.group", hint.to_owned()));
+    }
+    if !is_digest(&spec.effects_digest) {
+        let hint = "this is copied from status.held.effectsDigest of the group";
+        return Err(malformed("spec.effectsDigest", hint.to_owned()));
+    }
     Ok(ApprovedEffects {
         group: spec.group,
         effects_digest: spec.effects_digest,
@@ -77,7 +87,11 @@ fn typed<T: DeserializeOwned>(spec: &Value) -> Result<T, SpecError> {
     serde_path_to_error::deserialize(spec).map_err(|error| {
         let path = error.path().to_string();
         SpecError::Malformed {
-            path: if path == "." { "spec".to_owned() } else { format!("spec.{path}") },
+            path: if path == "." {
+                "spec".to_owned()
+            } else {
+                format!("spec.{path}")
+            },
             reason: error.into_inner().to_string(),
         }
     })
@@ -131,7 +145,9 @@ fn problems(spec: &VmGroupSpec) -> Vec<String> {
     let mut problems = Vec::new();
     let mut within = |field: &str, value: u32, least: u32, most: u32| {
         if !(least..=most).contains(&value) {
-            problems.push(format!("spec.{field} is {value}: it goes from {least} to {most}"));
+            problems.push(format!(
+                "spec.{field} is {value}: it goes from {least} to {most}"
+            ));
         }
     };
     within("cpu", spec.cpu, 1, CPUS_MAX);
@@ -139,14 +155,20 @@ fn problems(spec: &VmGroupSpec) -> Vec<String> {
     within("replicas", spec.replicas, 0, SLOTS_MAX);
     within("updateStrategy.minAlive", update.min_alive, 0, SLOTS_MAX);
     within("updateStrategy.spares", update.spares, 0, SLOTS_MAX);
-    within("drift.power.graceSeconds", spec.drift.power.grace_seconds, 0, POWER_GRACE_S_MAX);
+    within(
+        "drift.power.graceSeconds",
+        spec.drift.power.grace_seconds,
+        0,
+        POWER_GRACE_S_MAX,
+    );
     within(
         "healPolicy.afterSeconds",
         spec.heal_policy.after_seconds,
         HEAL_AFTER_S_MIN,
         HEAL_AFTER_S_MAX,
     );
-    problems.extend(template_problem(&spec.template).map(|problem| format!("spec.template {problem}")));
+    problems
+        .extend(template_problem(&spec.template).map(|problem| format!("spec.template {problem}")));
     if update.min_alive > spec.replicas {
         problems.push(format!(
             "spec.updateStrategy.minAlive is {} and spec.replicas is {}: no VM could ever be taken \
@@ -205,11 +227,49 @@ fn reconciler_problem(spec: &VmGroupSpec) -> Option<String> {
             reconciler.allow.len()
         ));
     }
-    reconciler
-        .allow
+    let allow = &reconciler.allow;
+    let wrong = allow
         .iter()
-        .find(|label| label.is_empty() || label.len() > LABEL_CHARS_MAX as usize)
-        .map(|label| format!("spec.reconciler.allow: {label:?} is no label key"))
+        .find(|label| !is_label_key(label))
+        .map(|label| {
+            format!("{label:?} is no label key: write one such as tier or example.com/tier")
+        });
+    let twice = || {
+        let mut rest = allow.iter().enumerate();
+        let (_, label) = rest.find(|(index, label)| allow[..*index].contains(label))?;
+        Some(format!("{label:?} stands there twice"))
+    };
+    wrong
+        .or_else(twice)
+        .map(|problem| format!("spec.reconciler.allow: {problem}"))
+}
+
+/// Whether Kubernetes would take it as the key of a label.
+fn is_label_key(label: &str) -> bool {
+    let (prefix, name) = label
+        .split_once('/')
+        .map_or((None, label), |(prefix, name)| (Some(prefix), name));
+    let bytes = name.as_bytes();
+    let ends = [bytes.first(), bytes.last()];
+    label.len() <= LABEL_CHARS_MAX as usize
+        && name.len() <= 63
+        && prefix.is_none_or(is_subdomain)
+        && ends
+            .iter()
+            .all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+fn is_digest(text: &str) -> bool {
+    text.bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && text.len() <= DIGEST_CHARS_MAX as usize
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b":_.-".contains(&byte))
 }
 
 /// Whether Kubernetes would take it as the name of an object.
@@ -235,7 +295,7 @@ mod tests {
         json!({"cpu": 1, "memory": 2, "replicas": 3, "template": "base"})
     }
 
-    fn with(extra: Value) -> Result<Spec, SpecError> {
+    fn with(extra: &Value) -> Result<Spec, SpecError> {
         let mut spec = demo();
         for (key, value) in extra.as_object().expect("an object") {
             spec[key] = value.clone();
@@ -243,7 +303,7 @@ mod tests {
         spec_from_json(Some(&spec))
     }
 
-    fn refused(extra: Value) -> String {
+    fn refused(extra: &Value) -> String {
         with(extra).expect_err("refused").to_string()
     }
 
@@ -263,7 +323,7 @@ mod tests {
 
     #[test]
     fn every_field_reaches_the_core() {
-        let spec = with(json!({
+        let spec = with(&json!({
             "powerState": "Suspended",
             "drift": {"power": {"policy": "Report", "graceSeconds": 7}},
             "updateStrategy": {"type": "RollingReplace", "maxUnavailable": "25%", "maxSurge": 2,
@@ -284,7 +344,10 @@ mod tests {
         assert_eq!(spec.max_surge, Amount::Count(2));
         assert_eq!((spec.min_alive, spec.spares), (1, 4));
         assert_eq!(spec.removal, RemovalPolicy::HighestSlot);
-        assert_eq!((spec.heal, spec.heal_after_ms), (HealPolicy::Replace, 90_000));
+        assert_eq!(
+            (spec.heal, spec.heal_after_ms),
+            (HealPolicy::Replace, 90_000)
+        );
         assert_eq!(spec.deletion, DeletionPolicy::Orphan);
         assert!(spec.suspend);
         assert_eq!(spec.mode, Mode::Observe);
@@ -302,10 +365,15 @@ mod tests {
 
     #[test]
     fn a_wrong_type_names_its_place() {
-        assert!(refused(json!({"memory": "4Gi"})).starts_with("spec.memory: invalid type"));
-        let surge = refused(json!({"updateStrategy": {"maxSurge": "half"}}));
-        assert!(surge.starts_with("spec.updateStrategy.maxSurge: \"half\""), "{surge}");
-        let missing = spec_from_json(Some(&json!({"cpu": 1}))).expect_err("refused").to_string();
+        assert!(refused(&json!({"memory": "4Gi"})).starts_with("spec.memory: invalid type"));
+        let surge = refused(&json!({"updateStrategy": {"maxSurge": "half"}}));
+        assert!(
+            surge.starts_with("spec.updateStrategy.maxSurge: \"half\""),
+            "{surge}"
+        );
+        let missing = spec_from_json(Some(&json!({"cpu": 1})))
+            .expect_err("refused")
+            .to_string();
         assert_eq!(missing, "spec: missing field `memory`");
     }
 
@@ -318,30 +386,57 @@ mod tests {
             (json!({"template": " \t"}), "spec.template is blank"),
             (json!({"template": "a\nb"}), "control character"),
             (json!({"template": "x".repeat(1_025)}), "longer than 1024"),
-            (json!({"updateStrategy": {"minAlive": 4}}), "minAlive is 4 and spec.replicas is 3"),
-            (json!({"replicas": 990, "updateStrategy": {"maxSurge": "2%"}}), "together are 1010"),
+            (
+                json!({"updateStrategy": {"minAlive": 4}}),
+                "minAlive is 4 and spec.replicas is 3",
+            ),
+            (
+                json!({"replicas": 990, "updateStrategy": {"maxSurge": "2%"}}),
+                "together are 1010",
+            ),
             (
                 json!({"updateStrategy": {"type": "RollingReplace", "maxUnavailable": "0%"}}),
                 "RollingReplace needs room",
             ),
-            (json!({"healPolicy": {"afterSeconds": 59}}), "healPolicy.afterSeconds is 59"),
-            (json!({"drift": {"power": {"graceSeconds": 604_801}}}), "graceSeconds is 604801"),
+            (
+                json!({"healPolicy": {"afterSeconds": 59}}),
+                "healPolicy.afterSeconds is 59",
+            ),
+            (
+                json!({"drift": {"power": {"graceSeconds": 604_801}}}),
+                "graceSeconds is 604801",
+            ),
             (json!({"reconciler": {"module": "One"}}), "a module's name"),
             (json!({"reconciler": {"allow": [""]}}), "is no label key"),
+            (
+                json!({"reconciler": {"allow": ["cost centre"]}}),
+                "is no label key",
+            ),
+            (
+                json!({"reconciler": {"allow": ["Example.com/tier"]}}),
+                "is no label key",
+            ),
+            (
+                json!({"reconciler": {"allow": ["a", "b", "a"]}}),
+                "\"a\" stands there twice",
+            ),
             (
                 json!({"reconciler": {"settings": {"a": 9_007_199_254_740_993_u64}}}),
                 "spec.reconciler.settings: a is 9007199254740993",
             ),
         ] {
-            let text = refused(extra.clone());
+            let text = refused(&extra);
             assert!(text.contains(words), "{extra}: {text}");
         }
     }
 
     #[test]
     fn all_problems_are_told_at_once() {
-        let text = refused(json!({"cpu": 0, "template": ""}));
-        assert!(text.contains("spec.cpu") && text.contains("spec.template"), "{text}");
+        let text = refused(&json!({"cpu": 0, "template": ""}));
+        assert!(
+            text.contains("spec.cpu") && text.contains("spec.template"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -349,7 +444,10 @@ mod tests {
         let spec = json!({"group": "web", "effectsDigest": "sha256:ab", "expiresAt": "1970-01-01T00:00:01Z"});
         let approval = approval_from_json(Some(&spec)).expect("an approval");
         assert_eq!(approval.expires_at, Timestamp(1_000));
-        for wrong in [json!({"group": "web"}), json!({"group": "web", "effectsDigest": "a", "expiresAt": "soon"})] {
+        for wrong in [
+            json!({"group": "web"}),
+            json!({"group": "web", "effectsDigest": "a", "expiresAt": "soon"}),
+        ] {
             assert!(approval_from_json(Some(&wrong)).is_err(), "{wrong}");
         }
     }

@@ -23,7 +23,11 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     // Stalled alone, and can be corrected or deleted.
     if let Some(root) = schema(&mut group) {
         root.required = None;
-        if let Some(status) = root.properties.as_mut().and_then(|fields| fields.get_mut("status")) {
+        if let Some(status) = root
+            .properties
+            .as_mut()
+            .and_then(|fields| fields.get_mut("status"))
+        {
             bounded_status(status);
         }
     }
@@ -61,7 +65,10 @@ fn make_structural(schema: &mut JSONSchemaProps) {
         schema.additional_properties = Some(JSONSchemaPropsOrBool::Schema(Box::new(values)));
     }
     // Kubernetes knows int32 and int64 only, and no unsigned formats.
-    if matches!(schema.format.as_deref(), Some("uint32" | "uint64" | "uint16" | "uint8")) {
+    if matches!(
+        schema.format.as_deref(),
+        Some("uint32" | "uint64" | "uint16" | "uint8")
+    ) {
         schema.format = Some("int64".to_owned());
         schema.minimum = schema.minimum.or(Some(0.0));
     }
@@ -85,7 +92,9 @@ fn bounded_status(status: &mut JSONSchemaProps) {
         _ => {}
     });
     status.x_kubernetes_map_type = Some("atomic".to_owned());
-    let Some(fields) = status.properties.as_mut() else { return };
+    let Some(fields) = status.properties.as_mut() else {
+        return;
+    };
     if let Some(members) = fields.get_mut("members") {
         members.max_items = i64::try_from(LISTED_MEMBERS_MAX).ok();
     }
@@ -100,7 +109,11 @@ fn bounded_status(status: &mut JSONSchemaProps) {
 
 fn visit(schema: &mut JSONSchemaProps, change: &mut impl FnMut(&mut JSONSchemaProps)) {
     change(schema);
-    for field in schema.properties.iter_mut().flat_map(|fields| fields.values_mut()) {
+    for field in schema
+        .properties
+        .iter_mut()
+        .flat_map(|fields| fields.values_mut())
+    {
         visit(field, change);
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {

@@ -7,6 +7,10 @@
     unreachable_pub,
     reason = "the derived schema repeats the structs inside a function"
 )]
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "columns of one type are no duplicates"
+)]
 
 use kube::core::Rule;
 use kube::{CustomResource, KubeSchema};
@@ -39,13 +43,25 @@ pub const API_GROUP: &str = "vm.codeconnect.vmworld.com";
         label_selector_path = ".status.selector"
     ),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
-    printcolumn(name = "Current", type_ = "integer", json_path = ".status.currentReplicas"),
+    printcolumn(
+        name = "Current",
+        type_ = "integer",
+        json_path = ".status.currentReplicas"
+    ),
     printcolumn(name = "Desired", type_ = "integer", json_path = ".spec.replicas"),
     printcolumn(name = "CPU", type_ = "integer", json_path = ".spec.cpu"),
     printcolumn(name = "Memory", type_ = "integer", json_path = ".spec.memory"),
     printcolumn(name = "Template", type_ = "string", json_path = ".spec.template"),
-    printcolumn(name = "Last_Message", type_ = "string", json_path = ".status.lastMessage"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(
+        name = "Last_Message",
+        type_ = "string",
+        json_path = ".status.lastMessage"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = alive_within_replicas(), validation = slots_within_limit())]
@@ -335,9 +351,8 @@ fn template_names_something() -> Rule {
 }
 
 fn template_is_printable() -> Rule {
-    Rule::new(r"!self.matches('[\\x00-\\x1f\\x7f]')").message(
-        "template has a control character, such as a line end: write the name on one line",
-    )
+    Rule::new(r"!self.matches('[\\x00-\\x1f\\x7f]')")
+        .message("template has a control character, such as a line end: write the name on one line")
 }
 
 fn replacing_has_room() -> Rule {
@@ -353,9 +368,8 @@ fn replacing_has_room() -> Rule {
 }
 
 fn module_is_a_name() -> Rule {
-    Rule::new("!format.dns1123Subdomain().validate(self).hasValue()").message(
-        "a module's name has lower-case letters, digits, '-' and '.', such as one-by-one",
-    )
+    Rule::new("!format.dns1123Subdomain().validate(self).hasValue()")
+        .message("a module's name has lower-case letters, digits, '-' and '.', such as one-by-one")
 }
 
 fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_whole_number_that_is_not_exact_is_refused_with_its_place() {
-        let error = canonical_of(&json!({"a": [0, 9_007_199_254_740_993_u64]})).expect_err("refused");
+        let error =
+            canonical_of(&json!({"a": [0, 9_007_199_254_740_993_u64]})).expect_err("refused");
         assert!(error.starts_with("a[1] is 9007199254740993"), "{error}");
         assert!(canonical_of(&json!({"a": -9_007_199_254_740_991_i64})).is_ok());
     }
@@ -85,6 +86,9 @@ mod tests {
     #[test]
     fn settings_that_are_too_long_are_refused_with_both_figures() {
         let error = canonical_of(&json!({"a": "x".repeat(20_000)})).expect_err("refused");
-        assert!(error.contains("20008 bytes") && error.contains("16384"), "{error}");
+        assert!(
+            error.contains("20008 bytes") && error.contains("16384"),
+            "{error}"
+        );
     }
 }

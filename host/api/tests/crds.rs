@@ -55,8 +55,10 @@ fn the_demos_columns_come_in_the_demos_order() {
         ("Last_Message", ".status.lastMessage"),
         ("Age", ".metadata.creationTimestamp"),
     ];
-    let found: Vec<(&str, &str)> =
-        columns.iter().map(|(name, path)| (name.as_str(), path.as_str())).collect();
+    let found: Vec<(&str, &str)> = columns
+        .iter()
+        .map(|(name, path)| (name.as_str(), path.as_str()))
+        .collect();
     assert_eq!(found, expected);
 }
 
@@ -81,7 +83,10 @@ fn the_schema_has_only_what_a_structural_schema_may_have() {
         }
     }
     for crd in crds() {
-        walk(&serde_json::to_value(&crd.spec.versions[0].schema).expect("JSON"), "schema");
+        walk(
+            &serde_json::to_value(&crd.spec.versions[0].schema).expect("JSON"),
+            "schema",
+        );
     }
 }
 
@@ -89,7 +94,10 @@ fn the_schema_has_only_what_a_structural_schema_may_have() {
 fn slots_are_a_map_of_records() {
     let schema = serde_json::to_value(&crds()[0].spec.versions[0].schema).expect("JSON");
     let slots = &schema["openAPIV3Schema"]["properties"]["status"]["properties"]["slots"];
-    assert_eq!(slots["additionalProperties"]["properties"]["vm"]["type"], "string");
+    assert_eq!(
+        slots["additionalProperties"]["properties"]["vm"]["type"],
+        "string"
+    );
     assert!(slots["maxProperties"].is_u64());
 }
 

@@ -124,3 +124,17 @@ impl Drop for Ticker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_ends_with_the_engine() {
+        let engine = Engine::new(Limits::default());
+        let held_by_the_clock = engine.inner.wasmtime.weak();
+        assert!(held_by_the_clock.upgrade().is_some());
+        drop(engine);
+        assert!(held_by_the_clock.upgrade().is_none());
+    }
+}

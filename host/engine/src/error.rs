@@ -1,5 +1,6 @@
 //! Why a module was refused, and why a call was discarded.
 
+use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::SettingsError;
 
 use crate::{CONTRACT_VERSION, LOGIC};
@@ -312,30 +313,26 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The label of metrics and of the table of outcomes.
-    pub fn class(&self) -> &'static str {
+    /// Its row in the table of outcomes, which says who is to blame.
+    pub fn outcome(&self) -> Outcome {
         match self {
-            CallError::Fuel { .. } => "fuel",
-            CallError::Deadline { .. } => "deadline",
-            CallError::Memory { .. } => "memory",
-            CallError::Table { .. } => "table",
-            CallError::HostCall { .. } => "host-call",
-            CallError::Output { .. } => "output",
-            CallError::Trap { .. } => "trap",
-            CallError::Malformed { .. } => "malformed",
-            CallError::Instantiate { .. } => "instantiate",
-            CallError::Observation { .. } => "observation",
-            CallError::Internal { .. } => "internal",
+            CallError::Fuel { .. } => Outcome::Fuel,
+            CallError::Deadline { .. } => Outcome::Deadline,
+            CallError::Memory { .. } => Outcome::Memory,
+            CallError::Table { .. } => Outcome::Table,
+            CallError::HostCall { .. } => Outcome::HostCall,
+            CallError::Output { .. } => Outcome::Output,
+            CallError::Trap { .. } => Outcome::Trap,
+            CallError::Malformed { .. } => Outcome::Malformed,
+            CallError::Instantiate { .. } => Outcome::Instantiate,
+            CallError::Observation { .. } => Outcome::Observation,
+            CallError::Internal { .. } => Outcome::Internal,
         }
     }
 
-    /// Whether the same call would fail again on any machine, so that it may
-    /// count against the module.
-    pub fn is_the_modules_doing(&self) -> bool {
-        !matches!(
-            self,
-            CallError::Deadline { .. } | CallError::Observation { .. } | CallError::Internal { .. }
-        )
+    /// The word of that row, which is a metric label.
+    pub fn class(&self) -> &'static str {
+        self.outcome().as_str()
     }
 }
 

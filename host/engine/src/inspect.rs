@@ -1,5 +1,7 @@
 //! Reads a module's bytes without running anything.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use vmgroup_core::text::one_line;
@@ -8,6 +10,8 @@ use wasmparser::types::TypesRef;
 use wasmparser::{
     ComponentInstance, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
+
+use crate::call::panic_text;
 
 /// What the bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,11 +89,21 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
         nested_instances: 0,
         problem: None,
     };
-    if inspection.kind != Kind::NotWasm
-        && let Err(error) = read(bytes, &mut inspection)
-    {
-        inspection.problem = Some(one_line(&error.to_string(), PROBLEM_CHARS_MAX));
+    if inspection.kind == Kind::NotWasm {
+        return inspection;
     }
+    // The validator asserts where it should refuse, for example on types that
+    // are nested 20,000 deep.
+    let outcome = catch_unwind(AssertUnwindSafe(|| read(bytes, &mut inspection)));
+    let problem = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(panic) => Some(format!(
+            "the validator failed: {}",
+            panic_text(panic.as_ref())
+        )),
+    };
+    inspection.problem = problem.map(|problem| one_line(&problem, PROBLEM_CHARS_MAX));
     inspection
 }
 
@@ -183,11 +197,24 @@ fn items<'a>(
     items
 }
 
+/// Interfaces inside interfaces: the contract has none, WASI none.
+const DEPTH_MAX: usize = 8;
+const FUNCTIONS_LISTED_MAX: usize = 1_000;
+
+/// Whatever is too deep or too much to be listed counts as a function.
 fn list_functions(types: TypesRef<'_>, item: &ComponentItem, path: &str, into: &mut Vec<String>) {
     let ComponentEntityType::Instance(id) = item.ty else {
         return;
     };
+    if path.matches('/').count() >= DEPTH_MAX {
+        into.push(format!("{path}… (too deep)"));
+        return;
+    }
     for (name, export) in &types[id].exports {
+        if into.len() >= FUNCTIONS_LISTED_MAX {
+            return;
+        }
+        // A slash in a name would count as a level: it only makes the limit tighter.
         let path = format!("{path}{}", one_line(name, NAME_CHARS_MAX));
         match &export.ty {
             ComponentEntityType::Func(_) => into.push(path),

@@ -25,7 +25,7 @@ impl Engine {
     pub fn load(&self, bytes: &[u8]) -> Result<Module, LoadError> {
         let limits = self.limits();
         check_size(bytes, limits)?;
-        let inspection = contained(Stage::Inspect, || inspect(bytes))?;
+        let inspection = inspect(bytes);
         check_inspection(&inspection, limits)?;
         let component = contained(Stage::Compile, || self.compile(bytes))??;
         let pre = contained(Stage::Link, || self.link(&component))??;
@@ -177,4 +177,22 @@ fn contained<T>(stage: Stage, step: impl FnOnce() -> T) -> Result<T, LoadError> 
 pub(crate) fn chain(error: &wasmtime::Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     one_line(&causes.join(": ").replace('\n', " "), PROBLEM_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_the_compiler_refuses_the_module_and_nothing_else() {
+        let error = contained(Stage::Compile, || -> () {
+            panic!("a bug in {}", "codegen")
+        });
+        let error = error.expect_err("the panic");
+        assert_eq!(error.stage(), Stage::Compile);
+        assert_eq!(
+            error.to_string(),
+            "the engine failed at stage compile: a bug in codegen"
+        );
+    }
 }

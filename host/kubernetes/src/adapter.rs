@@ -95,7 +95,12 @@ impl Adapter {
                 };
                 self.send(Event::GroupAnswered { id, result }).await;
             }
-            Request::Tell { target, warning, reason, message } => {
+            Request::Tell {
+                target,
+                warning,
+                reason,
+                message,
+            } => {
                 self.tell(&target, warning, &reason, &message).await;
             }
             Request::WriteLease { id, lease } => self.write_lease(id, lease).await,

@@ -38,7 +38,11 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Connection, Error> {
         url: url.clone(),
         source: Box::new(source),
     })?;
-    Ok(Connection { client, namespace, url })
+    Ok(Connection {
+        client,
+        namespace,
+        url,
+    })
 }
 
 async fn from_file(path: &Path) -> Result<Config, Error> {

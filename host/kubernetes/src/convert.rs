@@ -26,7 +26,10 @@ pub fn group_object(object: &DynamicObject) -> GroupObject {
         finalizer: finalizer(FINALIZER),
         demo_finalizer: finalizer(DEMO_FINALIZER),
         identity: object.annotations().get(IDENTITY_ANNOTATION).cloned(),
-        adoption: object.annotations().get(ADOPTION_ANNOTATION).and_then(|word| adoption(word)),
+        adoption: object
+            .annotations()
+            .get(ADOPTION_ANNOTATION)
+            .and_then(|word| adoption(word)),
         spec: spec_from_json(object.data.get("spec")).map_err(|error| error.to_string()),
         status: status_of(object.data.get("status"), &key),
         key,
@@ -66,12 +69,21 @@ pub(crate) fn version_of(object: &DynamicObject) -> u64 {
 }
 
 fn created_at(object: &DynamicObject) -> Timestamp {
-    let created = object.creation_timestamp().map(|time| time.0.as_millisecond());
-    Timestamp(created.and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default())
+    let created = object
+        .creation_timestamp()
+        .map(|time| time.0.as_millisecond());
+    Timestamp(
+        created
+            .and_then(|ms| u64::try_from(ms).ok())
+            .unwrap_or_default(),
+    )
 }
 
 fn adoption(word: &str) -> Option<Adoption> {
-    Adoption::ALL.iter().copied().find(|adoption| adoption.as_str() == word.trim())
+    Adoption::ALL
+        .iter()
+        .copied()
+        .find(|adoption| adoption.as_str() == word.trim())
 }
 
 /// The status, as far as it can be understood: each part of it may be lost
@@ -138,7 +150,10 @@ mod tests {
             "deletionTimestamp": "2020-09-16T21:00:00Z",
         }})));
         assert_eq!(group.key, GroupKey::new("shop", "web"));
-        assert_eq!((group.uid.as_str(), group.generation, group.resource_version), ("u-1", 3, 42));
+        assert_eq!(
+            (group.uid.as_str(), group.generation, group.resource_version),
+            ("u-1", 3, 42)
+        );
         assert_eq!(group.created_at, Timestamp(1_600_286_400_000));
         assert!(group.deleting && group.finalizer && group.demo_finalizer);
         assert_eq!(group.identity.as_deref(), Some("i-1"));
@@ -188,12 +203,22 @@ mod tests {
     fn a_status_is_read_as_it_was_written() {
         let status = Status {
             phase: Some("PENDING".into()),
-            slots: [(7, vmgroup_core::status::SlotRecord { vm: "vm-9".into(), started: false })].into(),
+            slots: [(
+                7,
+                vmgroup_core::status::SlotRecord {
+                    vm: "vm-9".into(),
+                    started: false,
+                },
+            )]
+            .into(),
             ..Status::default()
         };
         let written = serde_json::to_value(&status).expect("JSON");
         assert_eq!(status_of(Some(&written), &GroupKey::new("a", "b")), status);
-        assert!(written.get("memo").is_none(), "what is absent is not written");
+        assert!(
+            written.get("memo").is_none(),
+            "what is absent is not written"
+        );
     }
 
     #[test]

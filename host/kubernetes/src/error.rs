@@ -77,8 +77,8 @@ impl Failure {
             | kube::Error::HttpError(_)
             | kube::Error::Auth(_)
             | kube::Error::InferConfig(_)
-            | kube::Error::InferKubeconfig(_) => Failure::Refused(cut(&error.to_string())),
-            _ => Failure::Lost(cut(&error.to_string())),
+            | kube::Error::InferKubeconfig(_) => Failure::Refused(cut(&chain(error))),
+            _ => Failure::Lost(cut(&chain(error))),
         }
     }
 
@@ -99,7 +99,9 @@ impl Failure {
             Failure::Conflict => WriteResult::Conflict,
             Failure::Gone => WriteResult::Gone,
             Failure::Lost(message) => WriteResult::Lost { message },
-            Failure::Invalid(message) | Failure::Refused(message) => WriteResult::Failed { message },
+            Failure::Invalid(message) | Failure::Refused(message) => {
+                WriteResult::Failed { message }
+            }
         }
     }
 
@@ -107,9 +109,26 @@ impl Failure {
     pub(crate) fn of_read(self) -> WriteResult {
         match self {
             Failure::Gone => WriteResult::Gone,
-            failure => WriteResult::Failed { message: failure.message() },
+            failure => WriteResult::Failed {
+                message: failure.message(),
+            },
         }
     }
+}
+
+/// The error with its causes, each once: some errors repeat their source.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
 }
 
 fn cut(text: &str) -> String {
@@ -136,7 +155,9 @@ mod tests {
 
     #[test]
     fn an_answer_below_500_says_that_nothing_was_written() {
-        let failed = WriteResult::Failed { message: "words".into() };
+        let failed = WriteResult::Failed {
+            message: "words".into(),
+        };
         assert_eq!(of(409, "Conflict"), WriteResult::Conflict);
         assert_eq!(of(404, "NotFound"), WriteResult::Gone);
         for (code, reason) in [
@@ -154,13 +175,19 @@ mod tests {
     #[test]
     fn an_answer_from_500_may_hide_a_write_that_was_done() {
         for code in [500, 502, 503, 504] {
-            assert!(matches!(of(code, "InternalError"), WriteResult::Lost { .. }), "{code}");
+            assert!(
+                matches!(of(code, "InternalError"), WriteResult::Lost { .. }),
+                "{code}"
+            );
         }
     }
 
     #[test]
     fn a_page_that_is_not_found_does_not_mean_that_the_object_is_gone() {
-        for error in [api(404, "NotFound", ""), api(404, "404 page not found", "web")] {
+        for error in [
+            api(404, "NotFound", ""),
+            api(404, "404 page not found", "web"),
+        ] {
             let result = Failure::of(&error, "web").of_write();
             assert!(matches!(result, WriteResult::Failed { .. }), "{result:?}");
         }
@@ -169,8 +196,17 @@ mod tests {
     #[test]
     fn a_broken_connection_may_hide_a_write_that_was_done() {
         let error = kube::Error::Service("connection reset".into());
-        assert!(matches!(Failure::of(&error, "web").of_write(), WriteResult::Lost { .. }));
-        assert!(matches!(Failure::of(&error, "web").of_read(), WriteResult::Failed { .. }));
-        assert!(matches!(Failure::timeout().of_write(), WriteResult::Lost { .. }));
+        assert!(matches!(
+            Failure::of(&error, "web").of_write(),
+            WriteResult::Lost { .. }
+        ));
+        assert!(matches!(
+            Failure::of(&error, "web").of_read(),
+            WriteResult::Failed { .. }
+        ));
+        assert!(matches!(
+            Failure::timeout().of_write(),
+            WriteResult::Lost { .. }
+        ));
     }
 }

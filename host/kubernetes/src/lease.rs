@@ -51,7 +51,10 @@ impl Adapter {
                     if std::mem::replace(&mut failing, true) {
                         debug!(reason, "still cannot read the lease");
                     } else {
-                        warn!(reason, "cannot read the lease; it is tried again until it works");
+                        warn!(
+                            reason,
+                            "cannot read the lease; it is tried again until it works"
+                        );
                     }
                 }
             }
@@ -78,13 +81,21 @@ impl Adapter {
             Ok(lease) => {
                 let seen = Some(record_of(&lease));
                 memory.seen = Some(Some(lease));
-                self.send(Event::LeaseSeen { lease: seen, id: Some(id) }).await;
+                self.send(Event::LeaseSeen {
+                    lease: seen,
+                    id: Some(id),
+                })
+                .await;
             }
             Err(failure) => {
                 if let Some(lease) = instead {
                     let seen = lease.as_ref().map(record_of);
                     memory.seen = Some(lease);
-                    self.send(Event::LeaseSeen { lease: seen, id: None }).await;
+                    self.send(Event::LeaseSeen {
+                        lease: seen,
+                        id: None,
+                    })
+                    .await;
                 }
                 let message = failure.message();
                 self.send(Event::LeaseFailed { id, message }).await;
@@ -102,7 +113,11 @@ impl Adapter {
         if memory.writes == writes_before && news {
             let seen = lease.as_ref().map(record_of);
             memory.seen = Some(lease);
-            self.send(Event::LeaseSeen { lease: seen, id: None }).await;
+            self.send(Event::LeaseSeen {
+                lease: seen,
+                id: None,
+            })
+            .await;
         }
     }
 
@@ -115,7 +130,11 @@ impl Adapter {
         }
     }
 
-    async fn put_lease(&self, record: &LeaseRecord, before: Option<Lease>) -> Result<Lease, Failure> {
+    async fn put_lease(
+        &self,
+        record: &LeaseRecord,
+        before: Option<Lease>,
+    ) -> Result<Lease, Failure> {
         let name = &self.place.lease;
         let lease = lease_of(record, before, name, Instant::now());
         let params = PostParams {
@@ -140,13 +159,20 @@ struct Refused {
 /// What the machine knows of a lease.
 fn record_of(lease: &Lease) -> LeaseRecord {
     let spec = lease.spec.clone().unwrap_or_default();
-    let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
+    let number = |value: Option<i32>| {
+        value
+            .and_then(|value| u32::try_from(value).ok())
+            .unwrap_or_default()
+    };
     LeaseRecord {
         holder: spec.holder_identity.unwrap_or_default(),
         duration_s: number(spec.lease_duration_seconds),
         transitions: number(spec.lease_transitions),
         resource_version: lease.resource_version().unwrap_or_default(),
-        refused: lease.annotations().get(REFUSED_ANNOTATION).and_then(|text| refused_of(text)),
+        refused: lease
+            .annotations()
+            .get(REFUSED_ANNOTATION)
+            .and_then(|text| refused_of(text)),
     }
 }
 
@@ -180,14 +206,18 @@ fn lease_of(record: &LeaseRecord, before: Option<Lease>, name: &str, now: Instan
             name: Some(name.to_owned()),
             labels: before.metadata.labels,
             annotations: Some(annotations),
-            resource_version: Some(record.resource_version.clone()).filter(|version| !version.is_empty()),
+            resource_version: Some(record.resource_version.clone())
+                .filter(|version| !version.is_empty()),
             ..ObjectMeta::default()
         },
         spec: Some(LeaseSpec {
             holder_identity: Some(record.holder.clone()).filter(|holder| !holder.is_empty()),
             lease_duration_seconds: Some(whole(record.duration_s.max(1))),
             lease_transitions: Some(whole(record.transitions)),
-            acquire_time: known.acquire_time.filter(|_| same_holder).or(Some(MicroTime(now))),
+            acquire_time: known
+                .acquire_time
+                .filter(|_| same_holder)
+                .or(Some(MicroTime(now))),
             renew_time: Some(MicroTime(now)),
             ..LeaseSpec::default()
         }),
@@ -204,7 +234,10 @@ mod tests {
             duration_s: 15,
             transitions,
             resource_version: "9".into(),
-            refused: Some(RefusedCredentials { version: "v1".into(), at: Timestamp(1_600_286_400_000) }),
+            refused: Some(RefusedCredentials {
+                version: "v1".into(),
+                at: Timestamp(1_600_286_400_000),
+            }),
         }
     }
 
@@ -214,7 +247,14 @@ mod tests {
 
     #[test]
     fn a_lease_reads_as_it_was_written() {
-        for wish in [record("me", 3), record("", 3), LeaseRecord { refused: None, ..record("me", 0) }] {
+        for wish in [
+            record("me", 3),
+            record("", 3),
+            LeaseRecord {
+                refused: None,
+                ..record("me", 0)
+            },
+        ] {
             assert_eq!(record_of(&lease_of(&wish, None, "lease", at(1))), wish);
         }
     }
@@ -222,7 +262,12 @@ mod tests {
     #[test]
     fn a_renewal_keeps_the_time_of_taking_over_and_a_take_over_does_not() {
         let first = lease_of(&record("me", 1), None, "lease", at(1));
-        let acquired = |lease: &Lease| lease.spec.as_ref().and_then(|spec| spec.acquire_time.clone());
+        let acquired = |lease: &Lease| {
+            lease
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.acquire_time.clone())
+        };
         let renewed = lease_of(&record("me", 1), Some(first.clone()), "lease", at(5));
         assert_eq!(acquired(&renewed), acquired(&first));
         let taken = lease_of(&record("you", 2), Some(renewed), "lease", at(9));
@@ -232,10 +277,20 @@ mod tests {
     #[test]
     fn annotations_of_others_stay() {
         let mut before = lease_of(&record("me", 1), None, "lease", at(1));
-        before.metadata.annotations.get_or_insert_default().insert("theirs".into(), "1".into());
-        let wish = LeaseRecord { refused: None, ..record("me", 1) };
+        before
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .insert("theirs".into(), "1".into());
+        let wish = LeaseRecord {
+            refused: None,
+            ..record("me", 1)
+        };
         let after = lease_of(&wish, Some(before), "lease", at(2));
-        assert_eq!(after.annotations().get("theirs").map(String::as_str), Some("1"));
+        assert_eq!(
+            after.annotations().get("theirs").map(String::as_str),
+            Some("1")
+        );
         assert_eq!(record_of(&after).refused, None);
     }
 

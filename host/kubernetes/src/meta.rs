@@ -17,7 +17,11 @@ use crate::status::FIELD_MANAGER;
 impl Adapter {
     /// Changes the metadata. The object is read first: a patch must know
     /// whether there are annotations and finalizers to add to.
-    pub(crate) async fn write_meta(&self, target: &ObjectTarget, change: &MetaChange) -> WriteResult {
+    pub(crate) async fn write_meta(
+        &self,
+        target: &ObjectTarget,
+        change: &MetaChange,
+    ) -> WriteResult {
         let object = match self.expected(target).await {
             Ok(object) => object,
             Err(result) => return result,
@@ -27,7 +31,11 @@ impl Adapter {
         };
         let patch = match serde_json::from_value(operations) {
             Ok(patch) => Patch::Json::<()>(patch),
-            Err(error) => return WriteResult::Failed { message: error.to_string() },
+            Err(error) => {
+                return WriteResult::Failed {
+                    message: error.to_string(),
+                };
+            }
         };
         let key = &target.key;
         let params = PatchParams {
@@ -67,7 +75,10 @@ fn patch(object: &DynamicObject, change: &MetaChange) -> Option<Value> {
     let mut finalizers = before.to_vec();
     let mut identity = None;
     match change {
-        MetaChange::Claim { identity: wanted, replace_demo } => {
+        MetaChange::Claim {
+            identity: wanted,
+            replace_demo,
+        } => {
             if !finalizers.iter().any(|name| name == FINALIZER) {
                 finalizers.push(FINALIZER.to_owned());
             }
@@ -100,7 +111,10 @@ fn patch(object: &DynamicObject, change: &MetaChange) -> Option<Value> {
         if object.metadata.annotations.is_none() {
             operations.push(json!({"op": "add", "path": "/metadata/annotations", "value": {}}));
         }
-        let path = format!("/metadata/annotations/{}", IDENTITY_ANNOTATION.replace('/', "~1"));
+        let path = format!(
+            "/metadata/annotations/{}",
+            IDENTITY_ANNOTATION.replace('/', "~1")
+        );
         operations.push(json!({"op": "add", "path": path, "value": identity}));
     }
     Some(Value::Array(operations))
@@ -124,7 +138,10 @@ mod tests {
     }
 
     fn claim(replace_demo: bool) -> MetaChange {
-        MetaChange::Claim { identity: "i-1".into(), replace_demo }
+        MetaChange::Claim {
+            identity: "i-1".into(),
+            replace_demo,
+        }
     }
 
     fn values(patch: &Value, op: &str, path: &str) -> Vec<Value> {
@@ -137,8 +154,14 @@ mod tests {
     fn a_claim_tests_uid_and_version_before_it_writes() {
         let patch = patch(&object(&[], None), &claim(false)).expect("a patch");
         assert_eq!(values(&patch, "test", "/metadata/uid"), [json!("u-1")]);
-        assert_eq!(values(&patch, "test", "/metadata/resourceVersion"), [json!("7")]);
-        assert_eq!(values(&patch, "add", "/metadata/finalizers"), [json!([FINALIZER])]);
+        assert_eq!(
+            values(&patch, "test", "/metadata/resourceVersion"),
+            [json!("7")]
+        );
+        assert_eq!(
+            values(&patch, "add", "/metadata/finalizers"),
+            [json!([FINALIZER])]
+        );
         assert_eq!(values(&patch, "add", "/metadata/annotations"), [json!({})]);
         let identity = "/metadata/annotations/vm.codeconnect.vmworld.com~1identity";
         assert_eq!(values(&patch, "add", identity), [json!("i-1")]);
@@ -153,14 +176,23 @@ mod tests {
             [json!(["other", DEMO_FINALIZER, FINALIZER])]
         );
         let replaced = patch(&demo, &claim(true)).expect("a patch");
-        assert_eq!(values(&replaced, "add", "/metadata/finalizers"), [json!(["other", FINALIZER])]);
+        assert_eq!(
+            values(&replaced, "add", "/metadata/finalizers"),
+            [json!(["other", FINALIZER])]
+        );
     }
 
     #[test]
     fn a_release_leaves_the_finalizers_of_others() {
-        let patch = patch(&object(&[FINALIZER, "other", DEMO_FINALIZER], Some("i-1")), &MetaChange::Release)
-            .expect("a patch");
-        assert_eq!(values(&patch, "add", "/metadata/finalizers"), [json!(["other"])]);
+        let patch = patch(
+            &object(&[FINALIZER, "other", DEMO_FINALIZER], Some("i-1")),
+            &MetaChange::Release,
+        )
+        .expect("a patch");
+        assert_eq!(
+            values(&patch, "add", "/metadata/finalizers"),
+            [json!(["other"])]
+        );
         assert_eq!(
             values(&patch, "test", "/metadata/finalizers"),
             [json!([FINALIZER, "other", DEMO_FINALIZER])]
@@ -169,7 +201,10 @@ mod tests {
 
     #[test]
     fn an_object_that_is_as_it_should_be_is_not_written() {
-        assert_eq!(patch(&object(&[FINALIZER], Some("i-1")), &claim(true)), None);
+        assert_eq!(
+            patch(&object(&[FINALIZER], Some("i-1")), &claim(true)),
+            None
+        );
         assert_eq!(patch(&object(&["other"], None), &MetaChange::Release), None);
     }
 }

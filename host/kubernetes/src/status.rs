@@ -24,7 +24,11 @@ impl Adapter {
         let key = &target.key;
         let status = match serde_json::to_value(status) {
             Ok(status) => status,
-            Err(error) => return WriteResult::Failed { message: error.to_string() },
+            Err(error) => {
+                return WriteResult::Failed {
+                    message: error.to_string(),
+                };
+            }
         };
         let object = DynamicObject {
             metadata: ObjectMeta {
@@ -42,7 +46,13 @@ impl Adapter {
             ..PostParams::default()
         };
         let groups = self.groups(&key.namespace);
-        match within(REQUEST, &key.name, groups.replace_status(&key.name, &params, &object)).await {
+        match within(
+            REQUEST,
+            &key.name,
+            groups.replace_status(&key.name, &params, &object),
+        )
+        .await
+        {
             Ok(object) => WriteResult::Done(Box::new(group_object(&object))),
             Err(failure) => failure.of_write(),
         }

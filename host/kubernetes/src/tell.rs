@@ -18,11 +18,26 @@ use crate::limits::{EVENT_NAME_BYTES_MAX, NOTE_BYTES_MAX, REQUEST, WORD_BYTES_MA
 const CONTROLLER: &str = "vm.codeconnect.vmworld.com/vmgroup";
 
 impl Adapter {
-    pub(crate) async fn tell(&self, target: &ObjectTarget, warning: bool, reason: &str, message: &str) {
-        let event = event(target, warning, reason, message, &self.place.replica, Timestamp::now());
+    pub(crate) async fn tell(
+        &self,
+        target: &ObjectTarget,
+        warning: bool,
+        reason: &str,
+        message: &str,
+    ) {
+        let event = event(
+            target,
+            warning,
+            reason,
+            message,
+            &self.place.replica,
+            Timestamp::now(),
+        );
         let events: Api<Event> = Api::namespaced(self.client.clone(), &target.key.namespace);
         let name = &target.key.name;
-        if let Err(failure) = within(REQUEST, name, events.create(&PostParams::default(), &event)).await {
+        if let Err(failure) =
+            within(REQUEST, name, events.create(&PostParams::default(), &event)).await
+        {
             let cause = failure.message();
             warn!(group = %target.key, reason, cause, "an event could not be written");
         }
@@ -40,7 +55,7 @@ fn event(
     let key = &target.key;
     Event {
         metadata: ObjectMeta {
-            generate_name: Some(format!("{}.", cut(&key.name, EVENT_NAME_BYTES_MAX))),
+            generate_name: Some(format!("{}-", name_start(&key.name))),
             namespace: Some(key.namespace.clone()),
             ..ObjectMeta::default()
         },
@@ -62,6 +77,11 @@ fn event(
         type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),
         ..Event::default()
     }
+}
+
+/// The beginning of a name that may go on with a hyphen.
+fn name_start(name: &str) -> &str {
+    cut(name, EVENT_NAME_BYTES_MAX).trim_end_matches(['.', '-'])
 }
 
 /// At most that many bytes of the text, whole characters only.
@@ -86,9 +106,19 @@ mod tests {
         let event = event(&target, true, &long, &long, &long, Timestamp::UNIX_EPOCH);
         let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         assert_eq!(bytes(&event.note), NOTE_BYTES_MAX);
-        assert_eq!((bytes(&event.reason), bytes(&event.reporting_instance)), (128, 128));
+        assert_eq!(
+            (bytes(&event.reason), bytes(&event.reporting_instance)),
+            (128, 128)
+        );
         assert_eq!(bytes(&event.metadata.generate_name), 241);
+        assert_eq!(
+            name_start(&format!("{}.b", "n".repeat(239))),
+            "n".repeat(239)
+        );
         assert_eq!(event.type_.as_deref(), Some("Warning"));
-        assert_eq!(event.regarding.and_then(|object| object.uid).as_deref(), Some("u-1"));
+        assert_eq!(
+            event.regarding.and_then(|object| object.uid).as_deref(),
+            Some("u-1")
+        );
     }
 }

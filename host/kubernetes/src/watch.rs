@@ -21,6 +21,7 @@ use vmgroup_reconcile::event::{Approval, Event, GroupObject};
 
 use crate::adapter::Adapter;
 use crate::convert::{approval, group_object, key_of};
+use crate::error::chain;
 use crate::limits::{LIST, RELIST, WATCH_RETRY_FIRST, WATCH_RETRY_MOST, WATCH_S};
 
 /// A kind of object that is watched.
@@ -86,7 +87,9 @@ impl Watched for Approvals {
     }
 
     fn gone(object: &DynamicObject) -> Event {
-        Event::ApprovalGone { key: key_of(object) }
+        Event::ApprovalGone {
+            key: key_of(object),
+        }
     }
 }
 
@@ -104,11 +107,18 @@ async fn follow_once<W: Watched>(
     objects: Api<DynamicObject>,
     trouble: &mut Trouble<W>,
 ) {
-    let mut stream = pin!(watcher(objects, watcher::Config::default().timeout(WATCH_S)));
+    let mut stream = pin!(watcher(
+        objects,
+        watcher::Config::default().timeout(WATCH_S)
+    ));
     let mut listing: Option<Vec<W::Item>> = Some(Vec::new());
     let begun = Instant::now();
     while listing.is_some() || begun.elapsed() < RELIST {
-        let patience = if listing.is_some() { LIST } else { RELIST.saturating_sub(begun.elapsed()) };
+        let patience = if listing.is_some() {
+            LIST
+        } else {
+            RELIST.saturating_sub(begun.elapsed())
+        };
         let Ok(next) = timeout(patience, stream.next()).await else {
             if listing.is_some() {
                 trouble.met("the list did not come in time").await;
@@ -121,7 +131,7 @@ async fn follow_once<W: Watched>(
                 if adapter.is_over() {
                     return;
                 }
-                trouble.met(&error.to_string()).await;
+                trouble.met(&chain(&error)).await;
                 continue;
             }
             Some(Ok(event)) => event,
@@ -164,14 +174,20 @@ struct Trouble<W> {
 
 impl<W: Watched> Trouble<W> {
     fn none() -> Self {
-        Trouble { wait: None, kind: std::marker::PhantomData }
+        Trouble {
+            wait: None,
+            kind: std::marker::PhantomData,
+        }
     }
 
     /// Says what happened and waits.
     async fn met(&mut self, reason: &str) {
         let wait = match self.wait {
             None => {
-                warn!(objects = W::NAME, reason, "cannot watch; it is tried again until it works");
+                warn!(
+                    objects = W::NAME,
+                    reason, "cannot watch; it is tried again until it works"
+                );
                 WATCH_RETRY_FIRST
             }
             Some(wait) => {

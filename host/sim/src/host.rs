@@ -20,3 +20,13 @@ pub trait Decide {
     fn decide(&mut self, module: Option<&str>, observation: &Observation)
     -> (String, DecideResult);
 }
+
+impl Host for vmgroup_reconcile::Machine {
+    fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
+        vmgroup_reconcile::Machine::step(self, event, now)
+    }
+
+    fn deadline(&self) -> Option<Monotonic> {
+        vmgroup_reconcile::Machine::deadline(self)
+    }
+}

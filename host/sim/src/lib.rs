@@ -28,6 +28,9 @@ pub mod random;
 
 pub mod samples;
 
+#[cfg(test)]
+mod toy;
+
 /// Why a person's deed was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

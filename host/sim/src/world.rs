@@ -245,8 +245,8 @@ impl<D: Decide> World<D> {
 
     /// Tells all hosts, those that start later too, about a module:
     /// `ModuleActive`, `ModuleMissing` or `ModuleRefused`.
-    pub fn tell_of_module(&mut self, event: Event) {
-        match &event {
+    pub fn tell_of_module(&mut self, event: &Event) {
+        match event {
             Event::ModuleActive(module) => {
                 self.modules.insert(module.name.clone(), event.clone());
             }

@@ -106,7 +106,7 @@ fn everything_that_is_not_strictly_a_case_is_an_error_with_its_place() {
     let table = [
         (
             with(r#""slot": 0"#, r#""slott": 0"#),
-            "line 6, column 39: unknown field `slott`",
+            "line 6, column 40: unknown field `slott`",
         ),
         (
             with(r#""replicas": 2"#, r#""replica": 2"#),
@@ -118,22 +118,22 @@ fn everything_that_is_not_strictly_a_case_is_an_error_with_its_place() {
         ),
         (
             with(r#""now": 1000000"#, ""),
-            "line 4, column 18: missing field `now`",
+            "line 4, column 19: missing field `now`",
         ),
         (
             with(r#""slot": 0"#, r#""slot": -1"#),
-            "line 6, column 42: invalid value: integer `-1`",
+            "line 6, column 43: invalid value: integer `-1`",
         ),
         (
             with(r#""clone": 1"#, r#""klone": 1"#),
-            "line 8, column 49: unknown variant `klone`",
+            "line 8, column 48: unknown variant `klone`",
         ),
         (
             with(
                 r#""actions": [ { "effect": { "clone": 1 }, "code": "scale-up" } ]"#,
                 "",
             ),
-            "line 8, column 15: nothing is expected",
+            "line 9, column 1: nothing is expected",
         ),
         (
             with(r#""actions""#, r#""refusal": { "code": "x" }, "actions""#),
@@ -231,7 +231,7 @@ fn anything_lawful_may_not_break_rules_nor_do_what_must_never_be() {
     );
     let found = judged(expect, &plan(&[Effect::Delete("vm-1".into())]));
     assert!(
-        found[0].starts_with("! justified-delete refuses or holds the plan"),
+        found[1].starts_with("! justified-delete refuses or holds the plan"),
         "{found:?}"
     );
 }

@@ -130,6 +130,27 @@ fn nested_components_that_would_multiply_are_refused_before_they_are_compiled() 
 }
 
 #[test]
+fn interfaces_nested_without_end_are_refused_on_an_ordinary_stack() {
+    for depth in [20, 20_000] {
+        let mut types = "(type $t0 (instance (export \"f\" (func))))".to_owned();
+        for level in 1..=depth {
+            types += &format!(
+                "(type $t{level} (instance (alias outer 1 $t{} (type $t))
+                    (export \"x\" (instance (type $t)))))",
+                level - 1
+            );
+        }
+        let text = format!("(component {types} (import \"deep\" (instance (type $t{depth}))))");
+        let error = refusal(&wat::parse_str(text).unwrap());
+        let refused = matches!(
+            error,
+            LoadError::ForbiddenImports { .. } | LoadError::Invalid { .. }
+        );
+        assert!(refused, "{depth}: {error}");
+    }
+}
+
+#[test]
 fn a_foreign_import_is_named() {
     let sockets = "package wasi:sockets@0.2.0 { interface tcp { connect: func(); } }";
     let forge = Forge::default();

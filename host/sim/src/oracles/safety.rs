@@ -204,7 +204,8 @@ pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
             .spec
             .as_ref()
             .is_ok_and(|spec| spec.mode == Mode::Observe);
-        if !by_hand && !observed && !(members.is_empty() && clones.is_empty()) {
+        let left = !members.is_empty() || !clones.is_empty();
+        if left && !by_hand && !observed {
             breaches.push(Breach {
                 oracle: "S5",
                 at: *at,

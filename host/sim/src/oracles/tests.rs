@@ -1,0 +1,122 @@
+//! Each oracle sees the flaw that it is there for.
+
+use std::collections::BTreeSet;
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::PowerState;
+
+use super::{liveness, safety};
+use crate::deed::{Deed, Place, Which};
+use crate::faults::{Fault, FaultPlan, RequestFault};
+use crate::kind::Kind;
+use crate::options::Options;
+use crate::samples::small_spec;
+use crate::toy::{Flaw, TinyLogic, Toy};
+use crate::world::World;
+
+fn web() -> GroupKey {
+    GroupKey::new("shop", "web")
+}
+
+/// What the oracles say about a toy with that flaw, after the walk: three VMs,
+/// a lost answer, a copy, a scale down and a deletion.
+fn broken_by(flaw: Flaw) -> BTreeSet<&'static str> {
+    let lost = Fault::Request {
+        host: None,
+        kind: Kind::Clone,
+        nth: 2,
+        what: RequestFault::LostAfter,
+    };
+    let factory = Box::new(move |_: usize, _: u32, now| -> Box<dyn crate::host::Host> {
+        Box::new(Toy::new(flaw, now))
+    });
+    let plan = FaultPlan::new(vec![lost]);
+    // A clone takes longer than its answer is waited for.
+    let options = Options {
+        timeout_ms: 1_000,
+        ..Options::default()
+    };
+    let mut world = World::new(options, plan, TinyLogic, factory);
+    let mut broken = BTreeSet::new();
+    for deed in [
+        Deed::AddTemplate("base".into()),
+        Deed::AddVm("bystander".into(), Place::Root),
+        Deed::Create(web(), Box::new(Ok(small_spec(3, "base")))),
+        Deed::Copy(Which::Nth(web(), 0), "copy".into(), Place::Root),
+        Deed::Power(Which::Named("copy".into()), PowerState::On),
+        Deed::Scale(web(), 2),
+        Deed::Delete(web()),
+    ] {
+        world.act(&deed).expect("the walk is possible");
+        if !matches!(deed, Deed::AddTemplate(_) | Deed::AddVm(..) | Deed::Copy(..)) {
+            world.run_for(400_000);
+            broken.extend(liveness(&world, 60_000, 120_000).iter().map(|it| it.oracle));
+        }
+    }
+    broken.extend(safety(&world).iter().map(|it| it.oracle));
+    broken
+}
+
+fn sees(flaw: Flaw, oracle: &str) {
+    let broken = broken_by(flaw);
+    assert!(broken.contains(oracle), "{flaw:?} broke {broken:?}");
+}
+
+#[test]
+fn nothing_is_broken_by_a_toy_without_a_flaw() {
+    assert_eq!(broken_by(Flaw::None), BTreeSet::new());
+}
+
+#[test]
+fn s2_sees_a_lost_clone_that_is_repeated_under_another_name() {
+    sees(Flaw::RepeatsLostClones, "S2");
+}
+
+#[test]
+fn s1_sees_one_vm_too_many() {
+    sees(Flaw::MakesOneMore, "S1");
+}
+
+#[test]
+fn s3_sees_that_a_copy_is_touched() {
+    sees(Flaw::TrustsMarkers, "S3");
+}
+
+#[test]
+fn s3_sees_that_a_folder_is_destroyed_with_vms_in_it() {
+    sees(Flaw::DestroysFoldersFirst, "S3");
+}
+
+#[test]
+fn s5_sees_an_object_that_goes_before_its_vms() {
+    sees(Flaw::ReleasesEarly, "S5");
+}
+
+#[test]
+fn l1_sees_a_group_that_never_rests() {
+    sees(Flaw::Fidgets, "L1");
+}
+
+#[test]
+fn l2_sees_a_deletion_that_never_ends() {
+    sees(Flaw::IgnoresDeletion, "L2");
+}
+
+#[test]
+fn s7_sees_an_effect_that_happens_twice_under_one_operation_id() {
+    use crate::history::{Effect, Fact};
+    let effect = |at| {
+        Fact::Effect(Box::new(Effect {
+            at: vmgroup_core::time::Monotonic(at),
+            group: web(),
+            operation_id: "id-1/0/4".into(),
+            kind: Kind::PowerOn,
+            changed: true,
+            vm: Some("vm-1".into()),
+            marker: None,
+            claimants: Vec::new(),
+        }))
+    };
+    assert_eq!(super::s7_effect_once(&[effect(1)]), Vec::new());
+    assert_eq!(super::s7_effect_once(&[effect(1), effect(2)]).len(), 1);
+}

@@ -107,11 +107,11 @@ impl VCenter {
                         }
                         Err(fault) => {
                             let latency = self.options.fault;
-                            self.begin_task(now, asked, call, entity, Some(fault), latency)
+                            self.begin_task(now, asked, call, &entity, Some(fault), latency)
                         }
                         Ok(()) => {
                             let latency = self.latency(call);
-                            self.begin_task(now, asked, call, entity, spoil, latency)
+                            self.begin_task(now, asked, call, &entity, spoil, latency)
                         }
                     }
                 }

@@ -8,7 +8,7 @@ use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::inventory::{Task, TaskId, VmId};
 use vmgroup_reconcile::request::RequestId;
 
-use super::{Due, SessionId, VCenter};
+use super::{Due, SessionId, TaskTruth, VCenter};
 
 #[derive(Debug, Clone)]
 pub(super) struct Feed {
@@ -95,7 +95,7 @@ impl VCenter {
             .cloned()
             .collect();
         let vms = shown.iter().filter_map(|id| self.view(id)).collect();
-        let tasks = self.tasks.values().filter_map(|task| task.view()).collect();
+        let tasks = self.tasks.values().filter_map(TaskTruth::view).collect();
         let Some(feed) = self.feed(session, epoch) else {
             return;
         };

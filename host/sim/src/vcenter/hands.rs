@@ -133,7 +133,7 @@ impl VCenter {
         if !self.vms.contains_key(id) {
             return Err(missing(id));
         }
-        self.begin_foreign_task(now, id.to_owned(), for_ms);
+        self.begin_foreign_task(now, id, for_ms);
         Ok(())
     }
 

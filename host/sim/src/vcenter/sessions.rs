@@ -66,7 +66,7 @@ impl VCenter {
         }
     }
 
-    /// The owner is gone without a word: the session stays, its feed does not.
+    /// The owner no longer listens: the session stays, its feed does not.
     pub fn abandon(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.feed = None;

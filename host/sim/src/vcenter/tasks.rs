@@ -55,7 +55,7 @@ impl VCenter {
         now: Now,
         asked: &Asked,
         call: &Call,
-        entity: String,
+        entity: &str,
         fails: Option<Fault>,
         latency: Latency,
     ) -> CallResult {
@@ -65,7 +65,7 @@ impl VCenter {
     }
 
     /// A task of somebody else, which keeps the VM busy for so long.
-    pub(super) fn begin_foreign_task(&mut self, now: Now, entity: String, for_ms: u64) {
+    pub(super) fn begin_foreign_task(&mut self, now: Now, entity: &str, for_ms: u64) {
         let id = self.add_task(now, None, None, entity, None);
         self.after(now, Latency::exactly(for_ms), Due::TaskEnds(id));
     }
@@ -75,7 +75,7 @@ impl VCenter {
         now: Now,
         asked: Option<&Asked>,
         call: Option<&Call>,
-        entity: String,
+        entity: &str,
         fails: Option<Fault>,
     ) -> TaskId {
         let id = format!("task-{}", self.number());
@@ -85,14 +85,14 @@ impl VCenter {
                 id: id.clone(),
                 asked: asked.cloned(),
                 call: call.cloned(),
-                entity: Some(entity.clone()),
+                entity: Some(entity.to_owned()),
                 fails,
                 began: now.monotonic,
                 state: TaskState::Running,
             },
         );
         self.show_task(now, &id);
-        self.show_vm(now, &entity);
+        self.show_vm(now, entity);
         id
     }
 

@@ -109,6 +109,12 @@ impl<D: Decide> World<D> {
     }
 
     fn lose(&mut self, seat: usize, outgoing: &Outgoing, at: Monotonic) {
+        // Whoever begins a feed anew has given up the one before.
+        if let (Request::Relist { .. }, Some(session)) =
+            (&outgoing.request, self.seats[seat].session)
+        {
+            self.vcenter.abandon(session);
+        }
         if let Some(event) = lost(&outgoing.request) {
             self.plan(at, Occurrence::Heard(seat, outgoing.life, Box::new(event)));
         }

@@ -1,0 +1,125 @@
+//! What people do to the VMs by hand.
+
+use vmgroup_core::group::Spec;
+use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_sim::deed::{Deed, Place, Which};
+
+use crate::stage::{Stage, key, spec};
+
+fn settled(replicas: u32) -> Stage {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", Spec { power_grace_ms: 5_000, ..spec(replicas) });
+    stage.until_phase("web", "RUNNING", 60);
+    stage
+}
+
+#[test]
+fn a_member_powered_off_by_hand_is_powered_on_after_its_grace() {
+    let mut stage = settled(2);
+    stage.act(Deed::Power(Which::Member(key("web"), 1), PowerState::Off));
+    stage.world.run_for(4_000);
+    assert_eq!(stage.running("web"), 1);
+    stage.world.run_for(10_000);
+    assert_eq!(stage.running("web"), 2, "{}", stage.story());
+    stage.assert_safe();
+}
+
+#[test]
+fn a_member_destroyed_by_hand_is_proven_gone_and_cloned_again() {
+    let mut stage = settled(3);
+    stage.act(Deed::Destroy(Which::Member(key("web"), 0)));
+    stage.world.run_for(30_000);
+    assert_eq!(stage.running("web"), 3, "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 10);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_member_moved_out_of_its_folder_stays_a_member() {
+    let mut stage = settled(2);
+    let calls = stage.calls();
+    stage.act(Deed::Move(Which::Member(key("web"), 0), Place::Elsewhere));
+    stage.world.run_for(60_000);
+    assert_eq!(stage.vms("web").len(), 2);
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    assert_eq!(stage.vms("web").len(), 0);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_member_that_cannot_be_reached_is_neither_replaced_nor_touched() {
+    for connection in [Connection::Inaccessible, Connection::Disconnected] {
+        let mut stage = settled(2);
+        let calls = stage.calls();
+        stage.act(Deed::Connect(Which::Member(key("web"), 0), connection));
+        stage.world.run_for(3_600_000);
+        assert_eq!(stage.vms("web").len(), 2);
+        assert_eq!(stage.calls(), calls, "{}", stage.story());
+        let ready = stage.status("web").conditions[0].clone();
+        assert_eq!((ready.kind.as_str(), ready.status.as_str()), ("Ready", "Unknown"));
+        stage.act(Deed::Connect(Which::Member(key("web"), 0), Connection::Connected));
+        stage.until_phase("web", "RUNNING", 60);
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn a_copy_that_inherited_the_marker_is_reported_and_never_touched() {
+    let mut stage = settled(2);
+    let which = Which::Member(key("web"), 0);
+    stage.act(Deed::Copy(which, "web-copy".into(), Place::Root));
+    stage.world.run_for(10_000);
+    assert_eq!(stage.status("web").copies.len(), 1, "{}", stage.story());
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    let copies = stage.world.vcenter().vms().filter(|vm| vm.name == "web-copy").count();
+    assert_eq!(copies, 1);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_stranger_in_the_folder_keeps_the_folder_and_stays() {
+    let mut stage = settled(1);
+    stage.act(Deed::AddVm("stranger".into(), Place::Folder("default-web".into())));
+    stage.world.run_for(5_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    assert!(stage.world.vcenter().vms().any(|vm| vm.name == "stranger"));
+    stage.assert_safe();
+}
+
+#[test]
+fn two_vms_that_both_agree_freeze_their_slot() {
+    let mut stage = settled(2);
+    let which = Which::Member(key("web"), 0);
+    stage.act(Deed::Twin(which, "web-twin".into(), Place::Root));
+    stage.world.run_for(10_000);
+    let calls = stage.calls();
+    assert_eq!(stage.status("web").phase.as_deref(), Some("ERROR"), "{}", stage.story());
+    stage.world.run_for(600_000);
+    assert_eq!(stage.calls(), calls);
+}
+
+#[test]
+fn a_recreated_object_does_not_clone_beside_its_predecessors_vms() {
+    let mut stage = settled(2);
+    stage.act(Deed::StripFinalizers(key("web")));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(5_000);
+    if stage.world.cluster().group(&key("web")).is_some() {
+        stage.act(Deed::StripFinalizers(key("web")));
+        stage.world.run_for(5_000);
+    }
+    stage.create("web", spec(2));
+    stage.until_phase("web", "ERROR", 60);
+    assert_eq!(stage.vms("web").len(), 2);
+    let message = stage.status("web").last_message.unwrap();
+    assert!(message.contains("adopt"), "{message}");
+    stage.act(Deed::Adopt(key("web"), Some(vmgroup_core::group::Adoption::Adopt)));
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.vms("web").len(), 2);
+}

@@ -1,0 +1,153 @@
+//! A world with the real operator in it, and what its stories ask of it.
+
+use vmgroup_core::group::{GroupKey, Spec};
+use vmgroup_core::observation::{Observation, PowerState};
+use vmgroup_core::status::Status;
+use vmgroup_core::time::{Monotonic, Now};
+use vmgroup_native::decide;
+use vmgroup_reconcile::Machine;
+use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
+use vmgroup_reconcile::machine::{Caps, Config};
+use vmgroup_reconcile::request::Request;
+use vmgroup_sim::deed::Deed;
+use vmgroup_sim::faults::{Fault, FaultPlan};
+use vmgroup_sim::host::{Decide, Host};
+use vmgroup_sim::options::Options;
+use vmgroup_sim::oracles::safety;
+use vmgroup_sim::samples::small_spec;
+use vmgroup_sim::world::World;
+
+/// The default logic without its sandbox.
+pub(crate) struct Native;
+
+impl Decide for Native {
+    fn decide(&mut self, _: Option<&str>, observation: &Observation) -> (String, DecideResult) {
+        ("native".into(), DecideResult::Answered(decide(observation)))
+    }
+}
+
+/// The state machine in its seat.
+struct Operator(Machine);
+
+impl Host for Operator {
+    fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
+        self.0.step(event, now)
+    }
+
+    fn deadline(&self) -> Option<Monotonic> {
+        self.0.deadline()
+    }
+}
+
+pub(crate) struct Stage {
+    pub(crate) world: World<Native>,
+}
+
+impl Stage {
+    /// One host without a lease.
+    pub(crate) fn new(faults: Vec<Fault>) -> Stage {
+        Stage::with(Options::default(), faults)
+    }
+
+    /// As many hosts as the options say; more than one use a lease.
+    pub(crate) fn with(mut options: Options, faults: Vec<Fault>) -> Stage {
+        let description = vmgroup_native::describe::<vmgroup_default_reconciler::DefaultReconciler>();
+        options.modules = [None, Some("built-in".to_owned())]
+            .map(|name| ActiveModule {
+                name,
+                digest: "native".into(),
+                description: description.clone(),
+            })
+            .to_vec();
+        let several = options.hosts > 1;
+        let factory = Box::new(move |host, _, now| {
+            let config = Config {
+                install: "test".into(),
+                replica: several.then(|| format!("host-{host}")),
+                caps: Caps::default(),
+            };
+            Box::new(Operator(Machine::new(config, now))) as Box<dyn Host>
+        });
+        let mut world = World::new(options, FaultPlan::new(faults), Native, factory);
+        world.act(&Deed::AddTemplate("base".into())).unwrap();
+        Stage { world }
+    }
+
+    pub(crate) fn act(&mut self, deed: Deed) {
+        if let Err(error) = self.world.act(&deed) {
+            panic!("{deed:?}: {error}\n{}", self.story());
+        }
+    }
+
+    pub(crate) fn create(&mut self, name: &str, spec: Spec) {
+        self.act(Deed::Create(key(name), Box::new(Ok(spec))));
+    }
+
+    /// Waits until the group's phase is that one, at most so many seconds.
+    pub(crate) fn until_phase(&mut self, name: &str, phase: &str, seconds: u64) {
+        let wanted = Some(phase.to_owned());
+        let of = key(name);
+        let generation = self.world.cluster().group(&of).map(|object| object.generation);
+        let reached = self.world.run_to(seconds * 1_000, |world| {
+            world.cluster().group(&of).is_some_and(|object| {
+                object.status.phase == wanted && object.status.observed_generation == generation
+            })
+        });
+        assert!(reached, "{name} is not {phase}: {:#?}\n{}", self.status(name), self.story());
+    }
+
+    /// Waits until nobody has an object, a VM or a folder left.
+    pub(crate) fn until_empty(&mut self, seconds: u64) {
+        let done = self.world.run_to(seconds * 1_000, |world| {
+            world.cluster().groups().next().is_none()
+        });
+        assert!(done, "objects are left\n{}", self.story());
+    }
+
+    pub(crate) fn status(&self, name: &str) -> Status {
+        let object = self.world.cluster().group(&key(name));
+        object.map(|object| object.status.clone()).unwrap_or_default()
+    }
+
+    /// Names of all VMs that a group's name begins.
+    pub(crate) fn vms(&self, name: &str) -> Vec<String> {
+        let start = format!("{name}-replica-");
+        let vms = self.world.vcenter().vms();
+        vms.filter(|vm| vm.name.starts_with(&start)).map(|vm| vm.name.clone()).collect()
+    }
+
+    pub(crate) fn running(&self, name: &str) -> usize {
+        let start = format!("{name}-replica-");
+        let vms = self.world.vcenter().vms();
+        vms.filter(|vm| vm.name.starts_with(&start) && vm.power == PowerState::On).count()
+    }
+
+    /// Calls that change vCenter, of all groups.
+    pub(crate) fn calls(&self) -> usize {
+        let called = |fact: &&vmgroup_sim::history::Fact| {
+            matches!(fact, vmgroup_sim::history::Fact::Called(_))
+        };
+        self.world.facts().iter().filter(called).count()
+    }
+
+    /// Everything that must hold at every moment did.
+    pub(crate) fn assert_safe(&self) {
+        let breaches = safety(&self.world);
+        assert!(breaches.is_empty(), "{breaches:#?}\n{}", self.story());
+    }
+
+    pub(crate) fn story(&self) -> String {
+        let lines: Vec<String> =
+            self.world.trace().lines().iter().map(ToString::to_string).collect();
+        let skipped = lines.len().saturating_sub(150);
+        lines[skipped..].join("\n")
+    }
+}
+
+pub(crate) fn key(name: &str) -> GroupKey {
+    GroupKey::new("default", name)
+}
+
+pub(crate) fn spec(replicas: u32) -> Spec {
+    small_spec(replicas, "base")
+}
