@@ -53,24 +53,33 @@ pub(crate) fn wait_for_budget(draft: &mut Draft<'_>, what: &str) {
     );
 }
 
+/// Whether the owner's policy has the member replaced, whatever else speaks
+/// against it.
+pub(crate) fn is_allowed(seen: &Observation, member: &Member) -> bool {
+    let broken = matches!(member.health, Health::Failed | Health::Unready);
+    seen.desired.heal == HealPolicy::Replace && broken && remaining_ms(seen, member) == 0
+}
+
+fn remaining_ms(seen: &Observation, member: &Member) -> u64 {
+    let elapsed_ms = seen.context.now.saturating_sub(member.health_since);
+    seen.desired.heal_after_ms.saturating_sub(elapsed_ms)
+}
+
 /// None if the policy never replaces the member as it is. An unknown health is
 /// never healed. A member that is merely off is the business of `power`; if it
 /// has failed so and is to be brought back, it is replaced.
 fn due_in_ms(seen: &Observation, member: &Member) -> Option<u64> {
-    let desired = &seen.desired;
-    match desired.heal {
-        HealPolicy::Replace => {}
-        HealPolicy::Never | HealPolicy::Unknown => return None,
+    if seen.desired.heal != HealPolicy::Replace {
+        return None;
     }
-    let wish = &desired.power;
+    let wish = &seen.desired.power;
     let as_wished = member.power == wish.state || wish.state == PowerState::Unknown;
     let broken = match member.health {
         Health::Failed => as_wished || wish.drift == PowerDriftPolicy::Enforce,
         Health::Unready => as_wished,
         Health::Ready | Health::Starting | Health::Unknown => false,
     };
-    let elapsed_ms = seen.context.now.saturating_sub(member.health_since);
-    broken.then(|| desired.heal_after_ms.saturating_sub(elapsed_ms))
+    broken.then(|| remaining_ms(seen, member))
 }
 
 #[cfg(test)]

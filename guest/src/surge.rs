@@ -7,7 +7,7 @@ use crate::{heal, update};
 
 /// The surge that the host allows: none unless a member may be replaced.
 pub(crate) fn allowed(seen: &Observation) -> u64 {
-    let replaceable = |m| update::is_outdated(seen, m) || heal::is_due(seen, m);
+    let replaceable = |m| update::is_outdated(seen, m) || heal::is_allowed(seen, m);
     if seen.members.iter().any(replaceable) {
         seen.desired.max_surge.into()
     } else {
@@ -17,7 +17,7 @@ pub(crate) fn allowed(seen: &Observation) -> u64 {
 
 /// The surge that the members to be replaced ask for. Those that may not be
 /// deleted ask for none: their surge would stay for ever. Broken members ask
-/// for it only where they cannot be deleted first.
+/// for it only where they cannot be deleted first, since enough have to stay.
 pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
     if !headroom.has_deletes() {
         return 0;

@@ -1,2 +1,15 @@
-//! Stub.
-fn main() {}
+//! `vmgroup`: keeps groups of vSphere VMs the way their VmGroup objects say.
+
+mod cli;
+
+mod voice;
+
+mod demo;
+
+mod table;
+
+mod builtin;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

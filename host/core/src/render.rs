@@ -132,3 +132,93 @@ fn reason(reason: &Reason) -> String {
         (code, false) => format!("{code}: {message}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Circumstances, check};
+    use crate::observation::Observation;
+    use crate::plan::Plan;
+
+    fn there() -> Observation {
+        let text = r#"{
+            "context": { "now": 0 },
+            "desired": { "replicas": 3, "update": "rolling-replace", "budget": { "deletes": 0 } },
+            "members": [
+                { "id": "vm-7", "slot": 0, "drift": "replace" },
+                { "id": "vm-8", "slot": 1, "power": "off" },
+                { "id": "vm-9", "slot": 2 }
+            ]
+        }"#;
+        serde_json::from_str(text).expect("it is an observation")
+    }
+
+    fn of(text: &str, observation: &Observation) -> (Vec<String>, String) {
+        let plan: Plan = serde_json::from_str(text).expect("it is a plan");
+        let verdict = check(observation, &plan, &Circumstances::default());
+        (super::verdict(&verdict), summary(&verdict))
+    }
+
+    #[test]
+    fn a_clear_plan_shows_actions_remarks_and_the_next_look() {
+        let plan = r#"{
+            "actions": [
+                { "effect": { "clone": 3 }, "reason": { "code": "surge", "message": "" } },
+                { "effect": { "power-on": "vm-8" }, "reason": { "code": "start", "message": "off\u001b[1m since 0" } }
+            ],
+            "nextLook": { "afterMs": 1500, "reason": { "code": "boot", "message": "boots" } },
+            "notes": ["one is down"]
+        }"#;
+        let (lines, summary) = of(plan, &there());
+        let expected = [
+            "power-on vm-8 in slot 1 (start: off[1m since 0)",
+            "clone slot 3 (surge)",
+            "note: one is down",
+            "next look in 2 s (boot: boots)",
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!(summary, "1 clone, 1 power-on");
+        assert_eq!(of("{}", &there()).0, ["nothing to do"]);
+        assert_eq!(of("{}", &there()).1, "nothing to do");
+    }
+
+    #[test]
+    fn a_held_plan_shows_what_waits_and_the_way_out() {
+        let plan = r#"{ "actions": [
+            { "effect": { "delete": "vm-7" }, "reason": { "code": "outdated", "message": "old" } }
+        ] }"#;
+        let mut there = there();
+        there.desired.max_unavailable = 2;
+        let (lines, summary) = of(plan, &there);
+        assert_eq!(
+            lines[..2],
+            [
+                "nothing to do",
+                "held by budget: delete vm-7 in slot 0 (outdated: old)"
+            ]
+        );
+        assert!(lines[2].starts_with("hint: create a PlanApproval that names sha256:"));
+        assert_eq!(summary, "nothing to do; 1 held by budget");
+    }
+
+    #[test]
+    fn a_refused_plan_shows_every_violation() {
+        let plan = r#"{ "actions": [
+            { "effect": { "power-off": { "member": "vm-9", "mode": "hard" } },
+              "reason": { "code": "why", "message": "" } },
+            { "effect": { "clone": 2 }, "reason": { "code": "why", "message": "" } }
+        ] }"#;
+        let (lines, summary) = of(plan, &there());
+        assert!(
+            lines.iter().all(|line| line.starts_with("refused by ")),
+            "{lines:?}"
+        );
+        assert_eq!(
+            summary,
+            "refused by disruption, empty-by-proof, one-at-a-time"
+        );
+        let expected = "refused by one-at-a-time: slot 2: power-off vm-9 (hard), clone slot 2 in \
+                        one plan; plan the next one when the first has ended";
+        assert!(lines.iter().any(|line| line == expected), "{lines:?}");
+    }
+}

@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    fn object(extra: Value) -> DynamicObject {
+    fn object(extra: &Value) -> DynamicObject {
         let mut object = json!({
             "apiVersion": "vm.codeconnect.vmworld.com/v1alpha1",
             "kind": "VmGroup",
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_metadata_is_what_the_machine_needs() {
-        let group = group_object(&object(json!({"metadata": {
+        let group = group_object(&object(&json!({"metadata": {
             "finalizers": ["vm-operator", "vm.codeconnect.vmworld.com/vmgroup", "other"],
             "annotations": {
                 "vm.codeconnect.vmworld.com/identity": "i-1",
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_object_without_spec_is_a_group_that_says_so() {
-        let mut bare = object(json!({}));
+        let mut bare = object(&json!({}));
         bare.data = json!({});
         let group = group_object(&bare);
         assert!(group.spec.expect_err("no spec").contains("has no spec"));
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_spec_of_wrong_types_keeps_the_rest_of_the_object() {
-        let group = group_object(&object(json!({"spec": {"cpu": "many"}})));
+        let group = group_object(&object(&json!({"spec": {"cpu": "many"}})));
         let error = group.spec.expect_err("refused");
         assert!(error.starts_with("spec.cpu: invalid type"), "{error}");
         assert_eq!(group.resource_version, 42);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_demos_status_is_understood() {
-        let group = group_object(&object(json!({"status": {
+        let group = group_object(&object(&json!({"status": {
             "phase": "RUNNING", "currentReplicas": 3, "desiredReplicas": 3, "lastMessage": "done",
         }})));
         assert_eq!(group.status.phase.as_deref(), Some("RUNNING"));
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn one_broken_part_of_a_status_does_not_take_the_others_with_it() {
-        let group = group_object(&object(json!({"status": {
+        let group = group_object(&object(&json!({"status": {
             "phase": "RUNNING",
             "currentReplicas": "three",
             "slots": {"0": {"vm": "vm-1", "started": true}},
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_word_about_adoption_that_is_none_counts_for_nothing() {
-        let group = group_object(&object(json!({"metadata": {
+        let group = group_object(&object(&json!({"metadata": {
             "annotations": {"vm.codeconnect.vmworld.com/adoption": "maybe"}}})));
         assert_eq!(group.adoption, None);
     }
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn an_approval_is_read_and_a_broken_one_counts_for_nothing() {
         let spec = json!({"group": "web", "effectsDigest": "sha256:ab", "expiresAt": "2100-01-01T00:00:00Z"});
-        let mut object = object(json!({}));
+        let mut object = object(&json!({}));
         object.data = json!({"spec": spec});
         let read = approval(&object).expect("an approval");
         assert_eq!((read.group.as_str(), read.uid.as_str()), ("web", "u-1"));

@@ -15,7 +15,10 @@ use vmgroup_core::time::{Monotonic, Timestamp};
 use crate::backoff::Backoff;
 use crate::event::GroupObject;
 use crate::inventory::{FolderId, VmId};
-use crate::limits::{BUDGET_WINDOW_MS, GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS};
+use crate::limits::{
+    BUDGET_WINDOW_MS, GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS, OBJECT_RETRY_FIRST_MS,
+    OBJECT_RETRY_MOST_MS,
+};
 use crate::operation::{self, Operation, Work};
 use crate::request::RequestId;
 
@@ -24,8 +27,9 @@ use crate::request::RequestId;
 pub(crate) enum Stage {
     /// Nothing: a wake-up begins a pass.
     Idle,
-    /// Reading the object, because what is known of it may be out of date.
-    Rereading,
+    /// Reading the object, because what is known of it may be out of date; this
+    /// version was the newest one then.
+    Rereading(u64),
     /// Looking for a folder of the demo before the group is claimed.
     LookingForLeftOvers,
     /// Writing finalizer and identity.
@@ -146,6 +150,8 @@ pub(crate) struct Group {
     pub(crate) intent_generation: i64,
     /// Waits between passes that led to nothing.
     pub(crate) backoff: Backoff,
+    /// Waits between reads and writes of the object that failed.
+    pub(crate) object_backoff: Backoff,
     /// Where the group stands.
     pub(crate) standing: Option<Standing>,
     /// The last observation, for the status.
@@ -198,6 +204,7 @@ impl Group {
             intent: status.intent.as_ref().map_or(0, |intent| intent.id),
             intent_generation: status.intent.as_ref().map_or(0, |intent| intent.generation),
             backoff: Backoff::new(GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS),
+            object_backoff: Backoff::new(OBJECT_RETRY_FIRST_MS, OBJECT_RETRY_MOST_MS),
             standing: None,
             seen: None,
             copies: status.copies.clone(),

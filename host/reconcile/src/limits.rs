@@ -29,6 +29,10 @@ pub const RELIST_GAP_MS: u64 = 2_000;
 pub const GROUP_RETRY_FIRST_MS: u64 = 1_000;
 /// Longest wait of such a group: the demo's resync.
 pub const GROUP_RETRY_MOST_MS: u64 = 5 * 60 * 1_000;
+/// First wait after a read or write of an object failed; doubles.
+pub const OBJECT_RETRY_FIRST_MS: u64 = 500;
+/// Work resumes within 30 s of the end of an outage, so the longest wait is shorter.
+pub const OBJECT_RETRY_MOST_MS: u64 = 20_000;
 /// First wait of a slot whose operation failed; doubles.
 pub const SLOT_RETRY_FIRST_MS: u64 = 5_000;
 /// Longest wait of such a slot.

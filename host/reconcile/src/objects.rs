@@ -168,11 +168,27 @@ impl Machine {
         let stage = std::mem::replace(&mut group.stage, Stage::Idle);
         match result {
             WriteResult::Done(object) if object.uid == group.object.uid => {
-                group.reread = false;
+                group.object_backoff.succeed();
+                let known = group.object.resource_version;
                 match stage {
-                    // A quorum read outranks every version seen before.
-                    Stage::Rereading => self.replace_object(*object),
-                    _ => self.written(&key, *object, stage),
+                    // A quorum read outranks all that had been seen when it was
+                    // asked for, even if the cluster was restored and counts anew.
+                    Stage::Rereading(asked_at) => {
+                        group.reread = object.resource_version < known && asked_at != known;
+                        let woken = group.woken;
+                        if !group.reread {
+                            self.replace_object(*object);
+                            self.wake(&key, 0, woken);
+                        }
+                    }
+                    // The watch may have overtaken the answer.
+                    stage => {
+                        group.reread = false;
+                        if object.resource_version > known {
+                            self.replace_object(*object);
+                        }
+                        self.written(&key, stage);
+                    }
                 }
             }
             WriteResult::Done(object) => {
@@ -187,7 +203,7 @@ impl Machine {
             WriteResult::Conflict => group.reread = true,
             WriteResult::Lost { message } | WriteResult::Failed { message } => {
                 group.reread = true;
-                let wait = group.backoff.fail(&key);
+                let wait = group.object_backoff.fail(&key);
                 self.note(Some(&key), true, "the object could not be written", message);
                 self.wake(&key, wait, WakeReason::TimeCame);
                 return;
@@ -196,8 +212,7 @@ impl Machine {
         self.next_pass(&key);
     }
 
-    fn written(&mut self, key: &GroupKey, object: GroupObject, stage: Stage) {
-        self.replace_object(object);
+    fn written(&mut self, key: &GroupKey, stage: Stage) {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };

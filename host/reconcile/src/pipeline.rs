@@ -54,9 +54,9 @@ impl Machine {
         }
         group.woken = reason;
         if group.reread {
-            let key = key.clone();
+            let (newest, key) = (group.object.resource_version, key.clone());
             self.ask(&key.clone(), |id| {
-                (Stage::Rereading, Request::ReadGroup { id, key })
+                (Stage::Rereading(newest), Request::ReadGroup { id, key })
             });
             return;
         }

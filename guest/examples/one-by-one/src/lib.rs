@@ -51,8 +51,9 @@ impl Reconciler for OneByOne {
                 .into_iter()
                 .collect(),
         };
+        let actions_max = seen.desired.max_actions as usize;
         Ok(Plan {
-            actions,
+            actions: actions.into_iter().take(actions_max).collect(),
             ..Plan::default()
         })
     }
@@ -80,7 +81,8 @@ fn next_clone(seen: &Observation) -> Option<Action> {
 
 fn surplus(seen: &Observation) -> Option<Action> {
     let there = seen.members.iter().filter(|m| m.is_there()).count();
-    if there <= seen.desired.replicas as usize {
+    let keep = seen.desired.replicas.max(seen.desired.min_alive);
+    if there <= keep as usize {
         return None;
     }
     let mut members = seen.idle_members().filter(|m| m.is_free_to_delete());

@@ -1,0 +1,192 @@
+//! Takes modules in.
+//!
+//! ```text
+//!             good bytes                 good bytes
+//!   missing ─────────────▶ active ◀─────────────────┐
+//!      │ ▲                   │ other good bytes: swapped
+//!      └─┘ bad bytes         └──── bad bytes: refused, stays active
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use vmgroup_reconcile::event::{ActiveModule, Event};
+
+use crate::laws::{LawCase, try_laws};
+use crate::loader::{Loader, Refusal, digest, stage};
+use crate::store::{Loaded, Name, Store};
+
+/// Takes modules in, one at a time. Every change is told as an event, after the
+/// store has it.
+pub struct Intake<L: Loader> {
+    loader: L,
+    laws: Vec<LawCase>,
+    store: Arc<Store<L::Module>>,
+    refused: Mutex<BTreeMap<Name, Refused>>,
+    events: Box<dyn Fn(Event) + Send + Sync>,
+}
+
+/// What came of bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// The module decides from here on.
+    Active,
+    /// The very module decides already, or the very bytes were refused before.
+    Unchanged,
+    /// They were refused; what was active stays so.
+    Refused(Refusal),
+}
+
+/// The last refusal under a name.
+#[derive(Debug, PartialEq, Eq)]
+struct Refused {
+    digest: Option<String>,
+    refusal: Refusal,
+}
+
+impl<L: Loader> Intake<L> {
+    /// An intake with an empty store. `events` must not wait for anything that
+    /// waits for a module.
+    pub fn new(
+        loader: L,
+        laws: Vec<LawCase>,
+        events: impl Fn(Event) + Send + Sync + 'static,
+    ) -> Self {
+        Intake {
+            loader,
+            laws,
+            store: Arc::default(),
+            refused: Mutex::default(),
+            events: Box::new(events),
+        }
+    }
+
+    /// The modules that decide.
+    pub fn store(&self) -> Arc<Store<L::Module>> {
+        Arc::clone(&self.store)
+    }
+
+    /// Bytes of a module at most.
+    pub fn bytes_max(&self) -> usize {
+        self.loader.bytes_max()
+    }
+
+    /// Takes a module in for all those names. Blocks as long as the compiler
+    /// does: the caller is no task of an async runtime.
+    pub fn take(&self, names: &[Name], origin: &str, bytes: &[u8]) -> Taken {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = digest(bytes);
+        if self.decides(names, &digest) {
+            for name in names {
+                // The refusal that people see is over.
+                if refused.remove(name).is_some() {
+                    self.announce(name);
+                }
+            }
+            return Taken::Unchanged;
+        }
+        let known = |name: &Name| {
+            let before = refused.get(name).and_then(|before| before.digest.as_ref());
+            before == Some(&digest)
+        };
+        if !names.is_empty() && names.iter().all(known) {
+            return Taken::Unchanged;
+        }
+        match self.examine(origin, bytes, &digest) {
+            Ok(module) => {
+                self.store.activate(names, &Arc::new(module));
+                for name in names {
+                    refused.remove(name);
+                    self.announce(name);
+                }
+                Taken::Active
+            }
+            Err(refusal) => {
+                self.refuse(&mut refused, names, origin, Some(digest), &refusal);
+                Taken::Refused(refusal)
+            }
+        }
+    }
+
+    /// The bytes of a module could not be had at all, or are too many to be read.
+    pub fn unavailable(&self, names: &[Name], origin: &str, refusal: &Refusal) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refuse(&mut refused, names, origin, None, refusal);
+    }
+
+    fn examine(
+        &self,
+        origin: &str,
+        bytes: &[u8],
+        digest: &str,
+    ) -> Result<Loaded<L::Module>, Refusal> {
+        let limit = self.loader.bytes_max();
+        if bytes.len() > limit {
+            let message = format!("module has {} bytes, the limit is {limit}", bytes.len());
+            return Err(Refusal::new(stage::SIZE, &message));
+        }
+        let candidate = self.loader.load(bytes)?;
+        try_laws(&self.loader, &candidate, &self.laws)?;
+        Ok(Loaded {
+            module: candidate.module,
+            digest: digest.to_owned(),
+            description: candidate.description,
+            origin: origin.to_owned(),
+        })
+    }
+
+    fn decides(&self, names: &[Name], digest: &str) -> bool {
+        names.iter().all(|name| {
+            let active = self.store.get(name.as_deref());
+            active.is_some_and(|module| module.digest == digest)
+        })
+    }
+
+    fn announce(&self, name: &Name) {
+        if let Some(module) = self.store.get(name.as_deref()) {
+            (self.events)(Event::ModuleActive(ActiveModule {
+                name: name.clone(),
+                digest: module.digest.clone(),
+                description: module.description.clone(),
+            }));
+        }
+    }
+
+    fn refuse(
+        &self,
+        refused: &mut BTreeMap<Name, Refused>,
+        names: &[Name],
+        origin: &str,
+        digest: Option<String>,
+        refusal: &Refusal,
+    ) {
+        for name in names {
+            let now = Refused {
+                digest: digest.clone(),
+                refusal: refusal.clone(),
+            };
+            if refused.get(name) == Some(&now) {
+                continue;
+            }
+            refused.insert(name.clone(), now);
+            (self.events)(if self.store.get(name.as_deref()).is_some() {
+                Event::ModuleRefused {
+                    name: name.clone(),
+                    stage: refusal.stage.to_owned(),
+                    message: format!("{origin}: {}", refusal.message),
+                }
+            } else {
+                Event::ModuleMissing {
+                    name: name.clone(),
+                    message: format!(
+                        "{origin} was {refusal}; replace it by a module that passes, \
+                         it is taken in at once"
+                    ),
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

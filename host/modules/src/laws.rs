@@ -1,0 +1,86 @@
+//! Law cases: what holds for every module, tried before it decides.
+
+use std::collections::BTreeSet;
+
+use vmgroup_core::case::{Case, CaseError};
+use vmgroup_core::check::Circumstances;
+
+use crate::limits::MISMATCHES_MAX;
+use crate::loader::{Candidate, Loader, Refusal, stage};
+
+const TEXTS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/laws.rs"));
+
+/// A law case by name.
+#[derive(Debug, Clone)]
+pub struct LawCase {
+    /// Name of its file in `guest/cases/laws`, without the ending.
+    pub name: &'static str,
+    /// The case.
+    pub case: Case,
+}
+
+/// All law cases, sorted by name.
+///
+/// # Errors
+/// Name and error of the first one that cannot be read; a test proves that
+/// there is none.
+pub fn law_cases() -> Result<Vec<LawCase>, (&'static str, CaseError)> {
+    TEXTS
+        .iter()
+        .map(|(name, text)| match Case::parse(text) {
+            Ok(case) => Ok(LawCase { name, case }),
+            Err(error) => Err((*name, error)),
+        })
+        .collect()
+}
+
+/// Tries a candidate on all of them. It gets the settings that it calls its
+/// defaults: what a case says of settings is meant for no module in particular.
+pub(crate) fn try_laws<L: Loader>(
+    loader: &L,
+    candidate: &Candidate<L::Module>,
+    laws: &[LawCase],
+) -> Result<(), Refusal> {
+    let codes: BTreeSet<String> = candidate.description.reason_codes.iter().cloned().collect();
+    let circumstances = Circumstances {
+        reason_codes: Some(codes),
+        ..Circumstances::default()
+    };
+    let mut broken = Vec::new();
+    for LawCase { name, case } in laws {
+        let mut case = case.clone();
+        case.input.context.settings = candidate.description.default_settings.clone();
+        match loader.decide(&candidate.module, &case.input) {
+            Err(problem) => broken.push(format!("{name}: {problem}")),
+            Ok(answer) => {
+                if let Err(mismatches) = case.judge(&answer, &circumstances) {
+                    let texts: Vec<String> = mismatches
+                        .iter()
+                        .take(MISMATCHES_MAX)
+                        .map(ToString::to_string)
+                        .collect();
+                    broken.push(format!("{name}: {}", texts.join("; ")));
+                }
+            }
+        }
+    }
+    let Some(first) = broken.first() else {
+        return Ok(());
+    };
+    let message = match broken.len() - 1 {
+        0 => format!("breaks the law case {first}"),
+        more => format!("breaks the law case {first} (and {more} more)"),
+    };
+    Err(Refusal::new(stage::LAW_CASES, &message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_law_case_can_be_read_and_there_are_some() {
+        let laws = law_cases().expect("law cases");
+        assert!(!laws.is_empty(), "guest/cases/laws has no case");
+    }
+}

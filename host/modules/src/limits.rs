@@ -1,0 +1,21 @@
+//! Every limit of the crate, each with the reason for its value. How large a
+//! module may be is the engine's to say: [`crate::Loader::bytes_max`].
+
+use std::time::Duration;
+
+/// A file is read when it has been left alone for so long: a copy in place, and
+/// a kubelet's flip of links, are several changes within milliseconds.
+pub const QUIET: Duration = Duration::from_millis(250);
+
+/// A file that keeps changing is read at least so often.
+pub const QUIET_MAX: Duration = Duration::from_secs(5);
+
+/// Between two looks at the file without a notification: file systems such as
+/// NFS send none, and a queue of notifications can overflow.
+pub const POLL: Duration = Duration::from_secs(10);
+
+/// Characters of a refusal: it is shown in conditions and in a terminal.
+pub const REFUSAL_CHARS_MAX: usize = 1_000;
+
+/// Mismatches of a law case that a refusal tells; the first ones say enough.
+pub const MISMATCHES_MAX: usize = 5;

@@ -1,0 +1,113 @@
+//! The operator in the simulated world: the real state machine, with somebody
+//! who listens at the door.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::plan::Answer;
+use vmgroup_core::render;
+use vmgroup_core::time::{Monotonic, Now};
+use vmgroup_reconcile::Machine;
+use vmgroup_reconcile::event::{DecideResult, Event};
+use vmgroup_reconcile::machine::Config;
+use vmgroup_reconcile::request::{Request, RequestId};
+use vmgroup_sim::host::Host;
+
+use super::screen::{Actor, Line};
+
+/// What has been overheard and not been read yet.
+pub(crate) type Overheard = Rc<RefCell<Vec<Line>>>;
+
+/// The state machine, overheard.
+pub(crate) struct Operator {
+    machine: Machine,
+    asked: BTreeMap<RequestId, GroupKey>,
+    /// The last answer that was told, so that a repeated one is not told again.
+    told: BTreeMap<GroupKey, Vec<String>>,
+    overheard: Overheard,
+}
+
+impl Operator {
+    /// One that acts without a lease.
+    pub(crate) fn new(now: Now, overheard: Overheard) -> Operator {
+        let config = Config {
+            install: "demo".into(),
+            replica: None,
+            caps: vmgroup_reconcile::machine::Caps::default(),
+        };
+        Operator {
+            machine: Machine::new(config, now),
+            asked: BTreeMap::new(),
+            told: BTreeMap::new(),
+            overheard,
+        }
+    }
+
+    fn overhear(&mut self, event: &Event, now: Now) {
+        let Event::Decided { id, result, .. } = event else {
+            return;
+        };
+        let Some(group) = self.asked.remove(id) else {
+            return;
+        };
+        let texts: Vec<String> = match result {
+            DecideResult::Answered(Answer::Plan(plan)) => plan
+                .actions
+                .iter()
+                .map(|action| {
+                    let effect = render::effect(&action.effect);
+                    let reason = &action.reason;
+                    format!("{effect}, because {} ({})", reason.message, reason.code)
+                })
+                .collect(),
+            DecideResult::Answered(Answer::Refusal(refusal)) => vec![render::refusal(refusal)],
+            DecideResult::Failed { message, .. } => vec![format!("no decision: {message}")],
+        };
+        if self.told.get(&group) != Some(&texts) {
+            for text in &texts {
+                self.add(now, Actor::Module, Some(&group), text.clone());
+            }
+            self.told.insert(group, texts);
+        }
+    }
+
+    fn add(&self, now: Now, actor: Actor, group: Option<&GroupKey>, text: String) {
+        self.overheard.borrow_mut().push(Line {
+            at: now.monotonic,
+            actor,
+            group: group.map(|key| key.name.clone()),
+            text,
+        });
+    }
+}
+
+impl Host for Operator {
+    fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
+        self.overhear(&event, now);
+        let requests = self.machine.step(event, now);
+        for request in &requests {
+            match request {
+                Request::Decide { id, group, .. } => {
+                    self.asked.insert(*id, group.clone());
+                }
+                // What the module decided and what vCenter did is told by themselves.
+                Request::Note(note) if !matches!(note.what, "committed" | "done") => {
+                    let text = match (note.what, note.detail.as_str()) {
+                        ("stands", detail) => detail.to_owned(),
+                        (what, "") => what.to_owned(),
+                        (what, detail) => format!("{what}: {detail}"),
+                    };
+                    self.add(now, Actor::Operator, note.group.as_ref(), text);
+                }
+                _ => {}
+            }
+        }
+        requests
+    }
+
+    fn deadline(&self) -> Option<Monotonic> {
+        self.machine.deadline()
+    }
+}
