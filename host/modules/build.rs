@@ -46,7 +46,10 @@ fn law_table(folder: &Path) -> io::Result<String> {
     Ok(table)
 }
 
-#[allow(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
+#[allow(
+    clippy::print_stdout,
+    reason = "this is how a build script talks to cargo"
+)]
 fn tell(instruction: std::fmt::Arguments<'_>) {
     println!("cargo::{instruction}");
 }

@@ -10,6 +10,8 @@ mod table;
 
 mod builtin;
 
+mod files;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

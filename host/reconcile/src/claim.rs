@@ -175,65 +175,6 @@ impl Machine {
         }
     }
 
-    /// `deletionPolicy: Orphan`: removes markers and touches nothing else.
-    pub(crate) fn let_go(&mut self, key: &GroupKey) -> Next {
-        let Some(group) = self.groups.get(key) else {
-            return Next::Wait;
-        };
-        let sorted = membership(group, &self.inventory, &self.config.install);
-        let mut works = BTreeMap::new();
-        let mut left = group.operations.len();
-        for (slot, vms) in sorted.members {
-            if group.operations.contains_key(&slot) {
-                continue;
-            }
-            left += 1;
-            if let Some(vm) = vms.into_iter().next() {
-                works.insert(slot, (Work::LetGo, vm));
-            }
-        }
-        if !works.is_empty() {
-            return Next::Own(works);
-        }
-        let unreadable = group.slots.values().filter(|record| {
-            let known = self.inventory.vm(&record.vm);
-            known.is_none_or(|known| !known.is_readable())
-        });
-        let left = left + unreadable.count();
-        if left > 0 {
-            let left = crate::group::count(left);
-            return Next::Stand(vmgroup_core::status::Standing::Deleting(left));
-        }
-        self.release(key)
-    }
-
-    /// Removes the folder if it is freshly read empty, then lets the object go.
-    pub(crate) fn close_folder(&mut self, key: &GroupKey) -> Next {
-        let Some(group) = self.groups.get(key) else {
-            return Next::Wait;
-        };
-        let Folder::Known(folder) = group.folder.clone() else {
-            return self.release(key);
-        };
-        let read = Read::Folder(folder);
-        self.ask(key, |id| (Stage::ClosingFolder, Request::Read { id, read }));
-        Next::Wait
-    }
-
-    /// Removes the finalizer.
-    pub(crate) fn release(&mut self, key: &GroupKey) -> Next {
-        let Some(group) = self.groups.get(key) else {
-            return Next::Wait;
-        };
-        let target = target(&group.object);
-        let change = MetaChange::Release;
-        self.ask(key, |id| {
-            let request = Request::WriteMeta { id, target, change };
-            (Stage::Releasing, request)
-        });
-        Next::Wait
-    }
-
     /// A read that a pass waits for.
     pub(crate) fn read_for_pass(&mut self, key: &GroupKey, id: RequestId, result: ReadResult) {
         let Some(group) = self.groups.get_mut(key) else {
@@ -292,51 +233,6 @@ impl Machine {
         }
     }
 
-    fn folder_closed(&mut self, key: &GroupKey, result: ReadResult) {
-        let empty = match result {
-            ReadResult::Folder { id, vms, others } if vms.is_empty() && others == 0 => Some(id),
-            ReadResult::Folder { .. } | ReadResult::Gone => None,
-            _ => return self.try_later(key),
-        };
-        match empty {
-            Some(folder) => self.remove_folder(key, folder),
-            None => {
-                self.release(key);
-            }
-        }
-    }
-
-    fn remove_folder(&mut self, key: &GroupKey, folder: String) {
-        let Some(group) = self.groups.get(key) else {
-            return;
-        };
-        let operation_id = format!("{}/folder", group.identity());
-        let call = crate::request::Call::DestroyFolder(folder);
-        let group = key.clone();
-        self.ask(key, |id| {
-            let request = Request::Call {
-                id,
-                group,
-                operation_id,
-                call,
-            };
-            (Stage::RemovingFolder, request)
-        });
-    }
-
-    /// Whatever came of it: the folder is read again, and gone or not.
-    pub(crate) fn folder_removed(
-        &mut self,
-        key: &GroupKey,
-        _id: RequestId,
-        _result: &crate::event::CallResult,
-    ) {
-        if let Some(group) = self.groups.get_mut(key) {
-            group.stage = Stage::Idle;
-            self.try_soon(key);
-        }
-    }
-
     /// The pass led to nothing: another one after a while.
     pub(crate) fn try_later(&mut self, key: &GroupKey) {
         let Some(group) = self.groups.get_mut(key) else {
@@ -348,7 +244,7 @@ impl Machine {
         self.next_pass(key);
     }
 
-    fn try_soon(&mut self, key: &GroupKey) {
+    pub(crate) fn try_soon(&mut self, key: &GroupKey) {
         self.wake(key, 200, vmgroup_core::observation::WakeReason::TimeCame);
     }
 }

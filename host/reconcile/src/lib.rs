@@ -17,9 +17,19 @@ mod claim;
 
 mod proof;
 
+mod circumstances;
+
+mod wind_up;
+
 mod observe;
 
 mod execute;
+
+mod look;
+
+mod follow;
+
+mod folder;
 
 mod report;
 
@@ -36,6 +46,8 @@ mod queue;
 mod mass_loss;
 
 pub mod modules;
+
+mod role;
 
 mod session;
 

@@ -11,10 +11,10 @@ use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::time::{Monotonic, Now};
 
 use crate::backoff::jitter_ms;
-use crate::event::{Approval, Event, GroupObject, RefusedCredentials};
+use crate::event::{Approval, Event, GroupObject};
 use crate::group::Group;
 use crate::inventory::{Inventory, VmId};
-use crate::lease::{Lease, Role};
+use crate::lease::Lease;
 use crate::limits::{
     CLONES_PER_TEMPLATE, CLONES_PER_VCENTER, MODULE_SWAP_SPREAD_MS, OPERATIONS_PER_VCENTER,
 };
@@ -77,8 +77,8 @@ pub struct Machine {
     pub(crate) out: Vec<Request>,
     next_id: u64,
     pub(crate) asked: BTreeMap<RequestId, Asker>,
-    lease: Option<Lease>,
-    acting: bool,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) acting: bool,
     pub(crate) session: Session,
     pub(crate) inventory: Inventory,
     pub(crate) groups: BTreeMap<GroupKey, Group>,
@@ -93,7 +93,7 @@ pub struct Machine {
     /// Operations that have been begun.
     pub(crate) started: BTreeSet<(GroupKey, Slot)>,
     pub(crate) mass_loss: MassLoss,
-    stopped: bool,
+    pub(crate) stopped: bool,
 }
 
 impl Machine {
@@ -268,70 +268,6 @@ impl Machine {
             self.pass(&key, reason);
         }
         self.start_queued();
-    }
-
-    fn drive_lease(&mut self) {
-        let Some(lease) = &mut self.lease else { return };
-        let wish = lease.drive(self.now.monotonic);
-        let holding = lease.role() == Role::Holding;
-        if let Some(lease) = wish {
-            let id = self.id();
-            self.out.push(Request::WriteLease { id, lease });
-        }
-        if holding && !self.acting {
-            self.take_over();
-        } else if !holding && self.acting {
-            self.step_down();
-        }
-    }
-
-    /// Everything that another replica may have changed is forgotten and read
-    /// again: objects before they are written, vCenter by a new session.
-    fn take_over(&mut self) {
-        self.acting = true;
-        self.note(None, false, "acting", "this replica holds the lease".into());
-        let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
-        for key in keys {
-            self.restore(&key);
-        }
-        let refused = self.lease.as_ref().and_then(Lease::refused).cloned();
-        if let Some(version) = self.session.credentials().cloned() {
-            self.session = Session::new();
-            let now = self.now;
-            self.session
-                .credentials_changed(version, refused.as_ref(), now);
-        }
-    }
-
-    fn step_down(&mut self) {
-        self.acting = false;
-        self.note(None, true, "not acting", "the lease is lost".into());
-        self.asked.clear();
-        self.queue = Queue::new(self.config.caps);
-        self.queued.clear();
-        self.started.clear();
-        self.session.reset(self.now);
-        self.out.push(Request::Logout);
-    }
-
-    fn stop(&mut self) {
-        self.stopped = true;
-        if self.acting {
-            self.out.push(Request::Logout);
-        }
-        if let Some(lease) = self.lease.as_mut().and_then(Lease::give_up) {
-            let id = self.id();
-            self.out.push(Request::WriteLease { id, lease });
-        }
-    }
-
-    fn remember_refused(&mut self) {
-        let version = self.session.credentials().cloned();
-        if let (Some(lease), Some(version)) = (&mut self.lease, version) {
-            let at = self.now.utc;
-            let refused = RefusedCredentials { version, at };
-            lease.remember_refused(Some(refused), self.now.monotonic);
-        }
     }
 
     fn module_changed(&mut self, name: Option<&String>) {

@@ -7,7 +7,7 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::WakeReason;
 
 use crate::event::{Approval, GroupObject, WriteResult};
-use crate::group::{Folder, Group, Stage};
+use crate::group::{Group, Stage};
 use crate::machine::{Asker, Machine};
 use crate::operation;
 use crate::request::{Request, RequestId};
@@ -252,13 +252,6 @@ impl Machine {
             group.stage = stage;
             self.asked.insert(id, Asker::Pass(key.clone()));
             self.out.push(request);
-        }
-    }
-
-    /// The folder is not what it was thought to be: it is looked for again.
-    pub(crate) fn folder_lost(&mut self, key: &GroupKey) {
-        if let Some(group) = self.groups.get_mut(key) {
-            group.folder = Folder::Unknown;
         }
     }
 }

@@ -295,7 +295,7 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
     let busy_with_ours = group
         .operations
         .get(&slot)
-        .is_some_and(|operation| operation.is_started());
+        .is_some_and(super::operation::Operation::is_started);
     let mut holds = holds(known, ours);
     if busy_with_ours {
         holds.retain(|hold| *hold != Hold::ForeignTask);

@@ -154,6 +154,7 @@ impl Operation {
 }
 
 /// What a fresh look at the VM says is to be done next.
+#[allow(clippy::large_enum_variant, reason = "lives for one match")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NextStep {
     /// This call.

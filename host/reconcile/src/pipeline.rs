@@ -10,10 +10,10 @@
 //!   7 wake up   pure     wakeup.rs
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use vmgroup_core::check::{self, CheckedPlan, Circumstances, Verdict};
-use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
+use vmgroup_core::check::{self, CheckedPlan, Verdict};
+use vmgroup_core::group::{GroupKey, Mode, Spec};
 use vmgroup_core::observation::{Observation, Slot, WakeReason};
 use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::{Answer, Effect, Plan};
@@ -22,9 +22,8 @@ use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
 use crate::group::{Commit, Stage, count};
-use crate::limits::{BAD_DECISIONS_WHILE_DELETING, NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
+use crate::limits::{NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
 use crate::machine::{Machine, target};
-use crate::modules::BUILT_IN;
 use crate::observe::{View, membership, observe, stronger};
 use crate::operation::{Operation, Work};
 use crate::request::{Request, RequestId};
@@ -361,83 +360,12 @@ impl Machine {
         }
     }
 
-    fn circumstances(&mut self, key: &GroupKey) -> Circumstances {
-        let members = self.recorded.len();
-        let mass_loss = self.mass_loss.is_on(members, self.now.monotonic);
-        let module = self.module_of(key).ok().flatten();
-        let used = self
-            .groups
-            .get(key)
-            .and_then(|group| group.used_approval.clone());
-        let approved: BTreeSet<String> = self
-            .approvals
-            .values()
-            .filter(|approval| {
-                approval.key.namespace == key.namespace
-                    && approval.group == key.name
-                    && Some(&approval.uid) != used.as_ref()
-                    && approval.expires_at.is_none_or(|at| self.now.utc < at)
-            })
-            .map(|approval| approval.effects_digest.clone())
-            .collect();
-        Circumstances {
-            mass_loss,
-            approved,
-            reason_codes: self.modules.reason_codes(module.as_ref()),
-        }
-    }
-
-    fn approval_of(&self, key: &GroupKey, digest: &str) -> Option<String> {
-        let named = self.approvals.values().find(|approval| {
-            approval.key.namespace == key.namespace
-                && approval.group == key.name
-                && approval.effects_digest == digest
-        });
-        named.map(|approval| approval.uid.clone())
-    }
-
-    /// The module that decides for the group at this moment. While a group is
-    /// being deleted, the built-in one stands in for one that is missing or bad.
-    fn module_of(&self, key: &GroupKey) -> Result<Option<String>, String> {
-        let Some(group) = self.groups.get(key) else {
-            return Err("the group is gone".into());
-        };
-        let built_in = Some(BUILT_IN.to_owned());
-        let deleting = group.object.deleting;
-        if deleting && group.bad_decisions >= BAD_DECISIONS_WHILE_DELETING {
-            return Ok(built_in);
-        }
-        match self.modules.get(group.module()) {
-            Ok(_) => Ok(group.module().cloned()),
-            Err(_) if deleting => Ok(built_in),
-            Err(message) => Err(message),
-        }
-    }
-
-    fn mode(&self, key: &GroupKey) -> Mode {
-        let spec = self
-            .groups
-            .get(key)
-            .and_then(|group| group.object.spec.as_ref().ok());
-        spec.map_or(Mode::Apply, |spec| spec.mode)
-    }
-
     /// Where a group stands that has a plan without violations.
     fn standing(&self, key: &GroupKey, observation: &Observation, planned: usize) -> Standing {
         match self.groups.get(key) {
             Some(group) => crate::report::standing(group, observation, planned),
             None => Standing::Ready,
         }
-    }
-
-    /// Deletion: what is left to do once no module is needed for it.
-    fn wind_up(&mut self, key: &GroupKey, policy: DeletionPolicy) -> Option<Next> {
-        let group = self.groups.get(key)?;
-        if policy == DeletionPolicy::Orphan {
-            return Some(self.let_go(key));
-        }
-        let empty = group.slots.is_empty() && group.operations.is_empty();
-        empty.then(|| self.close_folder(key))
     }
 }
 

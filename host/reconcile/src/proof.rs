@@ -36,7 +36,7 @@ impl Machine {
             let busy = group
                 .operations
                 .get(slot)
-                .is_some_and(|operation| operation.is_started());
+                .is_some_and(super::operation::Operation::is_started);
             if busy || self.inventory.vm(&record.vm).is_some() {
                 continue;
             }

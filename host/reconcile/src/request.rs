@@ -19,6 +19,10 @@ impl std::fmt::Display for RequestId {
 }
 
 /// Something that takes time or touches the world.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "requests are few, and moved once"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Pure: ask the module. Answered by `Event::Decided`.

@@ -126,7 +126,10 @@ impl Machine {
 
     /// Groups that have to do with a VM: by its marker, or by their record.
     fn concerned(&self, known: &Known) -> BTreeSet<GroupKey> {
-        let by_marker = known.marker.as_ref().map(|marker| marker.group());
+        let by_marker = known
+            .marker
+            .as_ref()
+            .map(vmgroup_core::marker::Marker::group);
         let by_record = self.recorded.get(&known.vm.id).cloned();
         let mut keys: BTreeSet<GroupKey> = by_marker.into_iter().chain(by_record).collect();
         keys.retain(|key| self.groups.contains_key(key));

@@ -8,6 +8,12 @@ use crate::voice::{self, EXIT_CODES, Verdict};
 
 mod demo;
 
+mod test;
+
+mod module;
+
+mod completions;
+
 /// Keeps groups of vSphere VMs the way their VmGroup objects say.
 ///
 /// What to do is decided by a sandboxed WebAssembly module; vmgroup checks its plans against rules
@@ -23,6 +29,9 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Test(test::Test),
+    Module(module::Module),
+    Completions(completions::Completions),
 }
 
 /// Reads the command line and does what it says.
@@ -37,6 +46,9 @@ impl Command {
     fn run(self) -> anyhow::Result<Verdict> {
         match self {
             Command::Demo(demo) => demo.run(),
+            Command::Test(test) => test.run(),
+            Command::Module(module) => module.run(),
+            Command::Completions(completions) => completions.run(),
         }
     }
 }

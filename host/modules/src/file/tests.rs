@@ -100,8 +100,7 @@ fn a_file_in_a_folder_that_comes_later_is_found_by_looking_from_time_to_time() {
     let scene = Scene::new();
     let file = scene.path("later").join("module.wasm");
     let poll = Duration::from_millis(20);
-    let _watch =
-        watch_at_pace(Arc::clone(&scene.intake), vec![None], file.clone(), poll).unwrap();
+    let _watch = watch_at_pace(Arc::clone(&scene.intake), vec![None], file.clone(), poll).unwrap();
     assert!(scene.next().starts_with("default missing: "));
     fs::create_dir(scene.path("later")).unwrap();
     fs::write(&file, "good one").unwrap();
@@ -114,7 +113,10 @@ fn a_file_that_is_too_large_is_not_read_and_a_folder_is_no_module() {
     fs::write(scene.path("module.wasm"), [b'x'; 65]).unwrap();
     let _watch = scene.watch(NEVER);
     let missing = scene.next();
-    assert!(missing.contains("stage size: module has 65 bytes, the limit is 64"), "{missing}");
+    assert!(
+        missing.contains("stage size: module has 65 bytes, the limit is 64"),
+        "{missing}"
+    );
     fs::remove_file(scene.path("module.wasm")).unwrap();
     fs::create_dir(scene.path("module.wasm")).unwrap();
     let mut missing = scene.next();

@@ -16,11 +16,11 @@ fn a_good_module_is_swapped_in_and_a_running_decision_keeps_the_old_one() {
     assert_eq!(intake.take(DEFAULT, "a.wasm", b"good two"), Taken::Active);
     assert_eq!(running.module, "good one");
     assert_eq!(store.get(None).expect("active").module, "good two");
+    assert_eq!(store.get(None).expect("active").digest, digest(b"good two"));
     assert_eq!(
-        store.get(None).expect("active").digest,
-        digest(b"good two")
+        heard(&events),
+        ["default is good one", "default is good two"]
     );
-    assert_eq!(heard(&events), ["default is good one", "default is good two"]);
 }
 
 #[test]
@@ -30,12 +30,19 @@ fn one_module_can_have_several_names() {
     intake.take(&names, "a.wasm", b"good one");
     intake.take(DEFAULT, "b.wasm", b"good two");
     let store = intake.store();
-    assert_eq!(store.get(Some("built-in")).expect("active").module, "good one");
+    assert_eq!(
+        store.get(Some("built-in")).expect("active").module,
+        "good one"
+    );
     assert_eq!(store.get(None).expect("active").module, "good two");
     assert!(store.get(Some("other")).is_none());
     assert_eq!(
         heard(&events),
-        ["default is good one", "built-in is good one", "default is good two"]
+        [
+            "default is good one",
+            "built-in is good one",
+            "default is good two"
+        ]
     );
 }
 
@@ -46,11 +53,17 @@ fn a_refused_module_leaves_the_last_good_one_deciding() {
     let Taken::Refused(refusal) = intake.take(DEFAULT, "a.wasm", b"bad") else {
         panic!("not refused");
     };
-    assert_eq!(refusal.to_string(), "refused at stage inspect: no such word");
+    assert_eq!(
+        refusal.to_string(),
+        "refused at stage inspect: no such word"
+    );
     assert_eq!(intake.store().get(None).expect("active").module, "good one");
     assert_eq!(
         heard(&events),
-        ["default is good one", "default refused at inspect: a.wasm: no such word"]
+        [
+            "default is good one",
+            "default refused at inspect: a.wasm: no such word"
+        ]
     );
 }
 
@@ -62,7 +75,9 @@ fn a_module_that_breaks_a_law_is_refused_by_the_name_of_the_case() {
     };
     assert_eq!(refusal.stage, "law-cases");
     assert!(
-        refusal.message.starts_with("breaks the law case nothing-there: "),
+        refusal
+            .message
+            .starts_with("breaks the law case nothing-there: "),
         "{}",
         refusal.message
     );
@@ -95,7 +110,10 @@ fn without_a_good_module_the_name_is_missing_and_nothing_takes_its_place() {
 fn the_same_digest_twice_is_no_swap_and_no_second_refusal() {
     let (intake, events) = intake();
     intake.take(DEFAULT, "a.wasm", b"good one");
-    assert_eq!(intake.take(DEFAULT, "a.wasm", b"good one"), Taken::Unchanged);
+    assert_eq!(
+        intake.take(DEFAULT, "a.wasm", b"good one"),
+        Taken::Unchanged
+    );
     assert_eq!(heard(&events).len(), 1);
     intake.take(DEFAULT, "a.wasm", b"bad");
     assert_eq!(intake.take(DEFAULT, "a.wasm", b"bad"), Taken::Unchanged);
@@ -108,7 +126,10 @@ fn going_back_to_the_active_module_ends_the_refusal() {
     intake.take(DEFAULT, "a.wasm", b"good one");
     intake.take(DEFAULT, "a.wasm", b"bad");
     heard(&events);
-    assert_eq!(intake.take(DEFAULT, "a.wasm", b"good one"), Taken::Unchanged);
+    assert_eq!(
+        intake.take(DEFAULT, "a.wasm", b"good one"),
+        Taken::Unchanged
+    );
     assert_eq!(heard(&events), ["default is good one"]);
 }
 
@@ -123,6 +144,9 @@ fn bytes_that_cannot_be_had_are_told_once() {
     intake.unavailable(DEFAULT, "a.wasm", &gone);
     assert_eq!(
         heard(&events),
-        ["default is good one", "default refused at fetch: a.wasm: no such file"]
+        [
+            "default is good one",
+            "default refused at fetch: a.wasm: no such file"
+        ]
     );
 }

@@ -1,0 +1,74 @@
+//! What a decision depends on besides the group and its VMs: who decides, what
+//! was approved, whether many members were lost.
+
+use std::collections::BTreeSet;
+
+use vmgroup_core::check::Circumstances;
+use vmgroup_core::group::{GroupKey, Mode};
+
+use crate::limits::BAD_DECISIONS_WHILE_DELETING;
+use crate::machine::Machine;
+use crate::modules::BUILT_IN;
+
+impl Machine {
+    pub(crate) fn circumstances(&mut self, key: &GroupKey) -> Circumstances {
+        let members = self.recorded.len();
+        let mass_loss = self.mass_loss.is_on(members, self.now.monotonic);
+        let module = self.module_of(key).ok().flatten();
+        let used = self
+            .groups
+            .get(key)
+            .and_then(|group| group.used_approval.clone());
+        let approved: BTreeSet<String> = self
+            .approvals
+            .values()
+            .filter(|approval| {
+                approval.key.namespace == key.namespace
+                    && approval.group == key.name
+                    && Some(&approval.uid) != used.as_ref()
+                    && approval.expires_at.is_none_or(|at| self.now.utc < at)
+            })
+            .map(|approval| approval.effects_digest.clone())
+            .collect();
+        Circumstances {
+            mass_loss,
+            approved,
+            reason_codes: self.modules.reason_codes(module.as_ref()),
+        }
+    }
+
+    pub(crate) fn approval_of(&self, key: &GroupKey, digest: &str) -> Option<String> {
+        let named = self.approvals.values().find(|approval| {
+            approval.key.namespace == key.namespace
+                && approval.group == key.name
+                && approval.effects_digest == digest
+        });
+        named.map(|approval| approval.uid.clone())
+    }
+
+    /// The module that decides for the group at this moment. While a group is
+    /// being deleted, the built-in one stands in for one that is missing or bad.
+    pub(crate) fn module_of(&self, key: &GroupKey) -> Result<Option<String>, String> {
+        let Some(group) = self.groups.get(key) else {
+            return Err("the group is gone".into());
+        };
+        let built_in = Some(BUILT_IN.to_owned());
+        let deleting = group.object.deleting;
+        if deleting && group.bad_decisions >= BAD_DECISIONS_WHILE_DELETING {
+            return Ok(built_in);
+        }
+        match self.modules.get(group.module()) {
+            Ok(_) => Ok(group.module().cloned()),
+            Err(_) if deleting => Ok(built_in),
+            Err(message) => Err(message),
+        }
+    }
+
+    pub(crate) fn mode(&self, key: &GroupKey) -> Mode {
+        let spec = self
+            .groups
+            .get(key)
+            .and_then(|group| group.object.spec.as_ref().ok());
+        spec.map_or(Mode::Apply, |spec| spec.mode)
+    }
+}

@@ -1,0 +1,181 @@
+//! The group's folder: found or created before the first clone, removed after
+//! the last VM if nothing else is in it.
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::names;
+use vmgroup_core::observation::{FailureClass, Slot};
+
+use crate::event::{CallResult, ReadResult};
+use crate::group::{Folder, Stage};
+use crate::inventory::Fault;
+use crate::machine::{Asker, Machine};
+use crate::operation::{Verdict, Work, judge};
+use crate::pipeline::Next;
+use crate::request::{Call, Read, Request, RequestId};
+
+impl Machine {
+    /// Looks for the folder, or creates it.
+    pub(crate) fn find_folder(&mut self, key: &GroupKey) {
+        let name = names::folder_name(key);
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let operation_id = format!("{}/folder", group.identity());
+        let before = group.folder.clone();
+        let id = self.id();
+        let (folder, request) = match before {
+            Folder::Unknown => {
+                let read = Read::FolderNamed(name);
+                (Folder::Looking(id), Request::Read { id, read })
+            }
+            Folder::Absent => {
+                let request = Request::Call {
+                    id,
+                    group: key.clone(),
+                    operation_id,
+                    call: Call::CreateFolder { name },
+                };
+                (Folder::Creating(id), request)
+            }
+            Folder::Looking(_) | Folder::Creating(_) | Folder::Known(_) => return,
+        };
+        if let Some(group) = self.groups.get_mut(key) {
+            group.folder = folder;
+            self.asked.insert(id, Asker::Folder(key.clone()));
+            self.out.push(request);
+        }
+    }
+
+    pub(crate) fn folder_found(&mut self, key: &GroupKey, id: RequestId, result: ReadResult) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        if group.folder != Folder::Looking(id) {
+            return;
+        }
+        group.folder = match result {
+            ReadResult::Folder { id, .. } => Folder::Known(id),
+            ReadResult::NoFolder | ReadResult::Gone => Folder::Absent,
+            _ => Folder::Unknown,
+        };
+        if group.folder == Folder::Unknown {
+            self.clones_fail(
+                key,
+                FailureClass::Transient,
+                "the group's folder cannot be read",
+            );
+        }
+    }
+
+    pub(crate) fn folder_created(&mut self, key: &GroupKey, id: RequestId, result: CallResult) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        if group.folder != Folder::Creating(id) {
+            return;
+        }
+        group.folder = Folder::Unknown;
+        match result {
+            CallResult::Done {
+                result: Some(folder),
+            } => {
+                group.folder = Folder::Known(folder);
+                self.write_status(key);
+            }
+            // Whoever made it: it is looked for again.
+            CallResult::Refused(Fault::DuplicateName { .. }) | CallResult::Lost { .. } => {}
+            CallResult::Refused(fault) => {
+                if let Verdict::Failed(class, message) = judge(&Work::Clone, &fault) {
+                    let message = format!("the group's folder could not be created: {message}");
+                    self.clones_fail(key, class, &message);
+                }
+            }
+            CallResult::Done { result: None }
+            | CallResult::Started(_)
+            | CallResult::NotSent { .. } => {
+                let what = "the group's folder could not be created";
+                self.clones_fail(key, FailureClass::Transient, what);
+            }
+        }
+    }
+
+    /// All queued clones of the group fail alike.
+    fn clones_fail(&mut self, key: &GroupKey, class: FailureClass, message: &str) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let clones = group
+            .operations
+            .iter()
+            .filter(|(_, operation)| operation.work == Work::Clone && !operation.is_started());
+        let slots: Vec<Slot> = clones.map(|(slot, _)| *slot).collect();
+        for slot in slots {
+            self.failed(key, slot, class, message);
+        }
+    }
+
+    /// Removes the folder if it is freshly read empty, then lets the object go.
+    pub(crate) fn close_folder(&mut self, key: &GroupKey) -> Next {
+        let Some(group) = self.groups.get(key) else {
+            return Next::Wait;
+        };
+        let Folder::Known(folder) = group.folder.clone() else {
+            return self.release(key);
+        };
+        let read = Read::Folder(folder);
+        self.ask(key, |id| (Stage::ClosingFolder, Request::Read { id, read }));
+        Next::Wait
+    }
+
+    pub(crate) fn folder_closed(&mut self, key: &GroupKey, result: ReadResult) {
+        let empty = match result {
+            ReadResult::Folder { id, vms, others } if vms.is_empty() && others == 0 => Some(id),
+            ReadResult::Folder { .. } | ReadResult::Gone => None,
+            _ => return self.try_later(key),
+        };
+        match empty {
+            Some(folder) => self.remove_folder(key, folder),
+            None => {
+                self.release(key);
+            }
+        }
+    }
+
+    fn remove_folder(&mut self, key: &GroupKey, folder: String) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let operation_id = format!("{}/folder", group.identity());
+        let call = crate::request::Call::DestroyFolder(folder);
+        let group = key.clone();
+        self.ask(key, |id| {
+            let request = Request::Call {
+                id,
+                group,
+                operation_id,
+                call,
+            };
+            (Stage::RemovingFolder, request)
+        });
+    }
+
+    /// Whatever came of it: the folder is read again, and gone or not.
+    pub(crate) fn folder_removed(
+        &mut self,
+        key: &GroupKey,
+        _id: RequestId,
+        _result: &crate::event::CallResult,
+    ) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.stage = Stage::Idle;
+            self.try_soon(key);
+        }
+    }
+
+    /// The folder is not what it was thought to be: it is looked for again.
+    pub(crate) fn folder_lost(&mut self, key: &GroupKey) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.folder = Folder::Unknown;
+        }
+    }
+}

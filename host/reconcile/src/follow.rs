@@ -1,0 +1,354 @@
+//! What becomes of a call: its task is followed to its end, its effect to the
+//! feed, and a lost answer until it is certain what happened.
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::hash;
+use vmgroup_core::names;
+use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
+
+use crate::backoff::{delay_ms, jitter_ms};
+use crate::event::CallResult;
+use crate::group::SlotFailure;
+use crate::inventory::{Fault, TaskState, Vm};
+use crate::limits::{SETTLE_MS, SHUTDOWN_MS, SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS};
+use crate::machine::Machine;
+use crate::operation::{Operation, Settled, Stage, Verdict, Work, judge, settled};
+use crate::request::{Read, Request, RequestId};
+
+impl Machine {
+    /// A call is answered, or its answer is lost.
+    pub(crate) fn called(&mut self, key: &GroupKey, slot: Slot, id: RequestId, result: CallResult) {
+        let now = self.now.monotonic;
+        let Some(operation) = self.operation(key, slot) else {
+            return;
+        };
+        if operation.stage != Stage::Calling(id) {
+            return;
+        }
+        operation.heard_at = now;
+        match result {
+            CallResult::Started(task) => {
+                operation.stage = Stage::Running(task);
+                self.write_status(key);
+            }
+            CallResult::Done { .. } => {
+                let wait = if matches!(operation.work, Work::PowerOff(_)) {
+                    SHUTDOWN_MS
+                } else {
+                    SETTLE_MS
+                };
+                operation.stage = Stage::Settling(now.plus(wait));
+            }
+            CallResult::Refused(fault) => self.refused(key, slot, &fault),
+            CallResult::NotSent { message } => {
+                self.failed(key, slot, FailureClass::Transient, &message);
+            }
+            CallResult::Lost { message } => {
+                let detail = format!("slot {slot}: {message}");
+                self.note(
+                    Some(key),
+                    true,
+                    "an answer was lost, looking for the effect",
+                    detail,
+                );
+                self.become_unsure(key, slot);
+            }
+        }
+        self.advance(key, slot);
+    }
+
+    /// A call, or the task that it began, ended with a fault.
+    fn refused(&mut self, key: &GroupKey, slot: Slot, fault: &Fault) {
+        let Some(operation) = self.operation(key, slot) else {
+            return;
+        };
+        match judge(&operation.work, fault) {
+            Verdict::AlreadyDone => self.over(key, slot),
+            Verdict::LookAtExisting(_) => {
+                // The VM that has the name is in the clone's folder; if it is
+                // ours, it has the identity too.
+                self.search(key, slot);
+            }
+            Verdict::SessionEnded => {
+                if let Some(operation) = self.operation(key, slot) {
+                    operation.stage = Stage::Queued;
+                }
+                self.started.remove(&(key.clone(), slot));
+                self.queue.free(key, slot);
+                self.queued.insert(key.clone());
+                self.session
+                    .feed_lost("the session has ended".into(), self.now);
+                self.view_changed();
+            }
+            Verdict::Failed(class, message) => {
+                if class == FailureClass::NotFound {
+                    self.folder_lost(key);
+                }
+                self.failed(key, slot, class, &message);
+            }
+        }
+    }
+
+    /// Follows everything that is in flight as far as the view allows.
+    pub(crate) fn drive_operations(&mut self) {
+        for (key, slot) in self.started.clone() {
+            self.advance(&key, slot);
+        }
+    }
+
+    fn advance(&mut self, key: &GroupKey, slot: Slot) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let Some(operation) = group.operations.get(&slot) else {
+            return;
+        };
+        match &operation.stage {
+            Stage::Running(task) => {
+                let task = task.clone();
+                match self.inventory.task(&task).map(|task| task.state.clone()) {
+                    Some(TaskState::Running) => {}
+                    Some(TaskState::Succeeded { result }) => {
+                        self.inventory.remove_task(&task);
+                        self.task_succeeded(key, slot, result);
+                    }
+                    Some(TaskState::Failed(fault)) => {
+                        self.inventory.remove_task(&task);
+                        let now = self.now.monotonic;
+                        if let Some(operation) = self.operation(key, slot) {
+                            operation.heard_at = now;
+                        }
+                        self.refused(key, slot, &fault);
+                    }
+                    None if self.is_certain(operation) => self.become_unsure(key, slot),
+                    None => {}
+                }
+            }
+            Stage::Settling(_) => self.settle(key, slot),
+            Stage::Unsure => self.clear_up(key, slot),
+            Stage::Queued | Stage::Looking(_) | Stage::Calling(_) | Stage::Searching(_) => {}
+        }
+    }
+
+    fn task_succeeded(&mut self, key: &GroupKey, slot: Slot, result: Option<String>) {
+        let now = self.now.monotonic;
+        let Some(operation) = self.operation(key, slot) else {
+            return;
+        };
+        operation.heard_at = now;
+        operation.stage = Stage::Settling(now.plus(SETTLE_MS));
+        if operation.work == Work::Clone {
+            operation.vm = result.clone();
+            if let Some(vm) = result {
+                self.record_slot(key, slot, vm);
+            }
+        }
+        self.settle(key, slot);
+    }
+
+    /// Own writes first: the operation ends when the feed has passed its effect.
+    fn settle(&mut self, key: &GroupKey, slot: Slot) {
+        let now = self.now.monotonic;
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let Some(operation) = group.operations.get(&slot) else {
+            return;
+        };
+        let Stage::Settling(until) = operation.stage else {
+            return;
+        };
+        let certain = self.is_certain(operation);
+        let vm = operation
+            .vm
+            .as_ref()
+            .and_then(|vm| self.inventory.vm(vm))
+            .map(|known| &known.vm);
+        let wanted = vm.zip(group.object.spec.as_ref().ok());
+        let wanted =
+            wanted.and_then(|(vm, spec)| hash::reconfigured(vm.spec_hash.as_deref(), spec));
+        let shown = settled(&operation.work, vm, &wanted.unwrap_or_default());
+        match shown {
+            Settled::Over => self.over(key, slot),
+            Settled::StepDone => self.begin_operation(key, slot),
+            Settled::NotYet if certain && operation.work == Work::Clone => self.search(key, slot),
+            Settled::NotYet if certain && operation.work == Work::Delete => {
+                self.begin_operation(key, slot);
+            }
+            Settled::NotYet if certain => self.over(key, slot),
+            Settled::NotYet if now >= until => {
+                if let Some(operation) = self.operation(key, slot) {
+                    operation.stage = Stage::Settling(now.plus(SETTLE_MS));
+                }
+                self.session
+                    .want_relist("the feed did not show the effect of a task");
+            }
+            Settled::NotYet => {}
+        }
+    }
+
+    /// A complete view was asked for after vCenter last spoke of the operation.
+    fn is_certain(&self, operation: &Operation) -> bool {
+        self.session.is_live()
+            && self
+                .session
+                .listed_at()
+                .is_some_and(|listed| listed > operation.heard_at)
+    }
+
+    pub(crate) fn become_unsure(&mut self, key: &GroupKey, slot: Slot) {
+        if let Some(operation) = self.operation(key, slot) {
+            operation.stage = Stage::Unsure;
+        }
+        self.clear_up(key, slot);
+    }
+
+    /// Nobody knows whether it happened: a complete view without a task of it
+    /// tells, and for a clone a search of its identity after that.
+    fn clear_up(&mut self, key: &GroupKey, slot: Slot) {
+        if !self.session.is_live() {
+            return;
+        }
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let Some(operation) = group.operations.get(&slot) else {
+            return;
+        };
+        if !self.is_certain(operation) {
+            self.session.want_relist("an answer was lost");
+            return;
+        }
+        if operation.work == Work::Clone {
+            if !self.may_run_unseen(key, slot, operation) {
+                self.search(key, slot);
+            }
+            return;
+        }
+        let vm = operation.vm.as_ref().and_then(|vm| self.inventory.vm(vm));
+        if vm.is_none_or(|known| known.vm.tasks.is_empty()) {
+            self.over(key, slot);
+        }
+    }
+
+    /// A running task may be the clone's: it carries its operation id, or tells
+    /// none and works on something that is no member.
+    fn may_run_unseen(&self, key: &GroupKey, slot: Slot, operation: &Operation) -> bool {
+        let Some(group) = self.groups.get(key) else {
+            return false;
+        };
+        let wanted = names::operation_id(group.identity(), slot, operation.intent);
+        self.inventory.tasks().any(|task| {
+            let named = task.operation_id.as_ref();
+            task.state == TaskState::Running
+                && match named {
+                    Some(named) => *named == wanted,
+                    None => {
+                        let entity = task.entity.as_deref();
+                        let is_member = entity.is_some_and(|id| self.recorded.contains_key(id));
+                        !is_member && !self.is_watched(&task.id)
+                    }
+                }
+        })
+    }
+
+    /// Some operation follows this task.
+    fn is_watched(&self, task: &str) -> bool {
+        self.started.iter().any(|(key, slot)| {
+            let operation = self
+                .groups
+                .get(key)
+                .and_then(|group| group.operations.get(slot));
+            operation.is_some_and(|operation| operation.stage.task() == Some(task))
+        })
+    }
+
+    pub(crate) fn search(&mut self, key: &GroupKey, slot: Slot) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let read = Read::Identity(names::instance_uuid(group.identity(), slot));
+        self.set_stage(key, slot, |id| {
+            (Stage::Searching(id), Request::Read { id, read })
+        });
+    }
+
+    pub(crate) fn searched(&mut self, key: &GroupKey, slot: Slot, vms: Vec<Vm>) {
+        if vms.is_empty() {
+            let message = format!(
+                "no VM of slot {slot} came of the clone; another VM may have its name: look into \
+                 the group's folder"
+            );
+            self.failed(key, slot, FailureClass::Transient, &message);
+        } else {
+            self.found_instead(key, slot, vms);
+        }
+    }
+
+    /// The operation is over, well.
+    pub(crate) fn over(&mut self, key: &GroupKey, slot: Slot) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        let Some(operation) = group.operations.remove(&slot) else {
+            return;
+        };
+        group.failures.remove(&slot);
+        if operation.work == Work::Delete {
+            group.destroyed.insert(slot);
+        }
+        if operation.work == Work::LetGo {
+            group.slots.remove(&slot);
+        }
+        let detail = format!("{} slot {slot}", operation.work.kind());
+        self.ended(key, slot);
+        self.note(Some(key), false, "done", detail);
+    }
+
+    /// The operation is over, badly: its slot waits before the next one.
+    pub(crate) fn failed(
+        &mut self,
+        key: &GroupKey,
+        slot: Slot,
+        class: FailureClass,
+        message: &str,
+    ) {
+        let now = self.now;
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        let Some(operation) = group.operations.remove(&slot) else {
+            return;
+        };
+        let count = group.failures.get(&slot).map_or(0, |failure| failure.count);
+        let wait = delay_ms(SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS, count);
+        let wait = wait - jitter_ms(wait / 4, &(key, slot, count));
+        let kind = operation.work.kind();
+        let message = if operation.work == Work::Clone {
+            format!("could not create replica(s): {message}")
+        } else {
+            format!("could not {kind} slot {slot}: {message}")
+        };
+        let failure = SlotFailure {
+            class,
+            message: message.clone(),
+            count: count + 1,
+            last: now.utc,
+            retry_at: now.monotonic.plus(wait),
+        };
+        group.failures.insert(slot, failure);
+        self.ended(key, slot);
+        self.note(
+            Some(key),
+            true,
+            "failed",
+            format!("{kind} slot {slot}: {message}"),
+        );
+    }
+
+    fn ended(&mut self, key: &GroupKey, slot: Slot) {
+        self.started.remove(&(key.clone(), slot));
+        self.queue.free(key, slot);
+        self.wake(key, 0, WakeReason::OperationEnded);
+    }
+}

@@ -1,0 +1,260 @@
+//! The fresh look right before a call, and the call that follows from it.
+//! There is no policy in here: what to do was decided and committed; the look
+//! only says whether it can still be done.
+
+use vmgroup_core::group::{GroupKey, Spec};
+use vmgroup_core::hash;
+use vmgroup_core::marker::Marker;
+use vmgroup_core::names;
+use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot};
+
+use crate::event::ReadResult;
+use crate::group::Folder;
+use crate::inventory::{Known, Vm};
+use crate::machine::Machine;
+use crate::observe::holds;
+use crate::operation::{NextStep, Stage, Work, power_step};
+use crate::request::{Call, CloneCall, Request, RequestId};
+
+impl Machine {
+    /// The fresh look is answered.
+    pub(crate) fn looked(&mut self, key: &GroupKey, slot: Slot, id: RequestId, result: ReadResult) {
+        let Some(operation) = self.operation(key, slot) else {
+            return;
+        };
+        match (&operation.stage, result) {
+            (Stage::Looking(waiting) | Stage::Searching(waiting), _) if *waiting != id => {}
+            (Stage::Looking(_), ReadResult::Vms(vms)) => self.looked_for_identity(key, slot, vms),
+            (Stage::Looking(_), ReadResult::Vm(vm)) => self.looked_at_vm(key, slot, &vm),
+            (Stage::Looking(_), ReadResult::Gone) => {
+                if let Some(vm) = operation.vm.clone() {
+                    self.vm_is_gone(&vm);
+                }
+                self.over(key, slot);
+            }
+            (Stage::Searching(_), ReadResult::Vms(vms)) => self.searched(key, slot, vms),
+            (Stage::Looking(_), _) => {
+                let what = "the VM could not be read right before the call";
+                self.failed(key, slot, FailureClass::Transient, what);
+            }
+            (Stage::Searching(_), _) => self.become_unsure(key, slot),
+            _ => {}
+        }
+    }
+
+    /// A clone follows a search for its identity in the whole vCenter.
+    fn looked_for_identity(&mut self, key: &GroupKey, slot: Slot, vms: Vec<Vm>) {
+        if !vms.is_empty() {
+            self.found_instead(key, slot, vms);
+            return;
+        }
+        match self.clone_call(key, slot) {
+            Some(call) => self.call(key, slot, call),
+            None => self.over(key, slot),
+        }
+    }
+
+    fn clone_call(&self, key: &GroupKey, slot: Slot) -> Option<Call> {
+        let group = self.groups.get(key)?;
+        let spec = group.object.spec.as_ref().ok()?;
+        let Folder::Known(folder) = &group.folder else {
+            return None;
+        };
+        let identity = group.identity();
+        let instance_uuid = names::instance_uuid(identity, slot);
+        Some(Call::Clone(CloneCall {
+            template: spec.template.clone(),
+            folder: folder.clone(),
+            name: names::vm_name(&key.name, identity, slot),
+            marker: self.marker(key, slot, &instance_uuid)?,
+            instance_uuid,
+            spec_hash: hash::spec_hash(spec),
+            cpus: spec.cpus,
+            memory_mib: spec.memory_mib,
+        }))
+    }
+
+    fn marker(&self, key: &GroupKey, slot: Slot, instance_uuid: &str) -> Option<Marker> {
+        Some(Marker {
+            version: Marker::VERSION,
+            install: self.config.install.clone(),
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            identity: self.groups.get(key)?.identity().into(),
+            slot,
+            instance_uuid: instance_uuid.into(),
+            disks: Vec::new(),
+        })
+    }
+
+    /// A VM with the clone's identity exists: it counts if its marker says that
+    /// it is the one, and is a stranger otherwise.
+    pub(crate) fn found_instead(&mut self, key: &GroupKey, slot: Slot, vms: Vec<Vm>) {
+        let mut ours = None;
+        let mut stranger = String::new();
+        for vm in vms {
+            if self.fills(key, slot, &vm) {
+                ours = Some(vm.id.clone());
+                self.put_stray(vm);
+            } else {
+                stranger = vm.id;
+            }
+        }
+        match ours {
+            Some(vm) => {
+                self.record_slot(key, slot, vm);
+                self.over(key, slot);
+            }
+            None => {
+                let message = format!(
+                    "VM {stranger} has the name or instanceUuid that slot {slot} needs, and is not \
+                     ours: rename or remove it"
+                );
+                self.failed(key, slot, FailureClass::NameTaken, &message);
+            }
+        }
+    }
+
+    pub(crate) fn fills(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
+        let Some(group) = self.groups.get(key) else {
+            return false;
+        };
+        let known = Known::new(vm.clone());
+        known.agreed().is_some_and(|marker| {
+            marker.install == self.config.install
+                && marker.identity == group.identity()
+                && marker.group() == *key
+                && marker.slot == slot
+        })
+    }
+
+    fn looked_at_vm(&mut self, key: &GroupKey, slot: Slot, vm: &Vm) {
+        let Some(operation) = self.operation(key, slot) else {
+            return;
+        };
+        let work = operation.work.clone();
+        let ours = self.fills(key, slot, vm);
+        if !ours && work != Work::Adopt {
+            if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {
+                self.over(key, slot);
+                return;
+            }
+            let message = format!("the marker of VM {} does not speak of slot {slot}", vm.id);
+            self.failed(key, slot, FailureClass::Transient, &message);
+            return;
+        }
+        if let Some(hold) = blocking(&work, &Known::new(vm.clone())) {
+            let message = format!("VM {} is held: {hold}", vm.id);
+            self.failed(key, slot, FailureClass::Transient, &message);
+            return;
+        }
+        match self.next_step(key, slot, &work, vm) {
+            NextStep::Call(call) => self.call(key, slot, call),
+            NextStep::Over => self.over(key, slot),
+            NextStep::Impossible(message) => {
+                self.failed(key, slot, FailureClass::Invalid, &message);
+            }
+        }
+    }
+
+    fn next_step(&self, key: &GroupKey, slot: Slot, work: &Work, vm: &Vm) -> NextStep {
+        let Some(group) = self.groups.get(key) else {
+            return NextStep::Over;
+        };
+        let Ok(spec) = &group.object.spec else {
+            return power_step_or_over(work, vm);
+        };
+        match work {
+            Work::Reconfigure => reconfigure(spec, vm),
+            Work::Adopt => {
+                let instance_uuid = names::instance_uuid(group.identity(), slot);
+                let Some(mut marker) = self.marker(key, slot, &instance_uuid) else {
+                    return NextStep::Over;
+                };
+                marker.disks.clone_from(&vm.disks);
+                NextStep::Call(Call::Mark {
+                    vm: vm.id.clone(),
+                    marker: marker.to_text(),
+                    spec_hash: String::new(),
+                    instance_uuid: Some(instance_uuid),
+                })
+            }
+            Work::LetGo => NextStep::Call(Call::Mark {
+                vm: vm.id.clone(),
+                marker: String::new(),
+                spec_hash: String::new(),
+                instance_uuid: None,
+            }),
+            _ => power_step_or_over(work, vm),
+        }
+    }
+
+    pub(crate) fn call(&mut self, key: &GroupKey, slot: Slot, call: Call) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let Some(operation) = group.operations.get(&slot) else {
+            return;
+        };
+        let operation_id = names::operation_id(group.identity(), slot, operation.intent);
+        let group = key.clone();
+        self.set_stage(key, slot, |id| {
+            let request = Request::Call {
+                id,
+                group,
+                operation_id,
+                call,
+            };
+            (Stage::Calling(id), request)
+        });
+    }
+}
+
+/// Power work; anything else has nothing to do without a spec.
+fn power_step_or_over(work: &Work, vm: &Vm) -> NextStep {
+    match work {
+        Work::PowerOn | Work::PowerOff(_) | Work::Suspend | Work::Delete => power_step(work, vm),
+        Work::Clone | Work::Reconfigure | Work::Adopt | Work::LetGo => NextStep::Over,
+    }
+}
+
+fn reconfigure(spec: &Spec, vm: &Vm) -> NextStep {
+    let Some(spec_hash) = hash::reconfigured(vm.spec_hash.as_deref(), spec) else {
+        return NextStep::Impossible(format!("VM {} carries no spec hash", vm.id));
+    };
+    if vm.spec_hash.as_deref() == Some(spec_hash.as_str()) {
+        return NextStep::Over;
+    }
+    let hot = (vm.cpus <= spec.cpus && (vm.cpus == spec.cpus || vm.cpu_hot_add))
+        && (vm.memory_mib <= spec.memory_mib
+            && (vm.memory_mib == spec.memory_mib || vm.memory_hot_add));
+    if vm.power != PowerState::Off && !hot {
+        return NextStep::Impossible(format!("VM {} has to be powered off for it", vm.id));
+    }
+    NextStep::Call(Call::Reconfigure {
+        vm: vm.id.clone(),
+        cpus: spec.cpus,
+        memory_mib: spec.memory_mib,
+        spec_hash,
+    })
+}
+
+/// Why the work must not be done to the VM as a fresh read shows it.
+fn blocking(work: &Work, known: &Known) -> Option<Hold> {
+    let deletes = *work == Work::Delete;
+    holds(known, None).into_iter().find(|hold| match hold {
+        Hold::ForeignDisk | Hold::ForeignSnapshot | Hold::DestroyDisabled => {
+            // Destroy is disabled on every VM that runs: it is powered off first.
+            let disabled_by_power =
+                *hold == Hold::DestroyDisabled && known.vm.power != PowerState::Off;
+            deletes && !disabled_by_power
+        }
+        Hold::Unknown
+        | Hold::Administrator
+        | Hold::Unreachable
+        | Hold::Failover
+        | Hold::Question
+        | Hold::ForeignTask
+        | Hold::Duplicate => *work != Work::Adopt || *hold != Hold::ForeignTask,
+    })
+}

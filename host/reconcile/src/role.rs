@@ -1,0 +1,76 @@
+//! Acting or not: what follows when the lease is won, lost or given up.
+
+use vmgroup_core::group::GroupKey;
+
+use crate::event::RefusedCredentials;
+use crate::lease::{Lease, Role};
+use crate::machine::Machine;
+use crate::queue::Queue;
+use crate::request::Request;
+use crate::session::Session;
+
+impl Machine {
+    pub(crate) fn drive_lease(&mut self) {
+        let Some(lease) = &mut self.lease else { return };
+        let wish = lease.drive(self.now.monotonic);
+        let holding = lease.role() == Role::Holding;
+        if let Some(lease) = wish {
+            let id = self.id();
+            self.out.push(Request::WriteLease { id, lease });
+        }
+        if holding && !self.acting {
+            self.take_over();
+        } else if !holding && self.acting {
+            self.step_down();
+        }
+    }
+
+    /// Everything that another replica may have changed is forgotten and read
+    /// again: objects before they are written, vCenter by a new session.
+    pub(crate) fn take_over(&mut self) {
+        self.acting = true;
+        self.note(None, false, "acting", "this replica holds the lease".into());
+        let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
+        for key in keys {
+            self.restore(&key);
+        }
+        let refused = self.lease.as_ref().and_then(Lease::refused).cloned();
+        if let Some(version) = self.session.credentials().cloned() {
+            self.session = Session::new();
+            let now = self.now;
+            self.session
+                .credentials_changed(version, refused.as_ref(), now);
+        }
+    }
+
+    pub(crate) fn step_down(&mut self) {
+        self.acting = false;
+        self.note(None, true, "not acting", "the lease is lost".into());
+        self.asked.clear();
+        self.queue = Queue::new(self.config.caps);
+        self.queued.clear();
+        self.started.clear();
+        self.session.reset(self.now);
+        self.out.push(Request::Logout);
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.stopped = true;
+        if self.acting {
+            self.out.push(Request::Logout);
+        }
+        if let Some(lease) = self.lease.as_mut().and_then(Lease::give_up) {
+            let id = self.id();
+            self.out.push(Request::WriteLease { id, lease });
+        }
+    }
+
+    pub(crate) fn remember_refused(&mut self) {
+        let version = self.session.credentials().cloned();
+        if let (Some(lease), Some(version)) = (&mut self.lease, version) {
+            let at = self.now.utc;
+            let refused = RefusedCredentials { version, at };
+            lease.remember_refused(Some(refused), self.now.monotonic);
+        }
+    }
+}

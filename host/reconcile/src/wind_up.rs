@@ -1,0 +1,70 @@
+//! Deletion: what is left to do once no module is needed for it.
+
+use std::collections::BTreeMap;
+
+use vmgroup_core::group::{DeletionPolicy, GroupKey};
+
+use crate::group::Stage;
+use crate::machine::{Machine, target};
+use crate::observe::membership;
+use crate::operation::Work;
+use crate::pipeline::Next;
+use crate::request::{MetaChange, Request};
+
+impl Machine {
+    /// Deletion: what is left to do once no module is needed for it.
+    pub(crate) fn wind_up(&mut self, key: &GroupKey, policy: DeletionPolicy) -> Option<Next> {
+        let group = self.groups.get(key)?;
+        if policy == DeletionPolicy::Orphan {
+            return Some(self.let_go(key));
+        }
+        let empty = group.slots.is_empty() && group.operations.is_empty();
+        empty.then(|| self.close_folder(key))
+    }
+
+    /// `deletionPolicy: Orphan`: removes markers and touches nothing else.
+    pub(crate) fn let_go(&mut self, key: &GroupKey) -> Next {
+        let Some(group) = self.groups.get(key) else {
+            return Next::Wait;
+        };
+        let sorted = membership(group, &self.inventory, &self.config.install);
+        let mut works = BTreeMap::new();
+        let mut left = group.operations.len();
+        for (slot, vms) in sorted.members {
+            if group.operations.contains_key(&slot) {
+                continue;
+            }
+            left += 1;
+            if let Some(vm) = vms.into_iter().next() {
+                works.insert(slot, (Work::LetGo, vm));
+            }
+        }
+        if !works.is_empty() {
+            return Next::Own(works);
+        }
+        let unreadable = group.slots.values().filter(|record| {
+            let known = self.inventory.vm(&record.vm);
+            known.is_none_or(|known| !known.is_readable())
+        });
+        let left = left + unreadable.count();
+        if left > 0 {
+            let left = crate::group::count(left);
+            return Next::Stand(vmgroup_core::status::Standing::Deleting(left));
+        }
+        self.release(key)
+    }
+
+    /// Removes the finalizer.
+    pub(crate) fn release(&mut self, key: &GroupKey) -> Next {
+        let Some(group) = self.groups.get(key) else {
+            return Next::Wait;
+        };
+        let target = target(&group.object);
+        let change = MetaChange::Release;
+        self.ask(key, |id| {
+            let request = Request::WriteMeta { id, target, change };
+            (Stage::Releasing, request)
+        });
+        Next::Wait
+    }
+}

@@ -1,0 +1,456 @@
+//! The one table from vSphere's properties to the inventory's words.
+
+use std::collections::BTreeSet;
+
+use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_core::time::Timestamp;
+use vmgroup_reconcile::inventory::{TaskId, Vm};
+use vmgroup_vim::{ObjectContent, PropertyChange, Value};
+
+use crate::fault::power_state;
+use crate::names::unescape;
+
+/// The type of a VM.
+pub(crate) const VM: &str = "VirtualMachine";
+/// The property of a VM that lists its tasks, ended ones included.
+pub(crate) const RECENT_TASKS: &str = "recentTask";
+
+/// What is known of a VM, property by property; what is unset is `None`. Values
+/// are reduced as they arrive: a vCenter has 20,000 of these.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Record {
+    name: Option<String>,
+    parent: Option<String>,
+    instance_uuid: Option<String>,
+    template: Option<bool>,
+    marker: Option<String>,
+    spec_hash: Option<String>,
+    hold: Option<String>,
+    power: Option<PowerState>,
+    connection: Option<String>,
+    question: bool,
+    cpus: Option<u32>,
+    memory_mib: Option<u64>,
+    cpu_hot_add: Option<bool>,
+    memory_hot_add: Option<bool>,
+    disks: Vec<i32>,
+    snapshot: bool,
+    destroy_disabled: bool,
+    created_at: Option<Timestamp>,
+    tools_running: Option<bool>,
+    tools_absent: bool,
+    ip: Option<String>,
+    recent_tasks: Vec<TaskId>,
+}
+
+type Setter = fn(&mut Record, Option<&Value>);
+
+/// Property path and what its value, or its absence, means. A test holds the
+/// keys of `extraConfig` against the core's.
+const TABLE: &[(&str, Setter)] = &[
+    ("name", |r, v| r.name = text(v).map(|name| unescape(&name))),
+    ("parent", |r, v| r.parent = reference(v)),
+    ("config.instanceUuid", |r, v| r.instance_uuid = filled(v)),
+    ("config.template", |r, v| r.template = flag(v)),
+    (r#"config.extraConfig["vmgroup.marker"]"#, |r, v| {
+        r.marker = option(v);
+    }),
+    (r#"config.extraConfig["vmgroup.spec-hash"]"#, |r, v| {
+        r.spec_hash = option(v);
+    }),
+    (r#"config.extraConfig["vmgroup.hold"]"#, |r, v| {
+        r.hold = option(v);
+    }),
+    ("config.hardware.numCPU", |r, v| r.cpus = number(v)),
+    ("config.hardware.memoryMB", |r, v| r.memory_mib = number(v)),
+    (DEVICES, |r, v| r.disks = disks(v)),
+    ("config.cpuHotAddEnabled", |r, v| r.cpu_hot_add = flag(v)),
+    ("config.memoryHotAddEnabled", |r, v| {
+        r.memory_hot_add = flag(v);
+    }),
+    ("config.createDate", |r, v| r.created_at = time(v)),
+    ("runtime.powerState", |r, v| {
+        r.power = v.map(|v| power_state(v.as_str()));
+    }),
+    ("runtime.connectionState", |r, v| r.connection = text(v)),
+    ("runtime.question", |r, v| r.question = v.is_some()),
+    ("snapshot", |r, v| r.snapshot = v.is_some()),
+    ("disabledMethod", |r, v| {
+        let methods = v.map(Value::items).unwrap_or_default();
+        r.destroy_disabled = methods.iter().any(|m| m.as_str() == Some("Destroy_Task"));
+    }),
+    // `guestToolsExecutingScripts` is on the way up or down.
+    ("guest.toolsRunningStatus", |r, v| {
+        r.tools_running = text(v).and_then(|word| match &*word {
+            "guestToolsRunning" => Some(true),
+            "guestToolsNotRunning" | "guestToolsExecutingScripts" => Some(false),
+            _ => None,
+        });
+    }),
+    ("guest.toolsVersionStatus2", |r, v| {
+        r.tools_absent = v.and_then(Value::as_str) == Some("guestToolsNotInstalled");
+    }),
+    ("guest.ipAddress", |r, v| r.ip = filled(v)),
+    (RECENT_TASKS, |r, v| {
+        let tasks = v.map(Value::references).into_iter().flatten();
+        r.recent_tasks = tasks.map(|task| task.id.clone()).collect();
+    }),
+];
+
+/// The property with a VM's devices.
+pub(crate) const DEVICES: &str = "config.hardware.device";
+
+/// The paths of all properties that are read of a VM.
+pub(crate) fn vm_paths() -> Vec<&'static str> {
+    TABLE.iter().map(|(path, _)| *path).collect()
+}
+
+impl Record {
+    /// What a read gave.
+    pub(crate) fn read(content: &ObjectContent) -> Self {
+        let mut record = Record::default();
+        for (path, value) in &content.properties {
+            record.set(path, Some(value));
+        }
+        record
+    }
+
+    /// What an update says of one property.
+    pub(crate) fn change(&mut self, change: &PropertyChange) {
+        self.set(&change.path, change.value.as_ref());
+    }
+
+    /// A property has this value, or none. Where vCenter names a property around
+    /// those of the table, all inside it are set.
+    pub(crate) fn set(&mut self, path: &str, value: Option<&Value>) {
+        for (known, setter) in TABLE {
+            if *known == path {
+                return setter(self, value);
+            }
+            if let Some(inside) = known.strip_prefix(path)
+                && inside.starts_with(['.', '['])
+            {
+                setter(self, value.and_then(|value| inner(value, inside)));
+            }
+        }
+    }
+
+    /// Tasks on the VM, ended ones included.
+    pub(crate) fn recent_tasks(&self) -> &[TaskId] {
+        &self.recent_tasks
+    }
+
+    /// The VM, with those tasks running on it.
+    pub(crate) fn vm(&self, id: &str, tasks: BTreeSet<TaskId>) -> Vm {
+        let connection = self.connection.as_deref();
+        // vCenter unsets the configuration then; what was known may be stale.
+        let readable = !matches!(connection, Some("inaccessible" | "invalid"));
+        let kept = |value: &Option<String>| value.clone().filter(|_| readable);
+        let power = self.power.unwrap_or(PowerState::Unknown);
+        let mut disks = self.disks.clone();
+        disks.sort_unstable();
+        Vm {
+            id: id.to_owned(),
+            name: self.name.clone().unwrap_or_default(),
+            folder: self.parent.clone(),
+            instance_uuid: kept(&self.instance_uuid),
+            template: self.template.unwrap_or(false),
+            marker: kept(&self.marker),
+            spec_hash: kept(&self.spec_hash),
+            hold: kept(&self.hold),
+            power,
+            connection: connection_state(connection),
+            cpus: self.cpus.unwrap_or(0),
+            memory_mib: self.memory_mib.unwrap_or(0),
+            cpu_hot_add: self.cpu_hot_add.unwrap_or(false),
+            memory_hot_add: self.memory_hot_add.unwrap_or(false),
+            disks,
+            snapshot: self.snapshot,
+            question: self.question,
+            // Destroy is disabled on every VM that runs.
+            destroy_disabled: self.destroy_disabled && power == PowerState::Off,
+            created_at: self.created_at,
+            tools_running: self.tools_running.filter(|_| !self.tools_absent),
+            ip: self.ip.clone(),
+            tasks: tasks.into_iter().collect(),
+        }
+    }
+}
+
+/// Device keys of the disks among a VM's devices.
+pub(crate) fn disks(value: Option<&Value>) -> Vec<i32> {
+    let devices = value.map(Value::items).unwrap_or_default();
+    devices
+        .iter()
+        .filter(|device| device.type_name() == "VirtualDisk")
+        .filter_map(|device| device.get("key")?.as_i64()?.try_into().ok())
+        .collect()
+}
+
+fn connection_state(word: Option<&str>) -> Connection {
+    match word {
+        Some("connected") => Connection::Connected,
+        // An orphaned VM is one that its host does not know.
+        Some("disconnected" | "orphaned") => Connection::Disconnected,
+        Some("inaccessible" | "invalid") => Connection::Inaccessible,
+        _ => Connection::Unknown,
+    }
+}
+
+/// The value at `inside` (`.a.b` or `.a["key"]`) within a value.
+fn inner<'a>(value: &'a Value, inside: &str) -> Option<&'a Value> {
+    let (fields, key) = match inside.split_once('[') {
+        Some((fields, key)) => (fields, Some(key.trim_end_matches(']').trim_matches('"'))),
+        None => (inside, None),
+    };
+    let fields = fields.trim_start_matches('.');
+    let Some(key) = key else {
+        return value.get(fields);
+    };
+    let items = match fields {
+        "" => value.items().iter().collect(),
+        fields => value.list(fields),
+    };
+    items
+        .into_iter()
+        .find(|item| item.text("key") == Some(key))
+}
+
+fn text(value: Option<&Value>) -> Option<String> {
+    value?.as_str().map(str::to_owned)
+}
+
+fn filled(value: Option<&Value>) -> Option<String> {
+    text(value).filter(|text| !text.is_empty())
+}
+
+fn reference(value: Option<&Value>) -> Option<String> {
+    Some(value?.as_reference()?.id.clone())
+}
+
+fn flag(value: Option<&Value>) -> Option<bool> {
+    value?.as_bool()
+}
+
+fn number<T: TryFrom<i64>>(value: Option<&Value>) -> Option<T> {
+    T::try_from(value?.as_i64()?).ok()
+}
+
+fn time(value: Option<&Value>) -> Option<Timestamp> {
+    let ms = value?.as_timestamp()?.as_millisecond();
+    u64::try_from(ms).ok().map(Timestamp)
+}
+
+/// The value of a key of `extraConfig`; an empty one is none.
+fn option(value: Option<&Value>) -> Option<String> {
+    filled(value?.get("value"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, SPEC_HASH_KEY};
+    use vmgroup_vim::{ChangeKind, ManagedObjectRef};
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    fn object(type_name: &str, fields: &[(&str, Value)]) -> Value {
+        let fields = fields.iter().map(|(n, v)| ((*n).to_owned(), v.clone()));
+        Value::Object {
+            type_name: type_name.to_owned(),
+            fields: fields.collect(),
+        }
+    }
+
+    fn option_value(key: &str, value: &str) -> Value {
+        object("OptionValue", &[("key", text(key)), ("value", text(value))])
+    }
+
+    fn full() -> Vec<(&'static str, Value)> {
+        let disk = |key| object("VirtualDisk", &[("key", text(key))]);
+        let card = object("VirtualVmxnet3", &[("key", text("4000"))]);
+        let task = Value::Ref(ManagedObjectRef::task("task-1"));
+        vec![
+            ("name", text("a%2fb")),
+            ("parent", Value::Ref(ManagedObjectRef::folder("group-v3"))),
+            ("config.instanceUuid", text("u")),
+            ("config.template", text("true")),
+            (
+                r#"config.extraConfig["vmgroup.marker"]"#,
+                option_value(MARKER_KEY, "m"),
+            ),
+            (
+                r#"config.extraConfig["vmgroup.spec-hash"]"#,
+                option_value(SPEC_HASH_KEY, "h"),
+            ),
+            (
+                r#"config.extraConfig["vmgroup.hold"]"#,
+                option_value(HOLD_KEY, "why"),
+            ),
+            ("config.hardware.numCPU", text("2")),
+            ("config.hardware.memoryMB", text("1024")),
+            (
+                "config.hardware.device",
+                Value::Array(vec![disk("2001"), card, disk("2000")]),
+            ),
+            ("config.cpuHotAddEnabled", text("true")),
+            ("config.memoryHotAddEnabled", text("true")),
+            ("config.createDate", text("1970-01-01T00:00:01Z")),
+            ("runtime.powerState", text("poweredOff")),
+            ("runtime.connectionState", text("connected")),
+            ("runtime.question", object("VirtualMachineQuestionInfo", &[])),
+            ("snapshot", object("VirtualMachineSnapshotInfo", &[])),
+            ("disabledMethod", Value::Array(vec![text("Destroy_Task")])),
+            ("guest.toolsRunningStatus", text("guestToolsRunning")),
+            ("guest.toolsVersionStatus2", text("guestToolsCurrent")),
+            ("guest.ipAddress", text("192.0.2.1")),
+            ("recentTask", Value::Array(vec![task])),
+        ]
+    }
+
+    fn record(values: &[(&str, Value)]) -> Record {
+        let mut record = Record::default();
+        for (path, value) in values {
+            record.set(path, Some(value));
+        }
+        record
+    }
+
+    fn nothing() -> BTreeSet<TaskId> {
+        BTreeSet::new()
+    }
+
+    #[test]
+    fn every_property_has_its_place_and_none_is_forgotten() {
+        let paths: Vec<&str> = full().iter().map(|(path, _)| *path).collect();
+        assert_eq!(paths, vm_paths());
+        let record = record(&full());
+        assert_eq!(record.recent_tasks(), ["task-1"]);
+        let vm = record.vm("vm-1", BTreeSet::from(["task-1".to_owned()]));
+        let wanted = Vm {
+            id: "vm-1".into(),
+            name: "a/b".into(),
+            folder: Some("group-v3".into()),
+            instance_uuid: Some("u".into()),
+            template: true,
+            marker: Some("m".into()),
+            spec_hash: Some("h".into()),
+            hold: Some("why".into()),
+            power: PowerState::Off,
+            connection: Connection::Connected,
+            cpus: 2,
+            memory_mib: 1024,
+            cpu_hot_add: true,
+            memory_hot_add: true,
+            disks: vec![2000, 2001],
+            snapshot: true,
+            question: true,
+            destroy_disabled: true,
+            created_at: Some(Timestamp(1_000)),
+            tools_running: Some(true),
+            ip: Some("192.0.2.1".into()),
+            tasks: vec!["task-1".into()],
+        };
+        assert_eq!(vm, wanted);
+    }
+
+    #[test]
+    fn the_keys_are_the_cores() {
+        for key in [MARKER_KEY, SPEC_HASH_KEY, HOLD_KEY] {
+            let path = format!("config.extraConfig[\"{key}\"]");
+            assert!(vm_paths().contains(&&*path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_unset_is_unknown() {
+        let vm = Record::default().vm("vm-1", nothing());
+        assert_eq!(vm.power, PowerState::Unknown);
+        assert_eq!(vm.connection, Connection::Unknown);
+        assert_eq!((vm.instance_uuid, vm.tools_running), (None, None));
+    }
+
+    #[test]
+    fn each_connection_state_has_its_word() {
+        let table = [
+            ("connected", Connection::Connected, true),
+            ("disconnected", Connection::Disconnected, true),
+            ("orphaned", Connection::Disconnected, true),
+            ("inaccessible", Connection::Inaccessible, false),
+            ("invalid", Connection::Inaccessible, false),
+            ("new-word", Connection::Unknown, true),
+        ];
+        for (word, wanted, readable) in table {
+            let mut record = record(&full());
+            record.set("runtime.connectionState", Some(&text(word)));
+            let vm = record.vm("vm-1", nothing());
+            assert_eq!(vm.connection, wanted, "{word}");
+            assert_eq!(vm.instance_uuid.is_some(), readable, "{word}");
+            assert_eq!(vm.marker.is_some(), readable, "{word}");
+        }
+    }
+
+    #[test]
+    fn tools_are_told_only_where_there_are_some() {
+        let running = |status: &str, version: &str| {
+            let mut record = Record::default();
+            record.set("guest.toolsRunningStatus", Some(&text(status)));
+            record.set("guest.toolsVersionStatus2", Some(&text(version)));
+            record.vm("vm-1", nothing()).tools_running
+        };
+        assert_eq!(running("guestToolsNotRunning", "guestToolsCurrent"), Some(false));
+        assert_eq!(running("guestToolsExecutingScripts", "guestToolsCurrent"), Some(false));
+        assert_eq!(running("guestToolsNotRunning", "guestToolsNotInstalled"), None);
+        assert_eq!(running("new-word", "guestToolsCurrent"), None);
+    }
+
+    #[test]
+    fn destroy_counts_as_disabled_only_while_powered_off() {
+        let mut record = record(&full());
+        assert!(record.vm("vm-1", nothing()).destroy_disabled);
+        record.set("runtime.powerState", Some(&text("poweredOn")));
+        assert!(!record.vm("vm-1", nothing()).destroy_disabled);
+    }
+
+    #[test]
+    fn a_property_that_is_removed_or_unset_from_above_is_forgotten() {
+        let mut record = record(&full());
+        record.change(&PropertyChange {
+            path: r#"config.extraConfig["vmgroup.marker"]"#.into(),
+            kind: ChangeKind::Remove,
+            value: None,
+        });
+        assert_eq!(record.vm("vm-1", nothing()).marker, None);
+        record.set("config", None);
+        let vm = record.vm("vm-1", nothing());
+        assert_eq!((vm.instance_uuid, vm.spec_hash, vm.cpus), (None, None, 0));
+        assert_eq!((vm.name.as_str(), vm.disks), ("a/b", vec![]));
+    }
+
+    #[test]
+    fn a_property_that_is_set_from_above_is_found_inside() {
+        let mut record = Record::default();
+        let options = Value::Array(vec![
+            option_value("other", "x"),
+            option_value(MARKER_KEY, "m"),
+        ]);
+        record.set("config.extraConfig", Some(&options));
+        let hardware = object("VirtualHardware", &[("numCPU", text("4"))]);
+        let config = object("C", &[("instanceUuid", text("u")), ("hardware", hardware)]);
+        assert_eq!(record.vm("vm-1", nothing()).marker.as_deref(), Some("m"));
+        record.set("config", Some(&config));
+        let vm = record.vm("vm-1", nothing());
+        assert_eq!((vm.instance_uuid.as_deref(), vm.cpus), (Some("u"), 4));
+        assert_eq!(vm.marker, None, "the whole configuration has none");
+    }
+
+    #[test]
+    fn an_empty_key_is_no_key() {
+        let mut record = Record::default();
+        let path = r#"config.extraConfig["vmgroup.hold"]"#;
+        record.set(path, Some(&option_value(HOLD_KEY, "")));
+        assert_eq!(record.vm("vm-1", nothing()).hold, None);
+    }
+}

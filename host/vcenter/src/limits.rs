@@ -1,0 +1,60 @@
+//! Every limit of the adapter, each with the reason for its value.
+
+use std::time::Duration;
+
+/// Seconds that vCenter waits before it says that nothing has changed: the
+/// machine counts on a sign of life every minute.
+pub(crate) const WAIT_S: u32 = 25;
+
+/// Objects in one page of updates: vCenter's own default, which keeps a page
+/// with all devices far below the limit of an answer.
+pub(crate) const UPDATES_PER_PAGE: u32 = 100;
+
+/// Calls that change something, under way at once: as many as the machine lets
+/// run in one vCenter.
+pub(crate) const CALLS_AT_ONCE: usize = 32;
+
+/// Reads under way at once: they are quick, and vCenter serves people too.
+pub(crate) const READS_AT_ONCE: usize = 16;
+
+/// Time for everything between the answered login and the start of the feed:
+/// about twenty calls, each of which has a limit of its own.
+pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(120);
+
+/// Time to put a session away. A process that ends has ten seconds, and the
+/// session times out by itself if this was not enough.
+pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(8);
+
+/// Running tasks that are looked for when a feed begins: vCenter runs about 640
+/// operations at once.
+pub(crate) const RUNNING_TASKS_MAX: u32 = 1_000;
+
+/// Ended tasks that are shown when a feed begins: those of the last minutes,
+/// which an operator that was restarted may have waited for.
+pub(crate) const ENDED_TASKS_MAX: u32 = 200;
+
+/// Tasks remembered before those that matter to no VM are forgotten.
+pub(crate) const TASKS_REMEMBERED: usize = 2_000;
+
+/// How long a template's name is taken to mean the VM that it was found to
+/// mean: looking one up reads all names of the vCenter.
+pub(crate) const TEMPLATE_NAME_TTL: Duration = Duration::from_secs(300);
+
+/// Attempts at a read whose objects vanish while it looks at them.
+pub(crate) const READ_ATTEMPTS: u32 = 3;
+
+/// Names in one message; the rest is counted.
+pub(crate) const NAMES_LISTED_MAX: usize = 10;
+
+/// Depth of the inventory above the root folder: ten folders are many.
+pub(crate) const PATH_DEPTH_MAX: usize = 64;
+
+/// Bytes of a file with a credential.
+pub(crate) const CREDENTIAL_BYTES_MAX: u64 = 4 * 1024;
+
+/// Between two looks at the credentials: kubelet itself takes up to a minute to
+/// bring a changed secret.
+pub(crate) const CREDENTIALS_LOOK: Duration = Duration::from_secs(3);
+
+/// Hex digits of a credentials' version: 20 bits. See `credentials`.
+pub(crate) const VERSION_DIGITS: usize = 5;
