@@ -15,8 +15,9 @@ pub const LOGIN_RETRY_MOST_MS: u64 = 20_000;
 /// Refused credentials are tried again so seldom that no account is locked.
 pub const REFUSED_LOGIN_RETRY_MS: u64 = 15 * 60 * 1_000;
 /// A feed without any sign of life for so long is begun anew. The adapter's
-/// wait for updates returns every minute.
-pub const FEED_SILENCE_MS: u64 = 3 * 60 * 1_000;
+/// wait for updates returns every minute, and the rules call a view of two
+/// minutes stale.
+pub const FEED_SILENCE_MS: u64 = 110_000;
 /// The feed shows an operation's effect right after its end; a full relist
 /// settles it if an update was lost.
 pub const SETTLE_MS: u64 = 10_000;

@@ -199,7 +199,7 @@ fn unreachable_vcenter(request: &Request) -> Option<Event> {
             id: *id,
             result: LoginResult::Failed { message },
         },
-        Request::Relist { .. } => Event::FeedLost {
+        Request::Relist { .. } | Request::Track { .. } => Event::FeedLost {
             reason: message,
             session_ended: false,
         },

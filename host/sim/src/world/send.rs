@@ -109,10 +109,13 @@ impl<D: Decide> World<D> {
     }
 
     fn lose(&mut self, seat: usize, outgoing: &Outgoing, at: Monotonic) {
-        // Whoever begins a feed anew has given up the one before.
-        if let (Request::Relist { .. }, Some(session)) =
-            (&outgoing.request, self.seats[seat].session)
-        {
+        // Whoever begins a feed anew has given up the one before; and a feed
+        // that may not show what it was told to show is given up.
+        let of_feed = matches!(
+            outgoing.request,
+            Request::Relist { .. } | Request::Track { .. }
+        );
+        if let Some(session) = self.seats[seat].session.filter(|_| of_feed) {
             self.vcenter.abandon(session);
         }
         if let Some(event) = lost(&outgoing.request) {
@@ -148,6 +151,12 @@ impl<D: Decide> World<D> {
 /// What an adapter says when no answer came in time.
 fn lost(request: &Request) -> Option<Event> {
     let message = "no answer in time".to_owned();
+    if let Request::Relist { .. } | Request::Track { .. } = request {
+        return Some(Event::FeedLost {
+            reason: message,
+            session_ended: false,
+        });
+    }
     let id = request_id(request)?;
     Some(match request {
         Request::WriteStatus { .. } | Request::WriteMeta { .. } | Request::ReadGroup { .. } => {
@@ -160,10 +169,6 @@ fn lost(request: &Request) -> Option<Event> {
         Request::Login { .. } => Event::LoginAnswered {
             id,
             result: LoginResult::Failed { message },
-        },
-        Request::Relist { .. } => Event::FeedLost {
-            reason: message,
-            session_ended: false,
         },
         Request::Read { .. } => Event::Read {
             id,
@@ -178,6 +183,7 @@ fn lost(request: &Request) -> Option<Event> {
         Request::Decide { .. }
         | Request::Tell { .. }
         | Request::Logout
+        | Request::Relist { .. }
         | Request::Track { .. }
         | Request::Note(_) => return None,
     })

@@ -1,0 +1,306 @@
+//! Where in the vCenter the operator works: datacenter, root folder, resource
+//! pool. What is not named must be the only one of its kind.
+
+use vmgroup_vim::{
+    Client, FilterSpec, ManagedObjectRef, ObjectContent, ObjectSpec, PropertySpec, Selection,
+    ServiceContent, Traversal,
+};
+
+use crate::limits::PATH_DEPTH_MAX;
+use crate::names::{escape, listed, unescape};
+use crate::{Config, Error};
+
+const ROOT_FOLDER: &str = "vm-operator";
+
+/// The place, resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) datacenter: ManagedObjectRef,
+    pub(crate) root: ManagedObjectRef,
+    /// Inventory path of `root`, as the search index wants it.
+    pub(crate) root_path: String,
+    pub(crate) pool: ManagedObjectRef,
+}
+
+/// Resolves the place. Writes: creates the root folder if it is missing.
+pub(crate) async fn resolve(
+    client: &Client,
+    content: &ServiceContent,
+    config: &Config,
+) -> Result<Place, Error> {
+    let finder = Finder { client, content };
+    let datacenter = finder.datacenter(config.datacenter.as_deref()).await?;
+    let named = config.root_folder.as_deref().unwrap_or(ROOT_FOLDER);
+    let root = finder.root_folder(&datacenter, named).await?;
+    let root_path = finder.path(&root).await?;
+    let pool = finder
+        .pool(&datacenter, config.resource_pool.as_deref())
+        .await?;
+    Ok(Place {
+        datacenter: datacenter.object,
+        root,
+        root_path,
+        pool,
+    })
+}
+
+struct Finder<'a> {
+    client: &'a Client,
+    content: &'a ServiceContent,
+}
+
+impl Finder<'_> {
+    async fn datacenter(&self, name: Option<&str>) -> Result<ObjectContent, Error> {
+        let root = &self.content.root_folder;
+        let paths = ["name", "vmFolder", "hostFolder"];
+        let all = self.below(root, "Datacenter", &paths).await?;
+        only(all, name, "datacenter", "--datacenter")
+    }
+
+    async fn root_folder(
+        &self,
+        datacenter: &ObjectContent,
+        path: &str,
+    ) -> Result<ManagedObjectRef, Error> {
+        let mut folder = required(datacenter, "vmFolder")?;
+        let absolute = format!("/{}/vm/", name_of(datacenter));
+        let inside = path.strip_prefix(&absolute).unwrap_or(path);
+        if inside.starts_with('/') {
+            let message = format!("the root folder {path} does not begin with {absolute}");
+            return Err(Error::Place { message });
+        }
+        for name in inside.split('/').filter(|name| !name.is_empty()) {
+            let name = unescape(name);
+            let found = self.child_folder(&folder, &name).await?;
+            folder = match found {
+                Some(found) => found,
+                None => self.create_folder(&folder, &name).await?,
+            };
+        }
+        Ok(folder)
+    }
+
+    async fn child_folder(
+        &self,
+        parent: &ManagedObjectRef,
+        name: &str,
+    ) -> Result<Option<ManagedObjectRef>, Error> {
+        let children = Traversal {
+            name: None,
+            kind: "Folder".into(),
+            path: "childEntity".into(),
+            skip: false,
+            selections: Vec::new(),
+        };
+        let spec = FilterSpec {
+            properties: vec![PropertySpec::new("Folder", &["name"])],
+            objects: vec![ObjectSpec {
+                object: parent.clone(),
+                skip: true,
+                selections: vec![Selection::Traverse(children)],
+            }],
+            report_missing_objects: false,
+        };
+        let children = self.retrieve(&[spec], "list folders").await?;
+        let found = children.into_iter().find(|child| name_of(child) == name);
+        Ok(found.map(|child| child.object))
+    }
+
+    async fn create_folder(
+        &self,
+        parent: &ManagedObjectRef,
+        name: &str,
+    ) -> Result<ManagedObjectRef, Error> {
+        let created = self.client.create_folder(parent, &escape(name), None).await;
+        let created = created.map_err(|source| Error::Vcenter {
+            doing: format!("create the root folder `{name}`, which does not exist"),
+            hint: "; create it by hand or grant Folder.Create",
+            source,
+        })?;
+        tracing::info!(folder = name, id = created.id, "root folder created");
+        Ok(created)
+    }
+
+    /// The path by which the search index finds an object.
+    async fn path(&self, object: &ManagedObjectRef) -> Result<String, Error> {
+        let mut names = Vec::new();
+        let mut next = object.clone();
+        while next != self.content.root_folder && names.len() < PATH_DEPTH_MAX {
+            let spec = FilterSpec::objects(&next.kind, &[next.clone()], &["name", "parent"]);
+            let mut found = self.retrieve(&[spec], "find the root folder's path").await?;
+            let Some(content) = found.pop() else { break };
+            names.push(escape(&name_of(&content)));
+            match content.reference("parent") {
+                Some(parent) => next = parent.clone(),
+                None => break,
+            }
+        }
+        names.reverse();
+        Ok(names.join("/"))
+    }
+
+    async fn pool(
+        &self,
+        datacenter: &ObjectContent,
+        name: Option<&str>,
+    ) -> Result<ManagedObjectRef, Error> {
+        if let Some(path) = name.filter(|name| name.starts_with('/')) {
+            return self.pool_at(path).await;
+        }
+        let hosts = required(datacenter, "hostFolder")?;
+        let paths = ["name", "resourcePool"];
+        let computers = self.below(&hosts, "ComputeResource", &paths).await?;
+        if let Some(name) = name {
+            let is_there = computers.iter().any(|found| name_of(found) == name);
+            if !is_there {
+                let pools = self.below(&hosts, "ResourcePool", &["name"]).await?;
+                let pool = only(pools, Some(name), "resource pool", "--resource-pool")?;
+                return Ok(pool.object);
+            }
+        }
+        let computer = only(computers, name, "cluster or host", "--resource-pool")?;
+        required(&computer, "resourcePool")
+    }
+
+    async fn pool_at(&self, path: &str) -> Result<ManagedObjectRef, Error> {
+        let index = &self.content.search_index;
+        let path = path.trim_start_matches('/');
+        let found = self.client.find_by_inventory_path(index, path, None).await;
+        let found = found.map_err(reading("find the resource pool"))?;
+        match found {
+            Some(found) if found.kind == "ResourcePool" => Ok(found),
+            Some(found) if found.kind.ends_with("ComputeResource") => {
+                let spec =
+                    FilterSpec::objects("ComputeResource", &[found], &["name", "resourcePool"]);
+                let read = self.retrieve(&[spec], "read the cluster").await?;
+                let computer = only(read, None, "cluster or host", "--resource-pool")?;
+                required(&computer, "resourcePool")
+            }
+            _ => Err(Error::Place {
+                message: format!("/{path} is no resource pool; correct --resource-pool"),
+            }),
+        }
+    }
+
+    /// All objects of one type below a container.
+    async fn below(
+        &self,
+        container: &ManagedObjectRef,
+        kind: &str,
+        paths: &[&str],
+    ) -> Result<Vec<ObjectContent>, Error> {
+        let manager = &self.content.view_manager;
+        let view = self
+            .client
+            .create_container_view(manager, container, &[kind], true, None)
+            .await
+            .map_err(reading("list the inventory"))?;
+        let spec = FilterSpec::view(&view, kind, paths);
+        let found = self.retrieve(&[spec], "list the inventory").await;
+        // A view that stays ends with the session.
+        let _ = self.client.destroy_view(&view, None).await;
+        found
+    }
+
+    async fn retrieve(
+        &self,
+        specs: &[FilterSpec],
+        doing: &str,
+    ) -> Result<Vec<ObjectContent>, Error> {
+        let collector = &self.content.property_collector;
+        self.client
+            .retrieve_all_properties(collector, specs, None)
+            .await
+            .map_err(reading(doing))
+    }
+}
+
+fn reading(doing: &str) -> impl FnOnce(vmgroup_vim::Error) -> Error {
+    let doing = doing.to_owned();
+    |source| Error::Vcenter {
+        doing,
+        hint: "",
+        source,
+    }
+}
+
+/// The one that is meant: the one of that name, or the only one.
+fn only(
+    all: Vec<ObjectContent>,
+    name: Option<&str>,
+    what: &str,
+    flag: &str,
+) -> Result<ObjectContent, Error> {
+    let names: Vec<String> = all.iter().map(name_of).collect();
+    let mut meant: Vec<ObjectContent> = all
+        .into_iter()
+        .filter(|found| name.is_none_or(|name| name_of(found) == name))
+        .collect();
+    if meant.len() == 1 {
+        return Ok(meant.remove(0));
+    }
+    let seen = listed(&names);
+    let message = match (meant.len(), name) {
+        (0, _) if names.is_empty() => format!(
+            "the operator's user sees no {what}; grant it Read on one and on what is above it"
+        ),
+        (0, Some(name)) => format!("found no {what} `{name}`, only {seen}; correct {flag}"),
+        (count, Some(name)) => {
+            format!("{count} times there is a {what} `{name}`; give {flag} a path or another name")
+        }
+        (count, None) => format!("there is more than one {what} ({count}: {seen}); name it with {flag}"),
+    };
+    Err(Error::Place { message })
+}
+
+fn name_of(content: &ObjectContent) -> String {
+    unescape(content.text("name").unwrap_or_default())
+}
+
+fn required(content: &ObjectContent, path: &str) -> Result<ManagedObjectRef, Error> {
+    content
+        .reference(path)
+        .cloned()
+        .ok_or_else(|| Error::Place {
+            message: format!(
+                "{} does not tell its {path}; grant the operator's user Read on it",
+                content.object
+            ),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vmgroup_vim::Value;
+
+    fn named(names: &[&str]) -> Vec<ObjectContent> {
+        let content = |(n, name): (usize, &&str)| ObjectContent {
+            object: ManagedObjectRef::new("Datacenter", format!("datacenter-{n}")),
+            properties: vec![("name".into(), Value::Text((*name).into()))],
+            missing: Vec::new(),
+        };
+        names.iter().enumerate().map(content).collect()
+    }
+
+    #[test]
+    fn what_is_not_named_must_be_the_only_one() {
+        let pick = |names: &[&str], name| {
+            only(named(names), name, "datacenter", "--datacenter")
+                .map(|found| found.object.id)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(pick(&["a"], None), Ok("datacenter-0".into()));
+        assert_eq!(pick(&["a", "b%2fc"], Some("b/c")), Ok("datacenter-1".into()));
+        let table = [
+            (pick(&["a", "b"], None), "more than one datacenter (2: a, b); name it with --datacenter"),
+            (pick(&["a", "b"], Some("c")), "found no datacenter `c`, only a, b; correct --datacenter"),
+            (pick(&["a", "a"], Some("a")), "2 times there is a datacenter `a`"),
+            (pick(&[], None), "sees no datacenter"),
+        ];
+        for (result, wanted) in table {
+            let error = result.expect_err(wanted);
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+}
