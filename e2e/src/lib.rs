@@ -1,1 +1,25 @@
-//! Stub.
+//! The stage on which the built operator is tested: a real API server with the
+//! deployed RBAC, a simulated vCenter, and the operator as a process of its own.
+//!
+//! Whatever the harness cannot do ends the test with a panic that says what was
+//! seen last. Ground truth is the API server's objects and vCenter's own
+//! inventory and record of calls, never only the operator's words.
+
+mod binary;
+mod group;
+mod operator;
+mod patience;
+mod process;
+mod proxy;
+mod site;
+mod stories;
+mod truth;
+
+pub use binary::{guest, operator_binary, repository};
+pub use group::{Group, Wish};
+pub use operator::{Operator, Start};
+pub use patience::{eventually, steadily};
+pub use process::{Child, send_signal};
+pub use site::{INSTALL_NAMESPACE, Site};
+pub use stories::{Story, run};
+pub use truth::{Members, member_slots, without_volatile};

@@ -6,6 +6,9 @@
 //! | power-cycle     | reconfigure    | soft off, reconfigure, on     | wait          |
 //! | rolling-replace | reconfigure    | soft off, reconfigure, on     | delete        |
 //! | on-delete       | wait           | wait                          | wait          |
+//!
+//! Broken members halt what takes good ones down: if the new spec is at fault,
+//! it does not spread.
 
 use vmgroup_sdk::{Drift, Effect, Health, Member, Observation, PowerState, UpdatePolicy};
 

@@ -266,7 +266,7 @@ fn scaled_down(seen: &Observation) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_observation_gives_the_same_plan(seen in an_observation()) {

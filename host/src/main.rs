@@ -12,6 +12,8 @@ mod builtin;
 
 mod files;
 
+mod wiring;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

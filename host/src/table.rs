@@ -26,7 +26,7 @@ pub(crate) fn groups<'a>(
     message_chars_max: usize,
 ) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(HEADER);
+    table.load_style(presets::NOTHING).set_header(HEADER);
     for object in objects {
         table.add_row(row(object, now, message_chars_max));
     }

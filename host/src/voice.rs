@@ -77,7 +77,7 @@ impl Display for Problem {
 
 impl std::error::Error for Problem {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| &**source)
+        self.source.as_ref().map(AsRef::as_ref)
     }
 }
 

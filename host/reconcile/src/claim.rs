@@ -141,7 +141,10 @@ impl Machine {
     /// are none to be marked.
     pub(crate) fn adopt(&mut self, key: &GroupKey) -> Option<Next> {
         let group = self.groups.get(key)?;
-        if group.object.adoption != Some(Adoption::Adopt) {
+        let observes = |spec: &Spec| spec.mode == Mode::Observe;
+        if group.object.adoption != Some(Adoption::Adopt)
+            || group.object.spec.as_ref().is_ok_and(observes)
+        {
             return None;
         }
         if let Some(next) = self.look_for_left_overs(key) {

@@ -119,10 +119,14 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return Next::Wait;
         };
-        let Folder::Known(folder) = group.folder.clone() else {
-            return self.release(key);
+        let read = match &group.folder {
+            Folder::Known(folder) => Read::Folder(folder.clone()),
+            // It may have been created right before a crash.
+            Folder::Unknown | Folder::Looking(_) | Folder::Creating(_) => {
+                Read::FolderNamed(names::folder_name(key))
+            }
+            Folder::Absent => return self.release(key),
         };
-        let read = Read::Folder(folder);
         self.ask(key, |id| (Stage::ClosingFolder, Request::Read { id, read }));
         Next::Wait
     }
@@ -130,7 +134,7 @@ impl Machine {
     pub(crate) fn folder_closed(&mut self, key: &GroupKey, result: ReadResult) {
         let empty = match result {
             ReadResult::Folder { id, vms, others } if vms.is_empty() && others == 0 => Some(id),
-            ReadResult::Folder { .. } | ReadResult::Gone => None,
+            ReadResult::Folder { .. } | ReadResult::Gone | ReadResult::NoFolder => None,
             _ => return self.try_later(key),
         };
         match empty {

@@ -305,6 +305,15 @@ impl Machine {
         self.note(Some(key), false, "done", detail);
     }
 
+    /// The operation is over without an effect, because nobody asks for it any
+    /// more.
+    pub(crate) fn abandon(&mut self, key: &GroupKey, slot: Slot) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.operations.remove(&slot);
+        }
+        self.ended(key, slot);
+    }
+
     /// The operation is over, badly: its slot waits before the next one.
     pub(crate) fn failed(
         &mut self,

@@ -170,9 +170,11 @@ impl Group {
     pub(crate) fn restore(object: GroupObject, now: Monotonic, utc: Timestamp) -> Self {
         let status = &object.status;
         let mut operations = BTreeMap::new();
+        let generation = status.intent.as_ref().map_or(0, |intent| intent.generation);
         for step in status.intent.iter().flat_map(|intent| &intent.steps) {
             let work = Work::recorded(step.kind);
-            let mut restored = Operation::queued(work, step.vm.clone(), step.intent, utc);
+            let commit = (step.intent, generation);
+            let mut restored = Operation::queued(work, step.vm.clone(), commit, utc);
             restored.stage = match &step.task {
                 Some(task) => operation::Stage::Running(task.clone()),
                 None => operation::Stage::Unsure,

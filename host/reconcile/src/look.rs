@@ -196,6 +196,11 @@ impl Machine {
         let Some(operation) = group.operations.get(&slot) else {
             return;
         };
+        if operation.generation != group.object.generation {
+            // The owner changed the spec between the commit and this moment.
+            self.abandon(key, slot);
+            return;
+        }
         let operation_id = names::operation_id(group.identity(), slot, operation.intent);
         let group = key.clone();
         self.set_stage(key, slot, |id| {

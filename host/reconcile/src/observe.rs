@@ -166,7 +166,7 @@ pub(crate) fn observe(
         },
         desired: Desired {
             replicas: spec.replicas,
-            max_unavailable: spec.max_unavailable.rounded_down(spec.replicas),
+            max_unavailable: max_unavailable(spec),
             max_surge: spec.max_surge.rounded_up(spec.replicas),
             min_alive: spec.min_alive,
             spares: spec.spares,
@@ -193,6 +193,14 @@ pub(crate) fn observe(
         complete: view.complete,
         as_of: view.as_of,
     }
+}
+
+/// As Kubernetes does for Deployments: percentages that leave no room for a
+/// replacement at all are raised to one member.
+fn max_unavailable(spec: &Spec) -> u32 {
+    let down = spec.max_unavailable.rounded_down(spec.replicas);
+    let up = spec.max_surge.rounded_up(spec.replicas);
+    if down == 0 && up == 0 { 1 } else { down }
 }
 
 /// What the observation needs besides group and inventory.

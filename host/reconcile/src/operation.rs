@@ -107,6 +107,9 @@ pub(crate) struct Operation {
     pub(crate) vm: Option<VmId>,
     /// The commit that it came with.
     pub(crate) intent: u64,
+    /// The generation that the commit was decided on. No call is made for
+    /// another one.
+    pub(crate) generation: i64,
     /// How far.
     pub(crate) stage: Stage,
     /// Since when it is in flight.
@@ -120,11 +123,17 @@ pub(crate) struct Operation {
 
 impl Operation {
     /// One that has just been committed.
-    pub(crate) fn queued(work: Work, vm: Option<VmId>, intent: u64, since: Timestamp) -> Self {
+    pub(crate) fn queued(
+        work: Work,
+        vm: Option<VmId>,
+        (intent, generation): (u64, i64),
+        since: Timestamp,
+    ) -> Self {
         Operation {
             work,
             vm,
             intent,
+            generation,
             stage: Stage::Queued,
             since,
             not_before: Monotonic(0),

@@ -281,7 +281,8 @@ impl Machine {
         group.intent_generation = group.object.generation;
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {
-            let mut operation = Operation::queued(work, vm, group.intent, utc);
+            let mut operation =
+                Operation::queued(work, vm, (group.intent, group.intent_generation), utc);
             if let Some(failure) = group.failures.get(&slot) {
                 operation.not_before = failure.retry_at;
             }

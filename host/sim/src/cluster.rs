@@ -61,9 +61,7 @@ struct Stored {
 
 impl Stored {
     fn held(&self) -> bool {
-        self.object.finalizer
-            || self.object.demo_finalizer
-            || !self.foreign_finalizers.is_empty()
+        self.object.finalizer || self.object.demo_finalizer || !self.foreign_finalizers.is_empty()
     }
 }
 

@@ -99,7 +99,10 @@ impl Kind {
 
     /// It belongs to the session, whose requests keep their order.
     pub fn of_session(self) -> bool {
-        matches!(self, Kind::Login | Kind::Logout | Kind::Relist | Kind::Track)
+        matches!(
+            self,
+            Kind::Login | Kind::Logout | Kind::Relist | Kind::Track
+        )
     }
 
     /// It changes vCenter's inventory.

@@ -17,9 +17,7 @@ use vmgroup_reconcile::event::{
     CallResult, DecideResult, Event, GroupObject, LoginResult, WriteResult,
 };
 use vmgroup_reconcile::inventory::{Fault, FolderId, Task, TaskId, TaskState, Vm};
-use vmgroup_reconcile::request::{
-    Call, CloneCall, MetaChange, ObjectTarget, Request, RequestId,
-};
+use vmgroup_reconcile::request::{Call, CloneCall, MetaChange, ObjectTarget, Request, RequestId};
 
 use crate::host::{Decide, Host};
 
@@ -174,7 +172,8 @@ impl Toy {
                 }
             }
             Event::FeedChanged { vms, left, tasks } => {
-                self.vms.extend(vms.into_iter().map(|it| (it.id.clone(), it)));
+                self.vms
+                    .extend(vms.into_iter().map(|it| (it.id.clone(), it)));
                 self.tasks
                     .extend(tasks.into_iter().map(|it| (it.id.clone(), it)));
                 self.vms.retain(|id, _| !left.contains(id));
@@ -237,7 +236,12 @@ impl Toy {
         let object = self.groups[&key].clone();
         let (slot, call) = match action.effect {
             Effect::Clone(slot) => (slot, self.clone_call(&object, slot)),
-            Effect::Delete(vm) if self.vms.get(&vm).is_some_and(|it| it.power != PowerState::Off) => {
+            Effect::Delete(vm)
+                if self
+                    .vms
+                    .get(&vm)
+                    .is_some_and(|it| it.power != PowerState::Off) =>
+            {
                 (0, Call::PowerOff(vm))
             }
             Effect::Delete(vm) => (0, Call::Destroy(vm)),
@@ -362,10 +366,14 @@ impl Toy {
             write(id, target, MetaChange::Release)
         } else if !object.finalizer && !object.deleting {
             let identity = object.uid.clone();
-            write(id, target, MetaChange::Claim {
-                identity,
-                replace_demo: false,
-            })
+            write(
+                id,
+                target,
+                MetaChange::Claim {
+                    identity,
+                    replace_demo: false,
+                },
+            )
         } else if deleting && (empty || wrong_order) {
             match self.folders.remove(key) {
                 Some(folder) => return self.ask(key, 0, Call::DestroyFolder(folder)),

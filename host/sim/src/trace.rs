@@ -59,7 +59,13 @@ impl Trace {
     }
 
     /// Adds a line; `text` is made only if the line is kept.
-    pub fn add(&mut self, at: Monotonic, actor: &str, detail: Detail, text: impl FnOnce() -> String) {
+    pub fn add(
+        &mut self,
+        at: Monotonic,
+        actor: &str,
+        detail: Detail,
+        text: impl FnOnce() -> String,
+    ) {
         if detail <= self.detail {
             self.lines.push(TraceLine {
                 at,

@@ -64,11 +64,26 @@ pub struct VCenter {
 enum Due {
     TaskEnds(TaskId),
     TaskForgotten(TaskId),
-    GuestUp { vm: VmId, boots: u64 },
-    GuestDown { vm: VmId, boots: u64 },
-    FeedBegins { session: SessionId, epoch: u64 },
-    FeedFlushes { session: SessionId, epoch: u64 },
-    FeedIdles { session: SessionId, mark: u64 },
+    GuestUp {
+        vm: VmId,
+        boots: u64,
+    },
+    GuestDown {
+        vm: VmId,
+        boots: u64,
+    },
+    FeedBegins {
+        session: SessionId,
+        epoch: u64,
+    },
+    FeedFlushes {
+        session: SessionId,
+        epoch: u64,
+    },
+    FeedIdles {
+        session: SessionId,
+        mark: u64,
+    },
     FeedArrives {
         session: SessionId,
         epoch: u64,

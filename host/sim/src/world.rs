@@ -305,7 +305,9 @@ impl<D: Decide> World<D> {
             Occurrence::Heard(seat, life, event) => self.hear(seat, life, *event),
             Occurrence::Deed(deed) => {
                 if let Err(refused) = self.act(&deed) {
-                    self.say("person", Detail::Everything, || format!("in vain: {refused}"));
+                    self.say("person", Detail::Everything, || {
+                        format!("in vain: {refused}")
+                    });
                 }
             }
             Occurrence::Trouble(what) => self.suffer(&what),

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use vmgroup_core::plan::Description;
-use vmgroup_engine::{Inspection, Item, Kind, LoadError, inspect};
+use vmgroup_engine::{Engine, Inspection, Item, Kind, Limits, LoadError, inspect};
 
-use crate::builtin;
 use crate::files;
 use crate::voice::{EXIT_CODES, Verdict, hint, print};
 
@@ -88,7 +87,7 @@ impl Inspect {
     fn run(self) -> anyhow::Result<Verdict> {
         let bytes = files::bytes(&self.file)?;
         let inspection = inspect(&bytes);
-        let loaded = builtin::engine().load(&bytes);
+        let loaded = Engine::new(Limits::default()).load(&bytes);
         let report = Report {
             file: self.file.display().to_string(),
             inspection: &inspection,

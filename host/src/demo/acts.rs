@@ -118,7 +118,7 @@ fn another_module(stage: &mut Stage) -> bool {
          is ready before it clones the next. Nothing restarts.",
     );
     stage.say(Actor::Person, "vmgroup run --module one-by-one.wasm  (a new file at the watched path)");
-    if !stage.swap(builtin::ONE_BY_ONE) {
+    if !stage.swap(|sandbox| sandbox.swap("one-by-one.wasm", builtin::ONE_BY_ONE)) {
         return false;
     }
     stage.pass(5_000);
@@ -134,7 +134,7 @@ fn the_module_back(stage: &mut Stage) -> bool {
         "The same kind of wish, decided by the built-in module again.",
     );
     stage.say(Actor::Person, "(the built-in module again)");
-    if !stage.swap(builtin::DEFAULT) {
+    if !stage.swap(super::sandbox::Sandbox::swap_back) {
         return false;
     }
     stage.pass(5_000);

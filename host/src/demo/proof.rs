@@ -14,7 +14,9 @@ pub(crate) fn runs(world: &World<Sandbox>, key: &GroupKey) -> bool {
     let Some(object) = world.cluster().group(key) else {
         return false;
     };
-    let (Ok(spec), status) = (&object.spec, &object.status);
+    let (Ok(spec), status) = (&object.spec, &object.status) else {
+        return false;
+    };
     let members = world.vcenter().vms().filter(|vm| {
         vm.agreed().is_some_and(|marker| marker.group() == *key)
             && vm.power == PowerState::On

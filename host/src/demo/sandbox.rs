@@ -1,60 +1,68 @@
-//! The module's place in the simulated world: the real sandbox.
+//! The module's place in the simulated world: the real intake and the real
+//! sandbox.
 
-use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::Arc;
 
 use vmgroup_core::observation::Observation;
-use vmgroup_engine::{Engine, Module};
-use vmgroup_reconcile::event::{ActiveModule, DecideResult};
-use vmgroup_reconcile::modules::BUILT_IN;
+use vmgroup_engine::Module;
+use vmgroup_modules::{Loaded, Taken, built_in};
+use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
 use vmgroup_sim::host::Decide;
 
-use crate::builtin;
+use crate::wiring::loader::{self, Modules};
 
-/// Runs the modules that are active, by the names that groups call them.
+/// Runs the modules that are active.
 pub(crate) struct Sandbox {
-    engine: Engine,
-    active: BTreeMap<Option<String>, Module>,
+    modules: Modules,
+    told: Receiver<Event>,
     decisions: u64,
 }
 
 impl Sandbox {
     /// With the built-in module, which is also the default one.
     pub(crate) fn new() -> anyhow::Result<Sandbox> {
-        let engine = builtin::engine();
-        let module = builtin::default(&engine)?;
-        let names = [None, Some(BUILT_IN.to_owned())];
+        let (tell, told) = channel();
+        let modules = loader::intake(move |event| {
+            // Nobody hears it when the demo is over.
+            let _ = tell.send(event);
+        })?;
+        loader::take_built_in(&modules, &[None])?;
         Ok(Sandbox {
-            engine,
-            active: names.map(|name| (name, module.clone())).into(),
+            modules,
+            told,
             decisions: 0,
         })
     }
 
-    /// Takes a module in.
-    pub(crate) fn load(&self, bytes: &[u8]) -> anyhow::Result<Module> {
-        Ok(self.engine.load(bytes)?)
+    /// Takes a module in as the default one, if it passes every stage.
+    pub(crate) fn swap(&self, origin: &str, bytes: &[u8]) -> Taken {
+        self.modules.take(&[None], origin, bytes)
     }
 
-    /// This module is the default one from here on.
-    pub(crate) fn swap(&mut self, module: Module) {
-        self.active.insert(None, module);
+    /// The built-in module is the default one again.
+    pub(crate) fn swap_back(&self) -> Taken {
+        self.swap("the built-in module", built_in())
     }
 
-    /// All modules that are active, as hosts hear of them.
+    /// What hosts have to hear since the last call.
+    pub(crate) fn news(&self) -> Vec<Event> {
+        self.told.try_iter().collect()
+    }
+
+    /// The modules that were told of since the last call.
     pub(crate) fn active(&self) -> Vec<ActiveModule> {
-        self.active
-            .iter()
-            .map(|(name, module)| ActiveModule {
-                name: name.clone(),
-                digest: module.digest().to_owned(),
-                description: module.description().clone(),
-            })
-            .collect()
+        let news = self.news().into_iter();
+        news.filter_map(|event| match event {
+            Event::ModuleActive(module) => Some(module),
+            _ => None,
+        })
+        .collect()
     }
 
-    /// The module of that name.
-    pub(crate) fn module(&self, name: Option<&str>) -> Option<&Module> {
-        self.active.get(&name.map(str::to_owned))
+    /// The default module.
+    pub(crate) fn default(&self) -> Option<Arc<Loaded<Module>>> {
+        self.modules.store().get(None)
     }
 
     /// How often modules have decided.
@@ -66,18 +74,6 @@ impl Sandbox {
 impl Decide for Sandbox {
     fn decide(&mut self, name: Option<&str>, observation: &Observation) -> (String, DecideResult) {
         self.decisions += 1;
-        let Some(module) = self.module(name) else {
-            let message = "there is no such module".into();
-            let label = "internal";
-            return (String::new(), DecideResult::Failed { label, message });
-        };
-        let result = match module.reconcile(observation) {
-            Ok(decision) => DecideResult::Answered(decision.answer),
-            Err(error) => DecideResult::Failed {
-                label: error.class(),
-                message: error.to_string(),
-            },
-        };
-        (module.digest().to_owned(), result)
+        loader::decide(&self.modules.store(), name, observation)
     }
 }

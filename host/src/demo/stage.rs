@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use vmgroup_core::group::{GroupKey, Spec};
-use vmgroup_reconcile::event::{CallResult, Event};
+use vmgroup_modules::Taken;
+use vmgroup_reconcile::event::CallResult;
 use vmgroup_reconcile::request::Call;
 use vmgroup_sim::deed::{Deed, Place};
 use vmgroup_sim::faults::FaultPlan;
@@ -124,32 +125,29 @@ impl Stage {
     }
 
     /// Makes another module the default one while everything runs.
-    pub(crate) fn swap(&mut self, bytes: &[u8]) -> bool {
-        let sandbox = self.world.decide_mut();
-        let module = match sandbox.load(bytes) {
-            Ok(module) => module,
-            Err(error) => {
-                self.say(Actor::Operator, &format!("module refused: {error}"));
-                return false;
-            }
-        };
-        sandbox.swap(module);
-        for module in self.world.decide_mut().active() {
-            self.world.tell_of_module(Event::ModuleActive(module));
+    pub(crate) fn swap(&mut self, take: impl FnOnce(&Sandbox) -> Taken) -> bool {
+        let taken = take(self.world.decide_mut());
+        for event in self.world.decide_mut().news() {
+            self.world.tell_of_module(&event);
         }
-        self.introduce();
-        true
+        match taken {
+            Taken::Refused(refusal) => {
+                self.say(Actor::Operator, &format!("module {refusal}"));
+                false
+            }
+            Taken::Active | Taken::Unchanged => {
+                self.introduce();
+                true
+            }
+        }
     }
 
     /// Says which module decides.
     pub(crate) fn introduce(&mut self) {
-        if let Some(module) = self.world.decide_mut().module(None) {
-            let description = module.description();
-            let (digest, _) = module.digest().split_at(19);
-            let text = format!(
-                "{} {} ({digest}…) decides from here on",
-                description.name, description.version
-            );
+        if let Some(module) = self.world.decide_mut().default() {
+            let (name, version) = (&module.description.name, &module.description.version);
+            let digest: String = module.digest.chars().take(19).collect();
+            let text = format!("{name} {version} ({digest}…) decides from here on");
             self.say(Actor::Operator, &text);
         }
     }

@@ -2,29 +2,27 @@
 
 use std::path::Path;
 
-use vmgroup_engine::{Engine, LoadError, Module};
+use vmgroup_engine::{Engine, Limits, LoadError, Module};
+use vmgroup_modules::built_in;
 
-use crate::builtin;
 use crate::voice::Problem;
 
 /// The module in that file, or the built-in one.
 pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Module> {
-    let engine = builtin::engine();
+    let engine = Engine::new(Limits::default());
     match path {
-        None => builtin::default(&engine),
-        Some(path) => Ok(from_file(&engine, path)?),
+        None => Ok(engine.load(built_in())?),
+        Some(path) => {
+            let bytes = super::bytes(path)?;
+            Ok(engine.load(&bytes).map_err(|error| refused(path, error))?)
+        }
     }
-}
-
-/// The module in that file.
-pub(crate) fn from_file(engine: &Engine, path: &Path) -> Result<Module, Problem> {
-    let bytes = super::bytes(path)?;
-    engine.load(&bytes).map_err(|error| refused(path, error))
 }
 
 fn refused(path: &Path, error: LoadError) -> Problem {
     let hint = error.hint();
-    let text = format!("module `{}` is refused at stage {}", path.display(), error.stage().as_str());
+    let (path, stage) = (path.display(), error.stage().as_str());
+    let text = format!("module `{path}` is refused at stage {stage}");
     let problem = Problem::new(text).because(error);
     match hint {
         Some(hint) => problem.hint(hint),

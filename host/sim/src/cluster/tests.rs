@@ -186,7 +186,11 @@ fn a_watch_that_reconnects_lists_what_is_and_loses_what_was_on_its_way() {
         events.push(event);
     }
     assert!(events.contains(&Event::GroupsListed(Vec::new())));
-    assert!(!events.iter().any(|event| matches!(event, Event::GroupChanged(_))));
+    assert!(
+        !events
+            .iter()
+            .any(|event| matches!(event, Event::GroupChanged(_)))
+    );
 }
 
 #[test]
@@ -201,7 +205,9 @@ fn the_lease_is_created_once_and_changed_by_version() {
     };
     let written = cluster.write_lease(at(1), &mine).expect("it is new");
     assert!(cluster.write_lease(at(2), &mine).is_err(), "it exists");
-    let renewed = cluster.write_lease(at(3), &written).expect("versions agree");
+    let renewed = cluster
+        .write_lease(at(3), &written)
+        .expect("versions agree");
     assert_ne!(renewed.resource_version, written.resource_version);
     assert!(cluster.write_lease(at(4), &written).is_err(), "it is old");
 }

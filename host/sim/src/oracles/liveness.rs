@@ -80,9 +80,9 @@ fn unsettled(vcenter: &VCenter, key: &GroupKey, spec: &Spec) -> Vec<String> {
     let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
     let most = spec.replicas.saturating_add(spec.spares);
     // Without its template a group cannot grow, and its owner must act.
-    let can_grow = vcenter.vms().any(|vm| {
-        vm.name == spec.template || vcenter.path(&vm.folder, &vm.name) == spec.template
-    });
+    let can_grow = vcenter
+        .vms()
+        .any(|vm| vm.name == spec.template || vcenter.path(&vm.folder, &vm.name) == spec.template);
     if count > most || (can_grow && count < spec.replicas) {
         texts.push(format!(
             "{key} has {count} members, {} are wanted",
@@ -137,7 +137,10 @@ pub fn l2_deletion(
         let stands = vcenter.folders().any(|folder| folder.id == *id);
         let empty = !vcenter.vms().any(|vm| vm.folder == *id);
         if stands && empty && cluster.group(&called.group).is_none() {
-            texts.push(format!("folder {id} (`{name}`) of {} is left", called.group));
+            texts.push(format!(
+                "folder {id} (`{name}`) of {} is left",
+                called.group
+            ));
         }
     }
     texts

@@ -48,7 +48,10 @@ fn broken_by(flaw: Flaw) -> BTreeSet<&'static str> {
         Deed::Delete(web()),
     ] {
         world.act(&deed).expect("the walk is possible");
-        if !matches!(deed, Deed::AddTemplate(_) | Deed::AddVm(..) | Deed::Copy(..)) {
+        if !matches!(
+            deed,
+            Deed::AddTemplate(_) | Deed::AddVm(..) | Deed::Copy(..)
+        ) {
             world.run_for(400_000);
             broken.extend(liveness(&world, 60_000, 120_000).iter().map(|it| it.oracle));
         }

@@ -80,13 +80,7 @@ impl VCenter {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    fn take(
-        &mut self,
-        now: Now,
-        asked: &Asked,
-        call: &Call,
-        spoil: Option<Fault>,
-    ) -> CallResult {
+    fn take(&mut self, now: Now, asked: &Asked, call: &Call, spoil: Option<Fault>) -> CallResult {
         match call {
             Call::CreateFolder { name } => self.create_folder(now, asked, name),
             Call::ShutdownGuest(vm) => self.shutdown_guest(now, asked, vm),

@@ -225,7 +225,10 @@ fn a_template_is_found_by_its_path_and_two_of_a_name_are_ambiguous() {
         unreachable!("it is a clone");
     };
     let by_name = bench.call(&Call::Clone(call.clone()));
-    assert!(matches!(by_name, CallResult::Refused(Fault::Invalid { .. })));
+    assert!(matches!(
+        by_name,
+        CallResult::Refused(Fault::Invalid { .. })
+    ));
     let by_path = bench.call(&Call::Clone(CloneCall {
         template: "/other/base".into(),
         ..call
@@ -373,7 +376,10 @@ fn an_inaccessible_vm_still_exists_but_its_config_cannot_be_read() {
     };
     assert_eq!((vm.instance_uuid, vm.marker), (None, None));
     let failed = bench.run(&Call::PowerOn(id));
-    assert!(matches!(failed, TaskState::Failed(Fault::Unavailable { .. })));
+    assert!(matches!(
+        failed,
+        TaskState::Failed(Fault::Unavailable { .. })
+    ));
 }
 
 #[test]
@@ -411,7 +417,11 @@ fn the_feed_begins_with_everything_and_then_tells_changes_in_order() {
     };
     assert_eq!(
         story,
-        vec![TaskState::Running, done(id.clone()), done(format!("shown {id}"))]
+        vec![
+            TaskState::Running,
+            done(id.clone()),
+            done(format!("shown {id}"))
+        ]
     );
 }
 
@@ -443,9 +453,9 @@ fn a_vm_that_moves_away_leaves_the_view_unless_it_is_tracked() {
         .by_hand(now, &id, |vm| vm.folder = elsewhere)
         .expect("it exists");
     let left = |events: &[Event]| {
-        events.iter().any(
-            |it| matches!(it, Event::FeedChanged { left, .. } if left.contains(&id)),
-        )
+        events
+            .iter()
+            .any(|it| matches!(it, Event::FeedChanged { left, .. } if left.contains(&id)))
     };
     let events = bench.pass(1_000);
     assert!(left(&events), "{events:?}");

@@ -87,13 +87,16 @@ impl VmTruth {
             memory_mib: if readable { self.memory_mib } else { 0 },
             cpu_hot_add: readable && self.cpu_hot_add,
             memory_hot_add: readable && self.memory_hot_add,
-            disks: if readable { self.disks.clone() } else { Vec::new() },
+            disks: if readable {
+                self.disks.clone()
+            } else {
+                Vec::new()
+            },
             snapshot: self.snapshot,
             question: self.question,
             destroy_disabled: self.destroy_disabled,
             created_at: readable.then_some(self.created_at),
-            tools_running: (self.connection == Connection::Connected)
-                .then_some(self.tools_running),
+            tools_running: (self.connection == Connection::Connected).then_some(self.tools_running),
             ip: self.ip.clone(),
             tasks,
         }

@@ -165,11 +165,7 @@ impl<D: Decide> World<D> {
     }
 
     /// A session that a crashed life of this host left behind.
-    fn left_behind(
-        &self,
-        seat: usize,
-        outgoing: &Outgoing,
-    ) -> Option<crate::vcenter::SessionId> {
+    fn left_behind(&self, seat: usize, outgoing: &Outgoing) -> Option<crate::vcenter::SessionId> {
         if self.seats[seat].life == outgoing.life {
             return None;
         }

@@ -2,9 +2,7 @@
 //! happen to it on each leg.
 
 use vmgroup_core::time::Monotonic;
-use vmgroup_reconcile::event::{
-    CallResult, Event, LoginResult, ReadResult, WriteResult,
-};
+use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult, WriteResult};
 use vmgroup_reconcile::inventory;
 use vmgroup_reconcile::request::Request;
 
@@ -101,10 +99,7 @@ impl<D: Decide> World<D> {
         };
         let at = self.now.plus(way + slow_ms);
         if let Some(answer) = self.perform(seat, outgoing, at) {
-            self.plan(
-                at,
-                Occurrence::Heard(seat, outgoing.life, Box::new(answer)),
-            );
+            self.plan(at, Occurrence::Heard(seat, outgoing.life, Box::new(answer)));
         }
     }
 

@@ -44,7 +44,11 @@ fn world(seed: u64, faults: FaultPlan) -> World<TinyLogic> {
 fn settle(world: &mut World<TinyLogic>) {
     world.run_for(300_000);
     let breaches = [safety(world), liveness(world, 60_000, 120_000)].concat();
-    assert!(breaches.is_empty(), "{breaches:#?}\n{}", world.trace().text());
+    assert!(
+        breaches.is_empty(),
+        "{breaches:#?}\n{}",
+        world.trace().text()
+    );
 }
 
 fn members(world: &World<TinyLogic>) -> usize {
@@ -53,9 +57,8 @@ fn members(world: &World<TinyLogic>) -> usize {
 }
 
 fn calls(world: &World<TinyLogic>, kind: Kind) -> usize {
-    let of_kind = |fact: &&Fact| {
-        matches!(fact, Fact::Called(called) if Kind::of_call(&called.call) == kind)
-    };
+    let of_kind =
+        |fact: &&Fact| matches!(fact, Fact::Called(called) if Kind::of_call(&called.call) == kind);
     world.facts().iter().filter(of_kind).count()
 }
 
@@ -125,7 +128,10 @@ fn a_task_that_fails_half_way_leaves_nothing() {
     let fault = inventory::Fault::InsufficientResources {
         message: "no space".into(),
     };
-    let mut world = world(1, at_request(Kind::Clone, 2, RequestFault::TaskFails(fault)));
+    let mut world = world(
+        1,
+        at_request(Kind::Clone, 2, RequestFault::TaskFails(fault)),
+    );
     settle(&mut world);
     assert_eq!(calls(&world, Kind::Clone), 4);
     assert_eq!(members(&world), 3);
@@ -195,9 +201,16 @@ fn an_expired_session_a_broken_feed_and_a_restart_are_outlived() {
 
 #[test]
 fn a_frozen_host_sends_what_it_was_about_to_send_when_it_goes_on() {
-    let mut world = world(1, at_request(Kind::Clone, 1, RequestFault::FreezeBefore(50_000)));
+    let mut world = world(
+        1,
+        at_request(Kind::Clone, 1, RequestFault::FreezeBefore(50_000)),
+    );
     let frozen = |world: &World<TinyLogic>| {
-        world.trace().lines().iter().any(|it| it.text == "stands still")
+        world
+            .trace()
+            .lines()
+            .iter()
+            .any(|it| it.text == "stands still")
     };
     assert!(world.run_to(60_000, frozen));
     world.run_for(49_000);

@@ -18,7 +18,8 @@ impl<D: Decide> World<D> {
             }
             WorldFault::ExpireSession(host) => {
                 if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
-                    self.vcenter.end_session(now, session, "the session expired");
+                    self.vcenter
+                        .end_session(now, session, "the session expired");
                 }
             }
             WorldFault::DropFeed(host) => {

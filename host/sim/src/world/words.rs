@@ -52,7 +52,10 @@ pub(super) fn of_request(request: &Request) -> (Detail, String) {
                 .group
                 .as_ref()
                 .map_or_else(String::new, |key| format!("{key}: "));
-            (Detail::Story, format!("{group}{} {}", note.what, note.detail))
+            (
+                Detail::Story,
+                format!("{group}{} {}", note.what, note.detail),
+            )
         }
     }
 }
@@ -94,7 +97,10 @@ pub(super) fn of_event(event: &Event) -> String {
             format!("{id} feed begins: {} VMs, {} tasks", vms.len(), tasks.len())
         }
         Event::FeedChanged { vms, left, tasks } => {
-            let vms: Vec<String> = vms.iter().map(|vm| format!("{}={}", vm.id, vm.power)).collect();
+            let vms: Vec<String> = vms
+                .iter()
+                .map(|vm| format!("{}={}", vm.id, vm.power))
+                .collect();
             let tasks: Vec<String> = tasks
                 .iter()
                 .map(|task| format!("{}={:?}", task.id, task.state))
@@ -139,20 +145,24 @@ pub(super) fn of_fact(fact: &Fact) -> Option<(&'static str, Detail, String)> {
                 object.key,
                 object.resource_version,
                 object.generation,
-                object.status.last_message.as_deref().unwrap_or("no message")
+                object
+                    .status
+                    .last_message
+                    .as_deref()
+                    .unwrap_or("no message")
             ),
         )),
-        Fact::Vanished { object, .. } => Some((
-            "cluster",
-            Detail::Story,
-            format!("{} is gone", object.key),
-        )),
+        Fact::Vanished { object, .. } => {
+            Some(("cluster", Detail::Story, format!("{} is gone", object.key)))
+        }
         Fact::Called(called) => {
             let what = of_call(&called.call);
             Some(match &called.result {
-                CallResult::Started(task) => {
-                    ("vcenter", Detail::Everything, format!("{task} begins: {what}"))
-                }
+                CallResult::Started(task) => (
+                    "vcenter",
+                    Detail::Everything,
+                    format!("{task} begins: {what}"),
+                ),
                 CallResult::Done { .. } => ("vcenter", Detail::Everything, format!("done: {what}")),
                 other => ("vcenter", Detail::Story, format!("{what}: {other:?}")),
             })

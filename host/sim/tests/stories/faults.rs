@@ -1,10 +1,10 @@
 //! Crashes and lost answers.
 
+use vmgroup_core::time::Monotonic;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
-use vmgroup_core::time::Monotonic;
 
 use crate::stage::{Stage, key, spec};
 
@@ -34,7 +34,12 @@ fn a_lost_answer_to_any_call_duplicates_and_loses_nothing() {
     for kind in Kind::ALL.iter().copied() {
         for nth in 1..=4 {
             for what in [RequestFault::LostAfter, RequestFault::LostBefore] {
-                let fault = Fault::Request { host: None, kind, nth, what };
+                let fault = Fault::Request {
+                    host: None,
+                    kind,
+                    nth,
+                    what,
+                };
                 script(&mut Stage::new(vec![fault]));
             }
         }
@@ -46,7 +51,12 @@ fn a_crash_before_or_after_any_call_duplicates_and_loses_nothing() {
     for kind in Kind::ALL.iter().copied() {
         for nth in 1..=3 {
             for what in [RequestFault::CrashBefore, RequestFault::CrashAfter] {
-                let fault = Fault::Request { host: Some(0), kind, nth, what };
+                let fault = Fault::Request {
+                    host: Some(0),
+                    kind,
+                    nth,
+                    what,
+                };
                 script(&mut Stage::new(vec![fault]));
             }
         }
@@ -57,7 +67,11 @@ fn a_crash_before_or_after_any_call_duplicates_and_loses_nothing() {
 fn a_crash_after_any_step_duplicates_and_loses_nothing() {
     for after_step in 1..=250 {
         for unsent in [Unsent::Dropped, Unsent::Sent] {
-            script(&mut Stage::new(vec![Fault::Crash { host: 0, after_step, unsent }]));
+            script(&mut Stage::new(vec![Fault::Crash {
+                host: 0,
+                after_step,
+                unsent,
+            }]));
         }
     }
 }
@@ -76,7 +90,10 @@ fn an_outage_of_vcenter_a_lost_session_and_a_lost_feed_are_survived() {
     ];
     for what in troubles {
         for at in (500..10_000).step_by(500) {
-            let fault = Fault::At { at: Monotonic(at), what: what.clone() };
+            let fault = Fault::At {
+                at: Monotonic(at),
+                what: what.clone(),
+            };
             script(&mut Stage::new(vec![fault]));
         }
     }
@@ -85,10 +102,20 @@ fn an_outage_of_vcenter_a_lost_session_and_a_lost_feed_are_survived() {
 #[test]
 fn a_second_host_takes_over_when_the_first_one_freezes_or_dies() {
     for at in (1_000..20_000).step_by(1_000) {
-        let options = Options { hosts: 2, restart_ms: 60_000, ..Options::default() };
-        let freeze = Fault::At { at: Monotonic(at), what: WorldFault::Freeze(0, 60_000) };
+        let options = Options {
+            hosts: 2,
+            restart_ms: 60_000,
+            ..Options::default()
+        };
+        let freeze = Fault::At {
+            at: Monotonic(at),
+            what: WorldFault::Freeze(0, 60_000),
+        };
         script(&mut Stage::with(options.clone(), vec![freeze]));
-        let crash = Fault::At { at: Monotonic(at), what: WorldFault::Crash(0, Unsent::Sent) };
+        let crash = Fault::At {
+            at: Monotonic(at),
+            what: WorldFault::Crash(0, Unsent::Sent),
+        };
         script(&mut Stage::with(options, vec![crash]));
     }
 }

@@ -8,7 +8,13 @@ use crate::stage::{Stage, key, spec};
 
 fn settled(replicas: u32) -> Stage {
     let mut stage = Stage::new(Vec::new());
-    stage.create("web", Spec { power_grace_ms: 5_000, ..spec(replicas) });
+    stage.create(
+        "web",
+        Spec {
+            power_grace_ms: 5_000,
+            ..spec(replicas)
+        },
+    );
     stage.until_phase("web", "RUNNING", 60);
     stage
 }
@@ -58,8 +64,14 @@ fn a_member_that_cannot_be_reached_is_neither_replaced_nor_touched() {
         assert_eq!(stage.vms("web").len(), 2);
         assert_eq!(stage.calls(), calls, "{}", stage.story());
         let ready = stage.status("web").conditions[0].clone();
-        assert_eq!((ready.kind.as_str(), ready.status.as_str()), ("Ready", "Unknown"));
-        stage.act(Deed::Connect(Which::Member(key("web"), 0), Connection::Connected));
+        assert_eq!(
+            (ready.kind.as_str(), ready.status.as_str()),
+            ("Ready", "Unknown")
+        );
+        stage.act(Deed::Connect(
+            Which::Member(key("web"), 0),
+            Connection::Connected,
+        ));
         stage.until_phase("web", "RUNNING", 60);
         stage.assert_safe();
     }
@@ -76,7 +88,12 @@ fn a_copy_that_inherited_the_marker_is_reported_and_never_touched() {
     stage.until_phase("web", "RUNNING", 60);
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
-    let copies = stage.world.vcenter().vms().filter(|vm| vm.name == "web-copy").count();
+    let copies = stage
+        .world
+        .vcenter()
+        .vms()
+        .filter(|vm| vm.name == "web-copy")
+        .count();
     assert_eq!(copies, 1);
     stage.assert_safe();
 }
@@ -84,7 +101,10 @@ fn a_copy_that_inherited_the_marker_is_reported_and_never_touched() {
 #[test]
 fn a_stranger_in_the_folder_keeps_the_folder_and_stays() {
     let mut stage = settled(1);
-    stage.act(Deed::AddVm("stranger".into(), Place::Folder("default-web".into())));
+    stage.act(Deed::AddVm(
+        "stranger".into(),
+        Place::Folder("default-web".into()),
+    ));
     stage.world.run_for(5_000);
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
@@ -99,7 +119,12 @@ fn two_vms_that_both_agree_freeze_their_slot() {
     stage.act(Deed::Twin(which, "web-twin".into(), Place::Root));
     stage.world.run_for(10_000);
     let calls = stage.calls();
-    assert_eq!(stage.status("web").phase.as_deref(), Some("ERROR"), "{}", stage.story());
+    assert_eq!(
+        stage.status("web").phase.as_deref(),
+        Some("ERROR"),
+        "{}",
+        stage.story()
+    );
     stage.world.run_for(600_000);
     assert_eq!(stage.calls(), calls);
 }
@@ -119,7 +144,10 @@ fn a_recreated_object_does_not_clone_beside_its_predecessors_vms() {
     assert_eq!(stage.vms("web").len(), 2);
     let message = stage.status("web").last_message.unwrap();
     assert!(message.contains("adopt"), "{message}");
-    stage.act(Deed::Adopt(key("web"), Some(vmgroup_core::group::Adoption::Adopt)));
+    stage.act(Deed::Adopt(
+        key("web"),
+        Some(vmgroup_core::group::Adoption::Adopt),
+    ));
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.vms("web").len(), 2);
 }

@@ -9,3 +9,5 @@ mod walk;
 mod faults;
 
 mod hands;
+
+mod random;

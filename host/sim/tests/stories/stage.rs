@@ -51,7 +51,8 @@ impl Stage {
 
     /// As many hosts as the options say; more than one use a lease.
     pub(crate) fn with(mut options: Options, faults: Vec<Fault>) -> Stage {
-        let description = vmgroup_native::describe::<vmgroup_default_reconciler::DefaultReconciler>();
+        let description =
+            vmgroup_native::describe::<vmgroup_default_reconciler::DefaultReconciler>();
         options.modules = [None, Some("built-in".to_owned())]
             .map(|name| ActiveModule {
                 name,
@@ -87,13 +88,22 @@ impl Stage {
     pub(crate) fn until_phase(&mut self, name: &str, phase: &str, seconds: u64) {
         let wanted = Some(phase.to_owned());
         let of = key(name);
-        let generation = self.world.cluster().group(&of).map(|object| object.generation);
+        let generation = self
+            .world
+            .cluster()
+            .group(&of)
+            .map(|object| object.generation);
         let reached = self.world.run_to(seconds * 1_000, |world| {
             world.cluster().group(&of).is_some_and(|object| {
                 object.status.phase == wanted && object.status.observed_generation == generation
             })
         });
-        assert!(reached, "{name} is not {phase}: {:#?}\n{}", self.status(name), self.story());
+        assert!(
+            reached,
+            "{name} is not {phase}: {:#?}\n{}",
+            self.status(name),
+            self.story()
+        );
     }
 
     /// Waits until nobody has an object, a VM or a folder left.
@@ -106,20 +116,25 @@ impl Stage {
 
     pub(crate) fn status(&self, name: &str) -> Status {
         let object = self.world.cluster().group(&key(name));
-        object.map(|object| object.status.clone()).unwrap_or_default()
+        object
+            .map(|object| object.status.clone())
+            .unwrap_or_default()
     }
 
     /// Names of all VMs that a group's name begins.
     pub(crate) fn vms(&self, name: &str) -> Vec<String> {
         let start = format!("{name}-replica-");
         let vms = self.world.vcenter().vms();
-        vms.filter(|vm| vm.name.starts_with(&start)).map(|vm| vm.name.clone()).collect()
+        vms.filter(|vm| vm.name.starts_with(&start))
+            .map(|vm| vm.name.clone())
+            .collect()
     }
 
     pub(crate) fn running(&self, name: &str) -> usize {
         let start = format!("{name}-replica-");
         let vms = self.world.vcenter().vms();
-        vms.filter(|vm| vm.name.starts_with(&start) && vm.power == PowerState::On).count()
+        vms.filter(|vm| vm.name.starts_with(&start) && vm.power == PowerState::On)
+            .count()
     }
 
     /// Calls that change vCenter, of all groups.
@@ -137,8 +152,13 @@ impl Stage {
     }
 
     pub(crate) fn story(&self) -> String {
-        let lines: Vec<String> =
-            self.world.trace().lines().iter().map(ToString::to_string).collect();
+        let lines: Vec<String> = self
+            .world
+            .trace()
+            .lines()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let skipped = lines.len().saturating_sub(150);
         lines[skipped..].join("\n")
     }

@@ -9,7 +9,13 @@ use crate::stage::{Stage, key, spec};
 fn a_group_without_its_template_says_so_and_goes_on_when_it_is_fixed() {
     let mut stage = Stage::new(Vec::new());
     stage.create("vg-1", spec(3));
-    stage.create("vg-2", Spec { template: "doesNotExist".into(), ..spec(2) });
+    stage.create(
+        "vg-2",
+        Spec {
+            template: "doesNotExist".into(),
+            ..spec(2)
+        },
+    );
     stage.create("vg-3", spec(2));
     stage.until_phase("vg-1", "RUNNING", 60);
     stage.until_phase("vg-3", "RUNNING", 60);
@@ -18,7 +24,14 @@ fn a_group_without_its_template_says_so_and_goes_on_when_it_is_fixed() {
     assert!(message.contains("doesNotExist"), "{message}");
     stage.act(Deed::Edit(key("vg-2"), Box::new(Ok(spec(2)))));
     stage.until_phase("vg-2", "RUNNING", 60);
-    assert_eq!([stage.running("vg-1"), stage.running("vg-2"), stage.running("vg-3")], [3, 2, 2]);
+    assert_eq!(
+        [
+            stage.running("vg-1"),
+            stage.running("vg-2"),
+            stage.running("vg-3")
+        ],
+        [3, 2, 2]
+    );
     for name in ["vg-1", "vg-2", "vg-3"] {
         stage.act(Deed::Delete(key(name)));
     }
@@ -35,10 +48,23 @@ fn a_settled_group_costs_nothing() {
     stage.create("web", spec(3));
     stage.until_phase("web", "RUNNING", 60);
     stage.world.run_for(10_000);
-    let (calls, version) = (stage.calls(), stage.world.cluster().group(&key("web")).unwrap().resource_version);
+    let (calls, version) = (
+        stage.calls(),
+        stage
+            .world
+            .cluster()
+            .group(&key("web"))
+            .unwrap()
+            .resource_version,
+    );
     stage.world.run_for(3_600_000);
     assert_eq!(stage.calls(), calls, "{}", stage.story());
-    let after = stage.world.cluster().group(&key("web")).unwrap().resource_version;
+    let after = stage
+        .world
+        .cluster()
+        .group(&key("web"))
+        .unwrap()
+        .resource_version;
     assert_eq!(after, version, "the status was written\n{}", stage.story());
 }
 
@@ -62,12 +88,23 @@ fn replicas_follow_the_scale_up_and_down() {
 #[test]
 fn an_orphaned_group_leaves_its_vms_running_and_unmarked() {
     let mut stage = Stage::new(Vec::new());
-    stage.create("web", Spec { deletion: DeletionPolicy::Orphan, ..spec(3) });
+    stage.create(
+        "web",
+        Spec {
+            deletion: DeletionPolicy::Orphan,
+            ..spec(3)
+        },
+    );
     stage.until_phase("web", "RUNNING", 60);
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
     assert_eq!(stage.running("web"), 3);
-    let marked = stage.world.vcenter().vms().filter(|vm| vm.marker().is_some()).count();
+    let marked = stage
+        .world
+        .vcenter()
+        .vms()
+        .filter(|vm| vm.marker().is_some())
+        .count();
     assert_eq!(marked, 0);
 }
 
@@ -77,9 +114,20 @@ fn more_memory_is_added_while_the_members_run_and_more_cpus_wait() {
     stage.create("web", spec(2));
     stage.until_phase("web", "RUNNING", 60);
     let calls = stage.calls();
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(Spec { memory_mib: 2048, ..spec(2) }))));
+    stage.act(Deed::Edit(
+        key("web"),
+        Box::new(Ok(Spec {
+            memory_mib: 2048,
+            ..spec(2)
+        })),
+    ));
     stage.world.run_for(60_000);
-    let grown = stage.world.vcenter().vms().filter(|vm| vm.memory_mib == 2048).count();
+    let grown = stage
+        .world
+        .vcenter()
+        .vms()
+        .filter(|vm| vm.memory_mib == 2048)
+        .count();
     let hot = stage.world.vcenter().vms().any(|vm| vm.memory_hot_add);
     assert_eq!(grown, if hot { 2 } else { 0 }, "{}", stage.story());
     assert!(stage.calls() >= calls);

@@ -1,6 +1,8 @@
 //! The real operator in the simulated world, with a small native logic in the
-//! module's place: the oracles hold through the walk, lost answers, crashes
-//! and people who meddle.
+//! module's place that knows nothing of the default one: the oracles hold
+//! through the walk, lost answers, crashes, and schedules drawn at random.
+
+mod schedules;
 
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::observation::{Drift, Observation, Phase, PowerState};
@@ -10,7 +12,7 @@ use vmgroup_reconcile::Machine;
 use vmgroup_reconcile::event::{ActiveModule, DecideResult};
 use vmgroup_reconcile::machine::{Caps, Config};
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, FaultPlan, LossRates, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::faults::{Fault, FaultPlan, LossRates, RequestFault, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::host::{Decide, Host};
 use vmgroup_sim::kind::Kind;
@@ -149,22 +151,6 @@ fn a_group_is_made_scaled_healed_and_deleted() {
     settle(&mut world);
     assert!(world.cluster().group(&web()).is_none());
     assert_eq!(clones_done(&world), 5);
-}
-
-#[test]
-fn a_crash_after_any_step_makes_no_vm_twice() {
-    for unsent in [Unsent::Dropped, Unsent::Sent] {
-        for after_step in 1..=80 {
-            let crash = Fault::Crash {
-                host: 0,
-                after_step,
-                unsent,
-            };
-            let mut world = world(after_step, FaultPlan::new(vec![crash]));
-            settle(&mut world);
-            assert_eq!(clones_done(&world), 3, "{unsent:?} {after_step}");
-        }
-    }
 }
 
 #[test]

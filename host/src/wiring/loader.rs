@@ -1,0 +1,102 @@
+//! The engine, as the source of modules needs it, and decisions by whichever
+//! module is active.
+
+use std::sync::Arc;
+
+use vmgroup_core::observation::Observation;
+use vmgroup_core::plan::Answer;
+use vmgroup_engine::{Engine, LoadError, Module};
+use vmgroup_modules::{Candidate, Intake, Loader, Name, Refusal, Store, Taken, built_in, law_cases};
+use vmgroup_reconcile::event::{DecideResult, Event};
+use vmgroup_reconcile::modules::BUILT_IN;
+
+use crate::files::chain;
+use crate::voice::Problem;
+
+/// Loads modules into one engine.
+pub(crate) struct EngineLoader {
+    engine: Engine,
+}
+
+impl EngineLoader {
+    /// A loader with the limits that every command uses.
+    pub(crate) fn new() -> EngineLoader {
+        EngineLoader {
+            engine: Engine::new(vmgroup_engine::Limits::default()),
+        }
+    }
+}
+
+impl Loader for EngineLoader {
+    type Module = Module;
+
+    fn bytes_max(&self) -> usize {
+        self.engine.limits().module_bytes
+    }
+
+    fn load(&self, bytes: &[u8]) -> Result<Candidate<Module>, Refusal> {
+        let module = self.engine.load(bytes).map_err(|error| refusal(&error))?;
+        Ok(Candidate {
+            description: module.description().clone(),
+            module,
+        })
+    }
+
+    fn decide(&self, module: &Module, observation: &Observation) -> Result<Answer, String> {
+        let decision = module.reconcile(observation);
+        decision.map(|it| it.answer).map_err(|error| chain(&error))
+    }
+}
+
+fn refusal(error: &LoadError) -> Refusal {
+    let mut text = chain(error);
+    if let Some(hint) = error.hint() {
+        text.push_str("; ");
+        text.push_str(hint);
+    }
+    Refusal::new(error.stage().as_str(), &text)
+}
+
+/// Takes modules in; the events go where the machine hears them.
+pub(crate) type Modules = Intake<EngineLoader>;
+
+/// An intake that tries every module on the law cases.
+pub(crate) fn intake(events: impl Fn(Event) + Send + Sync + 'static) -> Result<Modules, Problem> {
+    let laws = law_cases().map_err(|(name, error)| {
+        Problem::new(format!("failed to read the law case `{name}` of this program")).because(error)
+    })?;
+    Ok(Intake::new(EngineLoader::new(), laws, events))
+}
+
+/// Takes the built-in module in for those names, and under its own.
+pub(crate) fn take_built_in(modules: &Modules, names: &[Name]) -> Result<(), Problem> {
+    let mut all = vec![Some(BUILT_IN.to_owned())];
+    all.extend_from_slice(names);
+    match modules.take(&all, "the built-in module", built_in()) {
+        Taken::Active | Taken::Unchanged => Ok(()),
+        Taken::Refused(refusal) => {
+            Err(Problem::new("failed to take in the built-in module").because(refusal))
+        }
+    }
+}
+
+/// Decides by the module of that name: its digest, and what came of it.
+pub(crate) fn decide(
+    store: &Arc<Store<Module>>,
+    name: Option<&str>,
+    observation: &Observation,
+) -> (String, DecideResult) {
+    let Some(loaded) = store.get(name) else {
+        let message = "there is no module of that name".into();
+        let label = "internal";
+        return (String::new(), DecideResult::Failed { label, message });
+    };
+    let result = match loaded.module.reconcile(observation) {
+        Ok(decision) => DecideResult::Answered(decision.answer),
+        Err(error) => DecideResult::Failed {
+            label: error.class(),
+            message: chain(&error),
+        },
+    };
+    (loaded.digest.clone(), result)
+}

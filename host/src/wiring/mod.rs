@@ -1,0 +1,4 @@
+//! Puts the parts together: what the machine asks for reaches an adapter, what
+//! the adapters see reaches the machine.
+
+pub(crate) mod loader;

@@ -1,0 +1,267 @@
+//! The adapter: requests in, events out, each request answered once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, mpsc};
+use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult};
+use vmgroup_reconcile::inventory::{Fault, VmId};
+use vmgroup_reconcile::request::{Request, RequestId};
+
+use crate::feed::Feed;
+use crate::limits::{CALLS_AT_ONCE, READS_AT_ONCE};
+use crate::login::log_in;
+use crate::session::Session;
+use crate::{Config, CredentialSource, Error};
+
+/// The adapter to one vCenter. Clones are the same adapter.
+#[derive(Clone)]
+pub struct Vcenter {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    credentials: Arc<dyn CredentialSource>,
+    events: mpsc::Sender<Event>,
+    /// Login, relist, track and logout follow one another.
+    order: tokio::sync::Mutex<()>,
+    session: Mutex<Option<Arc<Session>>>,
+    /// The VMs that each session's feed shows beyond those below the root.
+    tracked: Mutex<Vec<VmId>>,
+    calls: Semaphore,
+    reads: Semaphore,
+}
+
+impl std::fmt::Debug for Vcenter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vcenter").finish_non_exhaustive()
+    }
+}
+
+impl Vcenter {
+    /// An adapter without a session. Nothing is sent; the credentials are read at
+    /// each login. Events go to `events`.
+    pub fn new(
+        config: Config,
+        credentials: Arc<dyn CredentialSource>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        Vcenter {
+            inner: Arc::new(Inner {
+                config,
+                credentials,
+                events,
+                order: tokio::sync::Mutex::default(),
+                session: Mutex::default(),
+                tracked: Mutex::default(),
+                calls: Semaphore::new(CALLS_AT_ONCE),
+                reads: Semaphore::new(READS_AT_ONCE),
+            }),
+        }
+    }
+
+    /// Performs a request and gives the events that the protocol promises for it,
+    /// whatever happens. `Login`, `Relist`, `Track`, `Logout`, `Read` and `Call`
+    /// are for this adapter; it has nothing to say to others.
+    ///
+    /// Returns when the request has been answered (a login or relist: when its
+    /// feed runs). Spawn it: calls and reads run beside one another. Login,
+    /// relist, track and logout are carried out in the order in which their
+    /// futures are first polled. Dropping the future does not stop the work.
+    pub async fn perform(&self, request: Request) {
+        let answer = answer_to_failure(&request);
+        let this = self.clone();
+        let work = tokio::spawn(async move { this.dispatch(request).await });
+        if let Err(error) = work.await {
+            tracing::warn!(error = %error, "a request to vCenter came to an unexpected end");
+            if let Some(answer) = answer {
+                self.inner.tell(answer).await;
+            }
+        }
+    }
+
+    /// Ends the session, if there is one: for the end of the process.
+    pub async fn close(&self) {
+        self.perform(Request::Logout).await;
+    }
+
+    async fn dispatch(&self, request: Request) {
+        let inner = &*self.inner;
+        match request {
+            Request::Login { id, .. } => inner.login(id).await,
+            Request::Logout => inner.logout().await,
+            Request::Relist { id, .. } => inner.relist(id).await,
+            Request::Track { vms } => inner.track(vms).await,
+            Request::Read { id, read } => {
+                let _place = inner.reads.acquire().await;
+                let result = match inner.session() {
+                    Some(session) => session.read(read).await,
+                    None => ReadResult::Failed {
+                        fault: Fault::NotAuthenticated,
+                    },
+                };
+                inner.tell(Event::Read { id, result }).await;
+            }
+            Request::Call {
+                id,
+                operation_id,
+                call,
+                ..
+            } => {
+                let _place = inner.calls.acquire().await;
+                let result = match inner.session() {
+                    Some(session) => session.call(call, &operation_id).await,
+                    None => CallResult::NotSent {
+                        message: "there is no session with vCenter".into(),
+                    },
+                };
+                inner.tell(Event::Called { id, result }).await;
+            }
+            Request::Decide { .. }
+            | Request::WriteStatus { .. }
+            | Request::WriteMeta { .. }
+            | Request::ReadGroup { .. }
+            | Request::Tell { .. }
+            | Request::WriteLease { .. }
+            | Request::Note(_) => {
+                tracing::warn!("a request reached vCenter's adapter that is not for it");
+            }
+        }
+    }
+}
+
+impl Inner {
+    async fn login(&self, id: RequestId) {
+        let _order = self.order.lock().await;
+        self.end_session().await;
+        let begun = self.begin_session().await;
+        let result = match &begun {
+            Ok((vcenter, feed)) => LoginResult::In {
+                vcenter: vcenter.clone(),
+                root: feed.session().place.root.id.clone(),
+            },
+            Err(Error::Refused { message }) => LoginResult::Refused {
+                message: message.clone(),
+            },
+            Err(error) => LoginResult::Failed {
+                message: error.in_full(),
+            },
+        };
+        self.tell(Event::LoginAnswered { id, result }).await;
+        if let Ok((_, feed)) = begun {
+            feed.run(id);
+        }
+    }
+
+    async fn begin_session(&self) -> Result<(String, Feed), Error> {
+        let credentials = self.credentials.read()?;
+        let (vcenter, session) = log_in(&self.config, &credentials, self.events.clone()).await?;
+        let tracked = self.tracked().clone();
+        session.track(tracked.into_iter().collect()).await;
+        match Feed::begin(&session).await {
+            Ok(feed) => {
+                *self.slot() = Some(session);
+                Ok((vcenter, feed))
+            }
+            Err(source) => {
+                session.close().await;
+                Err(Error::Vcenter {
+                    doing: "begin the feed of updates".into(),
+                    hint: "",
+                    source,
+                })
+            }
+        }
+    }
+
+    async fn logout(&self) {
+        let _order = self.order.lock().await;
+        self.end_session().await;
+    }
+
+    async fn end_session(&self) {
+        let session = self.slot().take();
+        if let Some(session) = session {
+            session.close().await;
+        }
+    }
+
+    async fn relist(&self, id: RequestId) {
+        let _order = self.order.lock().await;
+        let lost = |reason: String, session_ended| Event::FeedLost {
+            reason,
+            session_ended,
+        };
+        let Some(session) = self.session() else {
+            let reason = "there is no session with vCenter".into();
+            return self.tell(lost(reason, true)).await;
+        };
+        match Feed::begin(&session).await {
+            Ok(feed) => feed.run(id),
+            Err(error) => {
+                let ended = crate::fault::is_session_over(&error);
+                let reason = format!("the feed cannot begin anew: {}", crate::error::chain(&error));
+                self.tell(lost(reason, ended)).await;
+            }
+        }
+    }
+
+    async fn track(&self, vms: Vec<VmId>) {
+        let _order = self.order.lock().await;
+        self.tracked().clone_from(&vms);
+        if let Some(session) = self.session() {
+            session.track(vms.into_iter().collect()).await;
+        }
+    }
+
+    async fn tell(&self, event: Event) {
+        // A machine that has ended needs no answer.
+        let _ = self.events.send(event).await;
+    }
+
+    fn session(&self) -> Option<Arc<Session>> {
+        self.slot().clone()
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Session>>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tracked(&self) -> MutexGuard<'_, Vec<VmId>> {
+        self.tracked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a request is answered with if performing it ends in a panic.
+fn answer_to_failure(request: &Request) -> Option<Event> {
+    let message = || String::from("the adapter failed; see its log");
+    match request {
+        Request::Login { id, .. } => Some(Event::LoginAnswered {
+            id: *id,
+            result: LoginResult::Failed { message: message() },
+        }),
+        Request::Relist { .. } => Some(Event::FeedLost {
+            reason: message(),
+            session_ended: false,
+        }),
+        Request::Read { id, .. } => Some(Event::Read {
+            id: *id,
+            result: ReadResult::Failed {
+                fault: Fault::Unavailable { message: message() },
+            },
+        }),
+        Request::Call { id, .. } => Some(Event::Called {
+            id: *id,
+            result: CallResult::Lost { message: message() },
+        }),
+        Request::Decide { .. }
+        | Request::WriteStatus { .. }
+        | Request::WriteMeta { .. }
+        | Request::ReadGroup { .. }
+        | Request::Tell { .. }
+        | Request::WriteLease { .. }
+        | Request::Logout
+        | Request::Track { .. }
+        | Request::Note(_) => None,
+    }
+}

@@ -1,0 +1,178 @@
+//! Calls that change vCenter.
+
+use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, SPEC_HASH_KEY};
+use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::inventory::Fault;
+use vmgroup_reconcile::request::{Call, CloneCall};
+use vmgroup_vim::{
+    Certainty, CloneSpec, ConfigSpec, Error, ManagedObjectRef, OptionValue, RelocateSpec,
+};
+
+use crate::error::chain;
+use crate::fault::{missing_object, translate};
+use crate::names::escape;
+use crate::session::Session;
+
+impl Session {
+    /// Makes one call, once.
+    pub(crate) async fn call(&self, call: Call, operation: &str) -> CallResult {
+        let client = &self.client;
+        let id = Some(operation);
+        let vm = |id: &str| ManagedObjectRef::virtual_machine(id);
+        match call {
+            Call::CreateFolder { name } => {
+                let root = &self.place.root;
+                match client.create_folder(root, &escape(&name), id).await {
+                    Ok(folder) => CallResult::Done {
+                        result: Some(folder.id),
+                    },
+                    Err(error) => self.failed(&error, &root.id).await,
+                }
+            }
+            Call::Clone(clone) => self.clone_vm(clone, operation).await,
+            Call::PowerOn(target) => {
+                let datacenter = &self.place.datacenter;
+                let target = vm(&target);
+                let vms = std::slice::from_ref(&target);
+                let task = client.power_on_multi_vm(datacenter, vms, id).await;
+                self.started(task, &target.id, operation).await
+            }
+            Call::PowerOff(target) => {
+                let task = client.power_off_vm(&vm(&target), id).await;
+                self.started(task, &target, operation).await
+            }
+            Call::ShutdownGuest(target) => match client.shutdown_guest(&vm(&target), id).await {
+                Ok(()) => CallResult::Done { result: None },
+                Err(error) => self.failed(&error, &target).await,
+            },
+            Call::Suspend(target) => {
+                let task = client.suspend_vm(&vm(&target), id).await;
+                self.started(task, &target, operation).await
+            }
+            Call::Reconfigure {
+                vm: target,
+                cpus,
+                memory_mib,
+                spec_hash,
+            } => {
+                let spec = ConfigSpec {
+                    num_cpus: Some(cpus),
+                    memory_mb: Some(memory_mib),
+                    extra_config: vec![OptionValue::new(SPEC_HASH_KEY, spec_hash)],
+                    ..ConfigSpec::default()
+                };
+                let task = client.reconfigure_vm(&vm(&target), &spec, id).await;
+                self.started(task, &target, operation).await
+            }
+            Call::Mark {
+                vm: target,
+                marker,
+                spec_hash,
+                instance_uuid,
+            } => {
+                let spec = ConfigSpec {
+                    instance_uuid,
+                    extra_config: vec![
+                        OptionValue::new(MARKER_KEY, marker),
+                        OptionValue::new(SPEC_HASH_KEY, spec_hash),
+                    ],
+                    ..ConfigSpec::default()
+                };
+                let task = client.reconfigure_vm(&vm(&target), &spec, id).await;
+                self.started(task, &target, operation).await
+            }
+            Call::Destroy(target) => {
+                let task = client.destroy_vm(&vm(&target), id).await;
+                self.started(task, &target, operation).await
+            }
+            Call::DestroyFolder(target) => {
+                let folder = ManagedObjectRef::folder(&target);
+                let task = client.unregister_and_destroy_folder(&folder, id).await;
+                self.started(task, &target, operation).await
+            }
+        }
+    }
+
+    async fn clone_vm(&self, clone: CloneCall, operation: &str) -> CallResult {
+        let template = match self.template(&clone.template).await {
+            Ok(template) => template,
+            Err(result) => return result,
+        };
+        let folder = ManagedObjectRef::folder(&clone.folder);
+        let mut marker = clone.marker;
+        marker.disks = template.disks;
+        let config = ConfigSpec {
+            instance_uuid: Some(clone.instance_uuid),
+            num_cpus: Some(clone.cpus),
+            memory_mb: Some(clone.memory_mib),
+            extra_config: vec![
+                OptionValue::new(MARKER_KEY, marker.to_text()),
+                OptionValue::new(SPEC_HASH_KEY, clone.spec_hash),
+                // A hold on the template is no hold on its clones.
+                OptionValue::new(HOLD_KEY, ""),
+            ],
+            ..ConfigSpec::default()
+        };
+        let spec = CloneSpec {
+            location: RelocateSpec {
+                folder: Some(folder.clone()),
+                pool: Some(self.place.pool.clone()),
+                ..RelocateSpec::default()
+            },
+            config: Some(config),
+            ..CloneSpec::default()
+        };
+        let name = escape(&clone.name);
+        let source = &template.vm;
+        let task = self
+            .client
+            .clone_vm(source, &folder, &name, &spec, Some(operation))
+            .await;
+        let template_gone = task
+            .as_ref()
+            .err()
+            .and_then(missing_object)
+            .is_some_and(|missing| missing == source.id);
+        if template_gone {
+            return CallResult::Refused(Fault::NotFound {
+                what: format!("the template \"{}\" has just been removed", clone.template),
+            });
+        }
+        self.started(task, &folder.id, operation).await
+    }
+
+    /// A call that starts a task: the feed follows it from here on.
+    async fn started(
+        &self,
+        task: Result<ManagedObjectRef, Error>,
+        target: &str,
+        operation: &str,
+    ) -> CallResult {
+        let task = match task {
+            Ok(task) => task,
+            Err(error) => return self.failed(&error, target).await,
+        };
+        self.tasks.started(&task.id, operation);
+        if let Err(error) = self.tasks.flush(&self.client).await {
+            let ended = crate::fault::is_session_over(&error);
+            let reason = format!("{task} cannot be followed: {}", chain(&error));
+            self.lose(reason, ended).await;
+        }
+        CallResult::Started(task.id)
+    }
+
+    async fn failed(&self, error: &Error, target: &str) -> CallResult {
+        self.notice(error).await;
+        match (error.certainty(), error.fault()) {
+            (Certainty::NotExecuted, Some(fault)) => {
+                CallResult::Refused(translate(fault, target))
+            }
+            (Certainty::NotExecuted, None) => CallResult::NotSent {
+                message: chain(error),
+            },
+            (Certainty::Unknown, _) => CallResult::Lost {
+                message: chain(error),
+            },
+        }
+    }
+}

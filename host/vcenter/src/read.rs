@@ -1,0 +1,241 @@
+//! Reads past the feed. They may be repeated: they change nothing.
+
+use std::collections::BTreeSet;
+
+use vmgroup_reconcile::event::ReadResult;
+use vmgroup_reconcile::inventory::{Fault, TaskId, Vm};
+use vmgroup_reconcile::request::Read;
+use vmgroup_vim::{
+    Call, Error, FaultKind, FilterSpec, ManagedObjectRef, ObjectContent, ObjectSpec, PropertySpec,
+    Selection, Traversal, Value,
+};
+
+use crate::convert::{RECENT_TASKS, Record, VM, vm_paths};
+use crate::fault::{missing_object, names_missing, of_read};
+use crate::limits::READ_ATTEMPTS;
+use crate::names::{escape, unescape};
+use crate::session::Session;
+
+const CHILDREN: &str = "childEntity";
+const TASK_STATE: &str = "info.state";
+
+impl Session {
+    /// Performs a read.
+    pub(crate) async fn read(&self, read: Read) -> ReadResult {
+        match read {
+            Read::Vm(id) => self.read_vm(&id).await,
+            Read::Identity(uuid) => self.read_identity(&uuid).await,
+            Read::Folder(id) => self.read_folder(&id, None).await,
+            Read::FolderNamed(name) => self.read_folder_named(&name).await,
+        }
+    }
+
+    async fn read_vm(&self, id: &str) -> ReadResult {
+        let object = start(ManagedObjectRef::virtual_machine(id), follow_tasks());
+        let contents = match self.contents(&[object], id).await {
+            Ok(contents) => contents,
+            Err(error) if names_missing(&error, id) => return ReadResult::Gone,
+            Err(error) => return self.failed_read(&error, id).await,
+        };
+        match self.vms(&contents).pop() {
+            Some(vm) => ReadResult::Vm(Box::new(vm)),
+            None => ReadResult::Failed {
+                fault: Fault::Unavailable {
+                    message: format!("vCenter said nothing about {id}"),
+                },
+            },
+        }
+    }
+
+    async fn read_identity(&self, uuid: &str) -> ReadResult {
+        let index = &self.content.search_index;
+        let mut attempt = 1;
+        loop {
+            let found = self
+                .client
+                .find_all_by_uuid(index, None, uuid, true, None)
+                .await;
+            let found = match found {
+                Ok(found) if found.is_empty() => return ReadResult::Vms(Vec::new()),
+                Ok(found) => found,
+                Err(error) => return self.failed_read(&error, &index.id).await,
+            };
+            let first = found[0].id.clone();
+            let objects: Vec<_> = found
+                .into_iter()
+                .map(|vm| start(vm, follow_tasks()))
+                .collect();
+            match self.contents(&objects, &first).await {
+                Ok(contents) => return ReadResult::Vms(self.vms(&contents)),
+                // One of them has gone meanwhile: the search tells anew.
+                Err(error) if missing_object(&error).is_some() && attempt < READ_ATTEMPTS => {
+                    attempt += 1;
+                }
+                Err(error) => return self.failed_read(&error, index.id.as_str()).await,
+            }
+        }
+    }
+
+    async fn read_folder_named(&self, name: &str) -> ReadResult {
+        let index = &self.content.search_index;
+        let path = format!("{}/{}", self.place.root_path, escape(name));
+        let found = self.client.find_by_inventory_path(index, &path, None).await;
+        match found {
+            Ok(Some(folder)) if folder.kind == "Folder" => {
+                match self.read_folder(&folder.id, Some(name)).await {
+                    ReadResult::Gone => ReadResult::NoFolder,
+                    result => result,
+                }
+            }
+            Ok(_) => ReadResult::NoFolder,
+            Err(error) => self.failed_read(&error, &index.id).await,
+        }
+    }
+
+    /// A folder with what is directly in it; gone if it has another name than
+    /// this one.
+    async fn read_folder(&self, id: &str, name: Option<&str>) -> ReadResult {
+        let children = Traversal {
+            name: None,
+            kind: "Folder".into(),
+            path: CHILDREN.into(),
+            skip: false,
+            selections: vec![follow_tasks()],
+        };
+        let object = start(ManagedObjectRef::folder(id), Selection::Traverse(children));
+        let contents = match self.contents(&[object], id).await {
+            Ok(contents) => contents,
+            Err(error) if names_missing(&error, id) => return ReadResult::Gone,
+            Err(error) => return self.failed_read(&error, id).await,
+        };
+        let folder = contents.iter().find(|content| content.object.id == id);
+        let found = folder.and_then(|folder| folder.text("name")).map(unescape);
+        let (Some(folder), Some(found)) = (folder, found) else {
+            let message = format!("the folder {id} cannot be read; grant Read on it");
+            return ReadResult::Failed {
+                fault: Fault::Unavailable { message },
+            };
+        };
+        // The search index does not tell upper from lower case.
+        if name.is_some_and(|name| name != found) {
+            return ReadResult::Gone;
+        }
+        let inside: BTreeSet<&str> = folder
+            .get(CHILDREN)
+            .map(Value::references)
+            .into_iter()
+            .flatten()
+            .map(|child| child.id.as_str())
+            .collect();
+        let mut vms = self.vms(&contents);
+        vms.retain(|vm| inside.contains(vm.id.as_str()));
+        // A VM that may not be read counts among the others: the folder is not empty.
+        let others = u32::try_from(inside.len() - vms.len()).unwrap_or(u32::MAX);
+        ReadResult::Folder {
+            id: id.to_owned(),
+            vms,
+            others,
+        }
+    }
+
+    /// Reads objects, and again while tasks on them vanish.
+    async fn contents(
+        &self,
+        objects: &[ObjectSpec],
+        target: &str,
+    ) -> Result<Vec<ObjectContent>, Error> {
+        let spec = FilterSpec {
+            properties: vec![
+                PropertySpec::new(VM, &vm_paths()),
+                PropertySpec::new("Folder", &["name", CHILDREN]),
+                PropertySpec::new("Task", &[TASK_STATE]),
+            ],
+            objects: objects.to_vec(),
+            report_missing_objects: false,
+        };
+        let specs = [spec];
+        let mut attempt = 1;
+        loop {
+            let read = self
+                .client
+                .retrieve_all_properties(&self.content.property_collector, &specs, None)
+                .await;
+            match read {
+                Err(error)
+                    if missing_object(&error).is_some_and(|missing| missing != target)
+                        && attempt < READ_ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                Ok(contents) => return self.within_session(contents),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Servers answer some reads without a session by leaving properties out.
+    fn within_session(&self, contents: Vec<ObjectContent>) -> Result<Vec<ObjectContent>, Error> {
+        let missing = contents.iter().flat_map(|content| &content.missing);
+        let fault = missing
+            .map(|missing| &missing.fault)
+            .find(|fault| fault.kind == FaultKind::NotAuthenticated);
+        match fault {
+            None => Ok(contents),
+            Some(fault) => Err(Error::Fault {
+                call: Call {
+                    method: "RetrievePropertiesEx",
+                    object: self.content.property_collector.clone(),
+                },
+                fault: Box::new(fault.clone()),
+            }),
+        }
+    }
+
+    fn vms(&self, contents: &[ObjectContent]) -> Vec<Vm> {
+        let running: BTreeSet<&str> = contents
+            .iter()
+            .filter(|content| content.object.kind == "Task")
+            .filter(|task| matches!(task.text(TASK_STATE), Some("queued" | "running")))
+            .map(|task| task.object.id.as_str())
+            .collect();
+        contents
+            .iter()
+            .filter(|content| content.object.kind == VM)
+            .map(|content| {
+                let record = Record::read(content);
+                let tasks = record.recent_tasks().iter();
+                let tasks: BTreeSet<TaskId> = tasks
+                    .filter(|task| running.contains(task.as_str()))
+                    .map(|task| self.tasks.outermost(task).unwrap_or_else(|| task.clone()))
+                    .collect();
+                record.vm(&content.object.id, tasks)
+            })
+            .collect()
+    }
+
+    async fn failed_read(&self, error: &Error, target: &str) -> ReadResult {
+        self.notice(error).await;
+        ReadResult::Failed {
+            fault: of_read(error, target),
+        }
+    }
+}
+
+fn start(object: ManagedObjectRef, selection: Selection) -> ObjectSpec {
+    ObjectSpec {
+        object,
+        skip: false,
+        selections: vec![selection],
+    }
+}
+
+/// From a VM to its recent tasks, of which only running ones matter.
+fn follow_tasks() -> Selection {
+    Selection::Traverse(Traversal {
+        name: None,
+        kind: VM.into(),
+        path: RECENT_TASKS.into(),
+        skip: false,
+        selections: Vec::new(),
+    })
+}

@@ -1,0 +1,320 @@
+//! What a feed has shown so far, and what of it the machine has been told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmgroup_reconcile::event::Event;
+use vmgroup_reconcile::inventory::{Fault, Task, TaskId, TaskState, Vm, VmId};
+use vmgroup_reconcile::request::RequestId;
+use vmgroup_vim::{
+    Error, FilterSpec, ManagedObjectRef, ObjectUpdate, PowerOnResult, TaskInfo, UpdateKind, Value,
+};
+
+use crate::convert::Record;
+use crate::fault::translate;
+use crate::limits::TASKS_REMEMBERED;
+use crate::session::Session;
+use crate::tasks::is_of;
+
+/// VMs and tasks as the feed's updates add up to.
+#[derive(Debug, Default)]
+pub(crate) struct Replica {
+    vms: BTreeMap<VmId, Record>,
+    tasks: BTreeMap<TaskId, Seen>,
+    told_vms: BTreeMap<VmId, Vm>,
+    told_tasks: BTreeMap<TaskId, Task>,
+    changed_vms: BTreeSet<VmId>,
+    changed_tasks: BTreeSet<TaskId>,
+    left: BTreeSet<VmId>,
+}
+
+/// A task as it was last seen.
+#[derive(Debug, Clone)]
+struct Seen {
+    state: TaskState,
+    entity: Option<String>,
+    operation: Option<String>,
+    /// Our user began it.
+    ours: bool,
+    /// The task that does this one's work.
+    inner: Option<TaskId>,
+}
+
+impl Seen {
+    fn is_running(&self) -> bool {
+        self.state == TaskState::Running
+    }
+}
+
+impl Replica {
+    /// An update of a VM.
+    pub(crate) fn update_vm(&mut self, update: &ObjectUpdate) {
+        let id = &update.object.id;
+        match update.kind {
+            UpdateKind::Leave => {
+                self.vms.remove(id);
+                self.changed_vms.remove(id);
+                self.left.insert(id.clone());
+                return;
+            }
+            UpdateKind::Enter => {
+                self.vms.insert(id.clone(), Record::default());
+            }
+            UpdateKind::Modify | UpdateKind::Unknown => {}
+        }
+        let record = self.vms.entry(id.clone()).or_default();
+        for change in &update.changes {
+            record.change(change);
+        }
+        for missing in &update.missing {
+            record.set(&missing.path, None);
+        }
+        self.left.remove(id);
+        self.changed_vms.insert(id.clone());
+    }
+
+    /// A task as it is.
+    pub(crate) fn put_task(&mut self, session: &Session, info: TaskInfo) {
+        let id = info.task.id.clone();
+        let seen = see(session, info);
+        if let Some(inner) = &seen.inner {
+            session.tasks.nest(inner, &id);
+        }
+        if !seen.is_running() {
+            session.tasks.ended(&id);
+        }
+        self.note_task(session, &id, seen);
+    }
+
+    fn note_task(&mut self, session: &Session, id: &str, seen: Seen) {
+        self.changed_tasks.insert(id.to_owned());
+        self.changed_tasks.extend(session.tasks.outermost(id));
+        if let Some(entity) = &seen.entity
+            && self.vms.contains_key(entity)
+        {
+            self.changed_vms.insert(entity.clone());
+        }
+        self.tasks.insert(id.to_owned(), seen);
+    }
+
+    /// Reads the tasks that VMs and other tasks name and that have not been seen,
+    /// and follows those that run.
+    pub(crate) async fn complete(&mut self, session: &Session) -> Result<(), Error> {
+        let on_vms = self
+            .changed_vms
+            .iter()
+            .filter_map(|vm| self.vms.get(vm))
+            .flat_map(|record| record.recent_tasks().iter());
+        let inside = self.tasks.values().filter_map(|seen| seen.inner.as_ref());
+        let unseen: BTreeSet<TaskId> = on_vms
+            .chain(inside)
+            .filter(|task| !self.tasks.contains_key(*task))
+            .cloned()
+            .collect();
+        if !unseen.is_empty() {
+            self.look_up(session, unseen).await?;
+        }
+        session.tasks.flush(&session.client).await?;
+        self.prune(session);
+        Ok(())
+    }
+
+    async fn look_up(&mut self, session: &Session, unseen: BTreeSet<TaskId>) -> Result<(), Error> {
+        let refs: Vec<_> = unseen.iter().map(ManagedObjectRef::task).collect();
+        let mut spec = FilterSpec::objects("Task", &refs, &["info"]);
+        spec.report_missing_objects = true;
+        let collector = &session.content.property_collector;
+        let found = session
+            .client
+            .retrieve_all_properties(collector, &[spec], None)
+            .await?;
+        let infos = found
+            .iter()
+            .filter_map(|content| content.get("info"))
+            .filter_map(|info| TaskInfo::from_value(info).ok());
+        for info in infos {
+            if !info.state.is_ended() {
+                session.tasks.follow(&info.task.id);
+            }
+            self.put_task(session, info);
+        }
+        for task in unseen {
+            // It ended so long ago that vCenter has forgotten it.
+            if !self.tasks.contains_key(&task) {
+                let forgotten = Seen {
+                    state: TaskState::Succeeded { result: None },
+                    entity: None,
+                    operation: None,
+                    ours: false,
+                    inner: None,
+                };
+                self.note_task(session, &task, forgotten);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets ended tasks that no VM names, if there are many.
+    fn prune(&mut self, session: &Session) {
+        if self.tasks.len() <= TASKS_REMEMBERED {
+            return;
+        }
+        let named: BTreeSet<&TaskId> = self
+            .vms
+            .values()
+            .flat_map(|record| record.recent_tasks().iter())
+            .chain(&self.changed_tasks)
+            .collect();
+        let running: BTreeSet<TaskId> = self
+            .tasks
+            .keys()
+            .filter(|task| self.show(task).is_some_and(|task| is_running(&task)))
+            .cloned()
+            .collect();
+        self.tasks.retain(|id, seen| {
+            let keep = seen.is_running() || running.contains(id) || named.contains(id);
+            if !keep {
+                session.tasks.forget(id);
+            }
+            keep
+        });
+        self.told_tasks.retain(|id, _| self.tasks.contains_key(id));
+    }
+
+    /// Everything, for a machine that is to forget what it knew.
+    pub(crate) fn reset(&mut self, session: &Session, id: RequestId) -> Event {
+        self.told_vms.clear();
+        self.told_tasks.clear();
+        self.left.clear();
+        self.changed_vms = self.vms.keys().cloned().collect();
+        self.changed_tasks = self.tasks.keys().cloned().collect();
+        let vms = self.tell_vms(session);
+        let tasks = self.tell_tasks(session);
+        Event::FeedReset { id, vms, tasks }
+    }
+
+    /// What changed in the machine's eyes since it was last told.
+    pub(crate) fn changes(&mut self, session: &Session) -> Option<Event> {
+        let vms = self.tell_vms(session);
+        let tasks = self.tell_tasks(session);
+        let left: Vec<VmId> = std::mem::take(&mut self.left)
+            .into_iter()
+            .filter(|id| self.told_vms.remove(id).is_some())
+            .collect();
+        let nothing = vms.is_empty() && tasks.is_empty() && left.is_empty();
+        (!nothing).then_some(Event::FeedChanged { vms, left, tasks })
+    }
+
+    fn tell_vms(&mut self, session: &Session) -> Vec<Vm> {
+        let mut told = Vec::new();
+        for id in std::mem::take(&mut self.changed_vms) {
+            let Some(record) = self.vms.get(&id) else {
+                continue;
+            };
+            let running = record
+                .recent_tasks()
+                .iter()
+                // One that is not known at all may run.
+                .filter(|task| self.tasks.get(*task).is_none_or(Seen::is_running))
+                .map(|task| session.tasks.outermost(task).unwrap_or(task.clone()))
+                .collect();
+            let vm = record.vm(&id, running);
+            if self.told_vms.get(&id) != Some(&vm) {
+                self.told_vms.insert(id, vm.clone());
+                told.push(vm);
+            }
+        }
+        told
+    }
+
+    fn tell_tasks(&mut self, session: &Session) -> Vec<Task> {
+        let mut told = Vec::new();
+        for id in std::mem::take(&mut self.changed_tasks) {
+            let is_ours = self.tasks.get(&id).is_some_and(|seen| seen.ours);
+            if !is_ours || session.tasks.outermost(&id).is_some() {
+                continue;
+            }
+            let Some(task) = self.show(&id) else { continue };
+            if self.told_tasks.get(&id) != Some(&task) {
+                self.told_tasks.insert(id, task.clone());
+                told.push(task);
+            }
+        }
+        told
+    }
+
+    /// A task as the machine sees it: one whose work another does ends with that.
+    fn show(&self, id: &str) -> Option<Task> {
+        let seen = self.tasks.get(id)?;
+        let state = match &seen.inner {
+            None => seen.state.clone(),
+            Some(inner) => match self.tasks.get(inner) {
+                Some(inner) => inner.state.clone(),
+                None => TaskState::Running,
+            },
+        };
+        Some(Task {
+            id: id.to_owned(),
+            operation_id: seen.operation.clone(),
+            entity: seen.entity.clone(),
+            state,
+        })
+    }
+}
+
+fn is_running(task: &Task) -> bool {
+    task.state == TaskState::Running
+}
+
+fn see(session: &Session, info: TaskInfo) -> Seen {
+    let started = session.tasks.operation(&info.task.id);
+    let ours = started.is_some() || is_of(&info, &session.user);
+    let entity = info.entity.as_ref().map(|entity| entity.id.clone());
+    let (state, inner) = outcome(&info);
+    Seen {
+        state,
+        ours,
+        operation: started.or(info.activation_id),
+        entity,
+        inner,
+    }
+}
+
+/// How far a task is, and the task that does its work.
+fn outcome(info: &TaskInfo) -> (TaskState, Option<TaskId>) {
+    use vmgroup_vim::TaskState as Theirs;
+    let entity = info.entity.as_ref().map_or("", |entity| entity.id.as_str());
+    match (info.state, &info.error, &info.result) {
+        (Theirs::Queued | Theirs::Running | Theirs::Unknown, _, _) => (TaskState::Running, None),
+        (Theirs::Error, Some(fault), _) => (TaskState::Failed(translate(fault, entity)), None),
+        (Theirs::Error, None, _) => {
+            let message = "the task failed without a fault".into();
+            let name = "UnnamedFault".into();
+            (TaskState::Failed(Fault::Other { name, message }), None)
+        }
+        (Theirs::Success, _, Some(result)) if result.type_name() == "ClusterPowerOnVmResult" => {
+            power_on(result)
+        }
+        (Theirs::Success, _, result) => {
+            let result = result.as_ref().and_then(Value::as_reference);
+            let result = result.map(|result| result.id.clone());
+            (TaskState::Succeeded { result }, None)
+        }
+    }
+}
+
+/// The task of a power-on succeeds whatever becomes of the VM; its result tells
+/// why it was not tried, or which task tries it.
+fn power_on(result: &Value) -> (TaskState, Option<TaskId>) {
+    let done = TaskState::Succeeded { result: None };
+    match PowerOnResult::from_value(result) {
+        Ok(result) => {
+            if let Some((vm, fault)) = result.not_attempted.first() {
+                return (TaskState::Failed(translate(fault, &vm.id)), None);
+            }
+            let inner = result.attempted.into_iter().find_map(|(_, task)| task);
+            (done, inner.map(|task| task.id))
+        }
+        // The VM's power state tells.
+        Err(_) => (done, None),
+    }
+}

@@ -1,0 +1,177 @@
+//! One session with vCenter: its views, its feed, and its one loss.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use vmgroup_reconcile::event::Event;
+use vmgroup_reconcile::inventory::VmId;
+use vmgroup_vim::{Client, Error, ManagedObjectRef, ServiceContent};
+
+use crate::convert::VM;
+use crate::error::chain;
+use crate::fault::is_session_over;
+use crate::limits::CLOSE_LIMIT;
+use crate::place::Place;
+use crate::tasks::Tasks;
+use crate::template::Templates;
+
+/// A live session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) content: ServiceContent,
+    /// The user as vCenter names it on tasks.
+    pub(crate) user: String,
+    pub(crate) place: Place,
+    /// All VMs below the root folder.
+    pub(crate) inside: ManagedObjectRef,
+    /// Our VMs that are elsewhere.
+    pub(crate) strays: ManagedObjectRef,
+    pub(crate) tasks: Tasks,
+    pub(crate) templates: Templates,
+    pub(crate) events: mpsc::Sender<Event>,
+    tracked: tokio::sync::Mutex<BTreeSet<VmId>>,
+    feed: Mutex<Option<Running>>,
+    lost: AtomicBool,
+}
+
+/// A feed that runs.
+#[derive(Debug)]
+struct Running {
+    task: JoinHandle<()>,
+    collector: ManagedObjectRef,
+}
+
+impl Session {
+    /// Makes the views of a session that has just been logged in.
+    pub(crate) async fn open(
+        client: Client,
+        content: ServiceContent,
+        user: String,
+        place: Place,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, Error> {
+        let views = &content.view_manager;
+        let inside = client
+            .create_container_view(views, &place.root, &[VM], true, None)
+            .await?;
+        let strays = client.create_list_view(views, &[], None).await?;
+        let tasks = client.create_list_view(views, &[], None).await?;
+        Ok(Session {
+            client,
+            content,
+            user,
+            place,
+            inside,
+            strays,
+            tasks: Tasks::new(tasks),
+            templates: Templates::default(),
+            events,
+            tracked: tokio::sync::Mutex::default(),
+            feed: Mutex::default(),
+            lost: AtomicBool::new(false),
+        })
+    }
+
+    /// Tells the machine; whether it still listens does not matter here.
+    pub(crate) async fn tell(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+
+    /// The session or its feed cannot be used any more: said once.
+    pub(crate) async fn lose(&self, reason: String, session_ended: bool) {
+        if !self.lost.swap(true, Ordering::SeqCst) {
+            let event = Event::FeedLost {
+                reason,
+                session_ended,
+            };
+            self.tell(event).await;
+        }
+    }
+
+    /// Notices when an error says that the session has ended.
+    pub(crate) async fn notice(&self, error: &Error) {
+        if is_session_over(error) {
+            self.lose("the session with vCenter has ended".into(), true)
+                .await;
+        }
+    }
+
+    /// The feed shows exactly these VMs beyond those below the root folder.
+    pub(crate) async fn track(&self, vms: BTreeSet<VmId>) {
+        let mut tracked = self.tracked.lock().await;
+        let refs = |ids: Vec<&VmId>| -> Vec<ManagedObjectRef> {
+            ids.into_iter()
+                .map(ManagedObjectRef::virtual_machine)
+                .collect()
+        };
+        let add = refs(vms.difference(&tracked).collect());
+        let remove = refs(tracked.difference(&vms).collect());
+        if add.is_empty() && remove.is_empty() {
+            return;
+        }
+        let view = &self.strays;
+        match self.client.modify_list_view(view, &add, &remove, None).await {
+            Ok(_) => *tracked = vms,
+            Err(error) => {
+                let ended = is_session_over(&error);
+                let reason = format!("VMs elsewhere cannot be followed: {}", chain(&error));
+                self.lose(reason, ended).await;
+            }
+        }
+    }
+
+    /// Notes the feed that runs from here on.
+    pub(crate) fn feed_runs(&self, task: JoinHandle<()>, collector: ManagedObjectRef) {
+        let running = Running { task, collector };
+        if let Some(earlier) = self.feed().replace(running) {
+            earlier.task.abort();
+        }
+    }
+
+    /// Ends the feed; none of its events comes afterwards.
+    pub(crate) async fn stop_feed(&self) {
+        let running = self.feed().take();
+        if let Some(Running { task, collector }) = running {
+            task.abort();
+            // An aborted task is over when it has been waited for.
+            let _ = task.await;
+            let ended = self.client.destroy_property_collector(&collector, None);
+            if let Err(error) = ended.await {
+                tracing::debug!(error = chain(&error), "collector stays until the session ends");
+            }
+        }
+    }
+
+    /// Ends feed, views and session. Nothing is said about it.
+    pub(crate) async fn close(self: Arc<Self>) {
+        // Calls that are still under way find it closed; that is no loss.
+        self.lost.store(true, Ordering::SeqCst);
+        let work = async {
+            self.stop_feed().await;
+            for view in [&self.inside, &self.strays, self.tasks.view()] {
+                if let Err(error) = self.client.destroy_view(view, None).await {
+                    tracing::debug!(error = chain(&error), "view stays until the session ends");
+                    break;
+                }
+            }
+            let manager = &self.content.session_manager;
+            self.client.logout(manager, None).await
+        };
+        match tokio::time::timeout(CLOSE_LIMIT, work).await {
+            Ok(Ok(())) => tracing::info!("logged out of vCenter"),
+            Ok(Err(error)) if is_session_over(&error) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = chain(&error), "session stays until it times out");
+            }
+            Err(_) => tracing::warn!("session stays until it times out"),
+        }
+    }
+
+    fn feed(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
