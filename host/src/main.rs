@@ -6,13 +6,17 @@ mod voice;
 
 mod demo;
 
-mod table;
+#[cfg(feature = "files")]
+mod foresight;
 
-mod builtin;
+mod wiring;
 
 mod files;
 
-mod wiring;
+mod table;
+
+#[cfg(feature = "files")]
+mod telemetry;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -122,7 +122,15 @@ pub(crate) fn at_terminal() -> bool {
 
 /// Colour is welcome on stdout: `NO_COLOR` is not set, and a person looks.
 pub(crate) fn in_colour() -> bool {
-    at_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    at_terminal() && colour_is_welcome()
+}
+
+/// The same for stderr.
+pub(crate) fn in_colour_on_stderr() -> bool {
+    std::io::stderr().is_terminal() && colour_is_welcome()
+}
+
+fn colour_is_welcome() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

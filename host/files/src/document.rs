@@ -70,9 +70,14 @@ fn read_text(file: &Path) -> Result<String, Problem> {
     }
     let mut bytes = Vec::new();
     let opened = File::open(file).map_err(failed)?;
-    opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    opened
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(whole(format!("it has more than {FILE_BYTES_MAX} bytes: split it")));
+        return Err(whole(format!(
+            "it has more than {FILE_BYTES_MAX} bytes: split it"
+        )));
     }
     String::from_utf8(bytes).map_err(|error| whole(format!("it is not UTF-8: {error}")))
 }
@@ -82,7 +87,10 @@ fn parse(file: &Path, text: &str) -> Result<Vec<Yaml>, Problem> {
         file: file.to_owned(),
         line: error.place.0,
         column: error.place.1,
-        message: one_line(&format!("not valid YAML: {}", error.message), PROBLEM_CHARS_MAX),
+        message: one_line(
+            &format!("not valid YAML: {}", error.message),
+            PROBLEM_CHARS_MAX,
+        ),
         hint: Some("indent with spaces, two a level, and write `key: value` with a space".into()),
     })
 }
@@ -101,13 +109,14 @@ impl Reader<'_> {
             other => {
                 let other = other.unwrap_or("nothing");
                 let message = format!("apiVersion is {other}: it has to be {API_VERSION}");
-                return Err(self.problem("apiVersion", message));
+                return Err(self.problem("apiVersion", &message));
             }
         }
         let key = GroupKey::new(
-            self.name("metadata.namespace", NAMESPACE_CHARS_MAX)?.unwrap_or(NAMESPACE),
+            self.name("metadata.namespace", NAMESPACE_CHARS_MAX)?
+                .unwrap_or(NAMESPACE),
             self.name("metadata.name", NAME_CHARS_MAX)?
-                .ok_or_else(|| self.problem("metadata", "metadata.name is missing".into()))?,
+                .ok_or_else(|| self.problem("metadata", "metadata.name is missing"))?,
         );
         match text("kind")? {
             Some("VmGroup") => Ok(Document::Group(self.group(key))),
@@ -115,7 +124,7 @@ impl Reader<'_> {
             other => {
                 let other = other.unwrap_or("nothing");
                 let message = format!("kind is {other}: it has to be VmGroup or PlanApproval");
-                Err(self.problem("kind", message))
+                Err(self.problem("kind", &message))
             }
         }
     }
@@ -142,7 +151,7 @@ impl Reader<'_> {
     fn spec(&self) -> Result<Spec, Problem> {
         let unknown = (self.schema.unknown_fields)(&self.yaml.value);
         if let Some(first) = unknown.first() {
-            let mut problem = self.problem(first, format!("unknown field {}", unknown.join(", ")));
+            let mut problem = self.problem(first, &format!("unknown field {}", unknown.join(", ")));
             problem.hint =
                 Some("look for a slip of the pen; `vmgroup crd` prints all fields".into());
             return Err(problem);
@@ -175,7 +184,7 @@ impl Reader<'_> {
                     "{path} is {name:?}: a name has at most {chars_max} lower-case letters, \
                      digits, '-' and '.', and begins and ends with a letter or digit"
                 );
-                Err(self.problem(path, message))
+                Err(self.problem(path, &message))
             }
             _ => Ok(name),
         }
@@ -188,13 +197,13 @@ impl Reader<'_> {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => {
                 let message = format!("{path} is {other}: it has to be a text; write it in quotes");
-                Err(self.problem(path, message))
+                Err(self.problem(path, &message))
             }
         }
     }
 
-    fn problem(&self, path: &str, message: String) -> Problem {
-        self.problem_at(self.yaml.place_of(path), &message)
+    fn problem(&self, path: &str, message: &str) -> Problem {
+        self.problem_at(self.yaml.place_of(path), message)
     }
 
     fn problem_at(&self, (line, column): Place, message: &str) -> Problem {

@@ -93,7 +93,11 @@ fn known_groups(known: &[GroupKey]) -> String {
     if known.is_empty() {
         return "is none at all".into();
     }
-    let names: Vec<String> = known.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    let names: Vec<String> = known
+        .iter()
+        .take(NAMED_MAX)
+        .map(ToString::to_string)
+        .collect();
     match known.len().saturating_sub(NAMED_MAX) {
         0 => format!("is {}", names.join(", ")),
         more => format!("is {} and {more} more", names.join(", ")),

@@ -54,13 +54,15 @@ impl Folder {
                 hint: None,
             });
         }
-        self.groups.insert(group.key.clone(), (file.to_owned(), group));
+        self.groups
+            .insert(group.key.clone(), (file.to_owned(), group));
     }
 
     /// The first problem of each file.
     pub(crate) fn broken_files(&self) -> BTreeMap<&Path, &Problem> {
         let all = self.problems.iter().rev();
-        all.map(|problem| (problem.file.as_path(), problem)).collect()
+        all.map(|problem| (problem.file.as_path(), problem))
+            .collect()
     }
 
     /// Keys of all groups.
@@ -82,7 +84,10 @@ fn yaml_files(path: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     if files.len() > FILES_MAX {
-        let text = format!("it has {} YAML files, at most {FILES_MAX} are read", files.len());
+        let text = format!(
+            "it has {} YAML files, at most {FILES_MAX} are read",
+            files.len()
+        );
         return Err(io::Error::other(text));
     }
     files.sort();

@@ -136,15 +136,22 @@ impl Groups {
     /// still ask for is noted first: a file that stays makes no group anew.
     pub(crate) fn sweep(&self, known: &mut Known, events: &mut Vec<Event>) {
         let over = |record: &&Record| record.deleting && !record.finalizer;
-        let over: Vec<GroupKey> =
-            known.records.values().filter(over).map(Stored::key).collect();
+        let over: Vec<GroupKey> = known
+            .records
+            .values()
+            .filter(over)
+            .map(Stored::key)
+            .collect();
         for key in over {
             if let Err(error) = self.bury(known, &key) {
                 warn!(group = %key, %error, "a deleted group's record cannot be removed");
                 continue;
             }
             if let Some(record) = known.records.remove(&key) {
-                events.push(Event::GroupGone { key, uid: record.uid });
+                events.push(Event::GroupGone {
+                    key,
+                    uid: record.uid,
+                });
             }
         }
     }
@@ -214,9 +221,20 @@ impl Groups {
                 Some(problem) => {
                     let problem = Some(problem.to_string());
                     if record.problem != problem {
-                        let next = Record { problem, ..respecified(&record) };
+                        let next = Record {
+                            problem,
+                            ..respecified(&record)
+                        };
                         self.announce(known, next, events);
                     }
+                }
+                // What could not be understood is not asked for any more.
+                None if record.problem.is_some() && !record.spec.is_null() => {
+                    let next = Record {
+                        problem: None,
+                        ..respecified(&record)
+                    };
+                    self.announce(known, next, events);
                 }
                 None if known.missing.insert(key.clone()) => {
                     info!(
@@ -267,7 +285,10 @@ impl Groups {
             let meant = record.filter(|record| record.uid == deletion.uid && !record.deleting);
             if let Some(record) = meant {
                 info!(group = %key, "the group is deleted as somebody asked");
-                let next = Record { deleting: true, ..respecified(record) };
+                let next = Record {
+                    deleting: true,
+                    ..respecified(record)
+                };
                 if !self.announce(known, next, events) {
                     continue;
                 }
@@ -363,7 +384,9 @@ fn respecified(record: &Record) -> Record {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 

@@ -20,7 +20,10 @@ pub(crate) struct Lock {
 impl Lock {
     pub(crate) fn take(folder: &Path, now: Timestamp) -> Result<Lock, FilesError> {
         let path = path(folder);
-        let failed = |source| FilesError::Write { path: path.clone(), source };
+        let failed = |source| FilesError::Write {
+            path: path.clone(),
+            source,
+        };
         let mut file = open(&path).map_err(failed)?;
         for tries_left in (0..LOCK_TRIES).rev() {
             match file.try_lock() {
@@ -35,7 +38,11 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
         }
-        let holder = format!("process {}, since {}\n", std::process::id(), now.to_rfc3339());
+        let holder = format!(
+            "process {}, since {}\n",
+            std::process::id(),
+            now.to_rfc3339()
+        );
         file.set_len(0)
             .and_then(|()| file.write_all(holder.as_bytes()))
             .map_err(failed)?;
@@ -51,7 +58,12 @@ impl Lock {
 
 fn open(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
-    options.create(true).truncate(false).read(true).write(true).open(path)
+    options
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
 }
 
 fn path(folder: &Path) -> PathBuf {

@@ -34,8 +34,7 @@ impl Groups {
                 events.push(Event::GroupAnswered { id: *id, result });
             }
             Request::WriteMeta { id, target, change } => {
-                let result =
-                    self.write(&mut known, target, |record| change_meta(record, change));
+                let result = self.write(&mut known, target, |record| change_meta(record, change));
                 events.push(Event::GroupAnswered { id: *id, result });
                 self.sweep(&mut known, &mut events);
             }
@@ -46,10 +45,20 @@ impl Groups {
                 };
                 events.push(Event::GroupAnswered { id: *id, result });
             }
-            Request::Tell { target, warning: true, reason, message } => {
+            Request::Tell {
+                target,
+                warning: true,
+                reason,
+                message,
+            } => {
                 warn!(group = %target.key, reason, message, "told about a group");
             }
-            Request::Tell { target, warning: false, reason, message } => {
+            Request::Tell {
+                target,
+                warning: false,
+                reason,
+                message,
+            } => {
                 info!(group = %target.key, reason, message, "told about a group");
             }
             Request::Decide { .. }
@@ -109,7 +118,10 @@ fn change_meta(record: &mut Record, change: &MetaChange) -> Result<(), String> {
         MetaChange::Claim { .. } if record.deleting && !record.finalizer => {
             Err("the group is being deleted: it gets no finalizer any more".into())
         }
-        MetaChange::Claim { identity, replace_demo: _ } => {
+        MetaChange::Claim {
+            identity,
+            replace_demo: _,
+        } => {
             record.finalizer = true;
             record.identity = Some(identity.clone());
             Ok(())

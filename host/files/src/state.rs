@@ -31,7 +31,9 @@ pub(crate) struct NotWritten {
 
 impl State {
     pub(crate) fn at(folder: &Path) -> State {
-        State { folder: folder.to_owned() }
+        State {
+            folder: folder.to_owned(),
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -49,7 +51,10 @@ impl State {
             self.folder_of::<Tombstone>(),
             self.folder_of::<Deletion>(),
         ] {
-            let failed = |source| FilesError::Write { path: folder.clone(), source };
+            let failed = |source| FilesError::Write {
+                path: folder.clone(),
+                source,
+            };
             fs::create_dir_all(&folder).map_err(failed)?;
         }
         Ok(())
@@ -57,7 +62,11 @@ impl State {
 
     /// Removes what a writer that died left; only the lock's holder may.
     pub(crate) fn tidy(&self) -> Result<(), FilesError> {
-        for path in self.files::<Record>()?.into_iter().chain(self.files::<Tombstone>()?) {
+        for path in self
+            .files::<Record>()?
+            .into_iter()
+            .chain(self.files::<Tombstone>()?)
+        {
             let name = path.file_name().unwrap_or_default().as_encoded_bytes();
             if name.starts_with(UNFINISHED.as_bytes()) {
                 remove(&path)?;
@@ -101,7 +110,9 @@ impl State {
         let write = || {
             let mut text = serde_json::to_vec_pretty(item)?;
             text.push(b'\n');
-            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&folder)?;
+            let mut file = tempfile::Builder::new()
+                .prefix(UNFINISHED)
+                .tempfile_in(&folder)?;
             file.write_all(&text)?;
             file.as_file().sync_all()?;
             file.persist(&path).map_err(io::Error::from)?;
@@ -121,7 +132,8 @@ impl State {
 
     /// Neither a namespace nor a name has an underscore.
     fn path<T: Stored>(&self, key: &GroupKey) -> PathBuf {
-        self.folder_of::<T>().join(format!("{}_{}.json", key.namespace, key.name))
+        self.folder_of::<T>()
+            .join(format!("{}_{}.json", key.namespace, key.name))
     }
 
     /// Sorted; none if the folder does not exist.
@@ -135,7 +147,10 @@ impl State {
             let paths = entries.map(|entry| entry.map(|entry| entry.path()));
             paths.collect::<io::Result<Vec<PathBuf>>>()
         });
-        let mut paths = paths.map_err(|source| FilesError::Read { path: folder, source })?;
+        let mut paths = paths.map_err(|source| FilesError::Read {
+            path: folder,
+            source,
+        })?;
         paths.sort();
         Ok(paths)
     }
@@ -150,11 +165,14 @@ fn is_finished(path: &Path) -> bool {
 /// None if it has been removed meanwhile.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, FilesError> {
     let mut bytes = Vec::new();
-    let read = File::open(path)
-        .and_then(|file| file.take(RECORD_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read =
+        File::open(path).and_then(|file| file.take(RECORD_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(FilesError::Read { path: path.to_owned(), source }),
+        Err(source) => Err(FilesError::Read {
+            path: path.to_owned(),
+            source,
+        }),
         Ok(length) if length as u64 > RECORD_BYTES_MAX => {
             let text = format!("it has more than {RECORD_BYTES_MAX} bytes");
             Err(FilesError::Corrupt(problem(path, text)))
@@ -168,7 +186,11 @@ fn corrupt(path: &Path, error: &serde_json::Error) -> FilesError {
     let text = error.to_string();
     let told = format!(" at line {line} column {column}");
     let text = text.strip_suffix(&told).unwrap_or(&text).to_owned();
-    FilesError::Corrupt(Problem { line, column, ..problem(path, text) })
+    FilesError::Corrupt(Problem {
+        line,
+        column,
+        ..problem(path, text)
+    })
 }
 
 fn problem(path: &Path, message: String) -> Problem {
@@ -187,9 +209,10 @@ fn problem(path: &Path, message: String) -> Problem {
 
 fn remove(path: &Path) -> Result<(), FilesError> {
     match fs::remove_file(path) {
-        Err(source) if source.kind() != ErrorKind::NotFound => {
-            Err(FilesError::Write { path: path.to_owned(), source })
-        }
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(FilesError::Write {
+            path: path.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
@@ -198,3 +221,6 @@ fn remove(path: &Path) -> Result<(), FilesError> {
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,11 @@ fn watch_folders(groups: &Groups, wake: &Sender<Wake>) -> Option<RecommendedWatc
     let mut watcher = notify::recommended_watcher(changed).ok()?;
     let requests = groups.state.folder_of::<Deletion>();
     for folder in [groups.folder.as_path(), requests.as_path()] {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
         watcher.watch(folder, RecursiveMode::NonRecursive).ok()?;
     }
     Some(watcher)

@@ -27,18 +27,22 @@ pub(crate) struct NoYaml {
 impl Yaml {
     /// All documents of a text; empty ones are left out.
     pub(crate) fn parse_all(text: &str) -> Result<Vec<Yaml>, NoYaml> {
-        let documents: Vec<Spanned<Node>> =
-            serde_saphyr::from_multiple(text).map_err(|error| {
-                let place = error.location().map_or((0, 0), |location| place(&location));
-                let message = error.without_snippet().to_string();
-                NoYaml { place, message: without_place(&message, place) }
-            })?;
+        let documents: Vec<Spanned<Node>> = serde_saphyr::from_multiple(text).map_err(|error| {
+            let place = error.location().map_or((0, 0), |location| place(&location));
+            let message = error.without_snippet().to_string();
+            NoYaml {
+                place,
+                message: for_people(&message, place),
+            }
+        })?;
         let documents = documents.into_iter().map(|document| {
             let mut places = BTreeMap::from([(String::new(), place(&document.referenced))]);
             let value = unfold(document.value, "", &mut places);
             Yaml { value, places }
         });
-        Ok(documents.filter(|document| !document.value.is_null()).collect())
+        Ok(documents
+            .filter(|document| !document.value.is_null())
+            .collect())
     }
 
     /// Where that field is, or the nearest one around it.
@@ -69,11 +73,15 @@ fn place(location: &Location) -> Place {
     (location.line(), location.column())
 }
 
-/// The place is told once, in front.
-fn without_place(message: &str, (line, column): Place) -> String {
+/// The place is told once, in front; what the parser's caller could allow is
+/// nothing for people.
+fn for_people(message: &str, (line, column): Place) -> String {
     let told = format!(" at line {line}, column {column}");
     let first = message.lines().next().unwrap_or_default();
-    first.replace(&told, "")
+    let (text, _) = first
+        .split_once(", set DuplicateKeyPolicy")
+        .unwrap_or((first, ""));
+    text.replace(&told, "")
 }
 
 fn unfold(node: Node, path: &str, places: &mut BTreeMap<String, Place>) -> Value {
@@ -191,7 +199,10 @@ mod tests {
     #[test]
     fn values_keep_their_types_and_fields_their_places() {
         let yaml = only("a: 1\nb:\n  c: [x, 2.5, null, true]\n  d: '5'\n");
-        assert_eq!(yaml.value, json!({"a": 1, "b": {"c": ["x", 2.5, null, true], "d": "5"}}));
+        assert_eq!(
+            yaml.value,
+            json!({"a": 1, "b": {"c": ["x", 2.5, null, true], "d": "5"}})
+        );
         assert_eq!(yaml.place_of("a"), (1, 1));
         assert_eq!(yaml.place_of("b.d"), (4, 3));
         assert_eq!(yaml.place_of("b.c[1]"), (3, 10));
@@ -203,7 +214,10 @@ mod tests {
     fn a_message_is_shown_where_the_field_is_that_it_names() {
         let yaml = only("spec:\n  cpu: 0\n  updateStrategy:\n    maxSurge: half\n");
         assert_eq!(yaml.place_named_by("spec.cpu is 0: it goes"), (2, 3));
-        assert_eq!(yaml.place_named_by("spec.updateStrategy.maxSurge: \"half\""), (4, 5));
+        assert_eq!(
+            yaml.place_named_by("spec.updateStrategy.maxSurge: \"half\""),
+            (4, 5)
+        );
         assert_eq!(yaml.place_named_by("spec: missing field `memory`"), (1, 1));
         assert_eq!(yaml.place_named_by("updateStrategy and others"), (3, 3));
         assert_eq!(yaml.place_named_by("the object has no spec"), (1, 1));
@@ -219,10 +233,19 @@ mod tests {
 
     #[test]
     fn what_is_no_yaml_has_a_place() {
-        for (text, line) in [("a: 1\nb: [1, 2\n", 3), ("a: 1\na: 2\n", 2), ("a:\n\t- b\n", 2)] {
+        for (text, line) in [
+            ("a: 1\nb: [1, 2\n", 3),
+            ("a: 1\na: 2\n", 2),
+            ("a:\n\t- b\n", 2),
+        ] {
             let error = Yaml::parse_all(text).expect_err("no YAML");
-            assert!(error.place.0 >= 2 && error.place.0 <= line, "{text:?}: {error:?}");
+            assert!(
+                error.place.0 >= 2 && error.place.0 <= line,
+                "{text:?}: {error:?}"
+            );
             assert!(!error.message.contains("line "), "{error:?}");
         }
+        let twice = Yaml::parse_all("a: 1\na: 2\n").expect_err("a key twice");
+        assert_eq!(twice.message, "duplicate mapping key: a");
     }
 }

@@ -102,7 +102,7 @@ impl<L: Loader> Intake<L> {
                 Taken::Active
             }
             Err(refusal) => {
-                self.refuse(&mut refused, names, origin, Some(digest), &refusal);
+                self.refuse(&mut refused, names, origin, Some(&digest), &refusal);
                 Taken::Refused(refusal)
             }
         }
@@ -157,12 +157,12 @@ impl<L: Loader> Intake<L> {
         refused: &mut BTreeMap<Name, Refused>,
         names: &[Name],
         origin: &str,
-        digest: Option<String>,
+        digest: Option<&str>,
         refusal: &Refusal,
     ) {
         for name in names {
             let now = Refused {
-                digest: digest.clone(),
+                digest: digest.map(str::to_owned),
                 refusal: refusal.clone(),
             };
             if refused.get(name) == Some(&now) {

@@ -246,10 +246,6 @@ impl Machine {
         self.wake(key, wait, vmgroup_core::observation::WakeReason::TimeCame);
         self.next_pass(key);
     }
-
-    pub(crate) fn try_soon(&mut self, key: &GroupKey) {
-        self.wake(key, 200, vmgroup_core::observation::WakeReason::TimeCame);
-    }
 }
 
 /// A VM as the demo made them: named after the group, and unmarked.

@@ -3,11 +3,11 @@
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
-use vmgroup_core::observation::{FailureClass, Slot};
+use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
 
 use crate::event::{CallResult, ReadResult};
 use crate::group::{Folder, Stage};
-use crate::inventory::Fault;
+use crate::inventory::{Fault, TaskId, TaskState};
 use crate::machine::{Asker, Machine};
 use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::Next;
@@ -163,16 +163,61 @@ impl Machine {
         });
     }
 
-    /// Whatever came of it: the folder is read again, and gone or not.
-    pub(crate) fn folder_removed(
-        &mut self,
-        key: &GroupKey,
-        _id: RequestId,
-        _result: &crate::event::CallResult,
-    ) {
-        if let Some(group) = self.groups.get_mut(key) {
+    /// Whatever comes of it, the folder is read again, and gone or not.
+    pub(crate) fn folder_removed(&mut self, key: &GroupKey, result: CallResult) {
+        match result {
+            CallResult::Started(task) => {
+                self.closing.insert(task, key.clone());
+                self.follow_closing();
+            }
+            _ => self.try_later(key),
+        }
+    }
+
+    /// Passes go on whose folder's task has ended, or vanished from the view.
+    pub(crate) fn follow_closing(&mut self) {
+        if !self.session.is_live() {
+            return;
+        }
+        let runs = |task: &TaskId| {
+            let known = self.inventory.task(task);
+            known.is_none_or(|known| known.state == TaskState::Running)
+        };
+        let ended: Vec<TaskId> = self
+            .closing
+            .keys()
+            .filter(|task| !runs(task))
+            .cloned()
+            .collect();
+        for task in ended {
+            self.inventory.remove_task(&task);
+            self.close_again(&task);
+        }
+    }
+
+    /// A complete view that lacks the task shows that it has ended.
+    pub(crate) fn forget_vanished_closing(&mut self) {
+        let known = |task: &TaskId| self.inventory.task(task).is_some();
+        let vanished: Vec<TaskId> = self
+            .closing
+            .keys()
+            .filter(|task| !known(task))
+            .cloned()
+            .collect();
+        for task in vanished {
+            self.close_again(&task);
+        }
+    }
+
+    fn close_again(&mut self, task: &str) {
+        let Some(key) = self.closing.remove(task) else {
+            return;
+        };
+        if let Some(group) = self.groups.get_mut(&key)
+            && matches!(group.stage, Stage::RemovingFolder)
+        {
             group.stage = Stage::Idle;
-            self.try_soon(key);
+            self.wake(&key, 0, WakeReason::OperationEnded);
         }
     }
 

@@ -25,7 +25,7 @@ impl Machine {
         if operation.stage != Stage::Calling(id) {
             return;
         }
-        operation.heard_at = now;
+        operation.heard_at = Some(now);
         match result {
             CallResult::Started(task) => {
                 operation.stage = Stage::Running(task);
@@ -116,7 +116,7 @@ impl Machine {
                         self.inventory.remove_task(&task);
                         let now = self.now.monotonic;
                         if let Some(operation) = self.operation(key, slot) {
-                            operation.heard_at = now;
+                            operation.heard_at = Some(now);
                         }
                         self.refused(key, slot, &fault);
                     }
@@ -135,7 +135,7 @@ impl Machine {
         let Some(operation) = self.operation(key, slot) else {
             return;
         };
-        operation.heard_at = now;
+        operation.heard_at = Some(now);
         operation.stage = Stage::Settling(now.plus(SETTLE_MS));
         if operation.work == Work::Clone {
             operation.vm = result.clone();
@@ -189,11 +189,8 @@ impl Machine {
 
     /// A complete view was asked for after vCenter last spoke of the operation.
     fn is_certain(&self, operation: &Operation) -> bool {
-        self.session.is_live()
-            && self
-                .session
-                .listed_at()
-                .is_some_and(|listed| listed > operation.heard_at)
+        let listed_at = self.session.listed_at();
+        listed_at.is_some_and(|listed| operation.heard_at.is_none_or(|heard| listed > heard))
     }
 
     pub(crate) fn become_unsure(&mut self, key: &GroupKey, slot: Slot) {

@@ -166,8 +166,13 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// A group as its object tells. What was in flight is unsure since `now`.
-    pub(crate) fn restore(object: GroupObject, now: Monotonic, utc: Timestamp) -> Self {
+    /// A group as its object tells. Of what was in flight, vCenter was last
+    /// heard at `heard_at`.
+    pub(crate) fn restore(
+        object: GroupObject,
+        heard_at: Option<Monotonic>,
+        utc: Timestamp,
+    ) -> Self {
         let status = &object.status;
         let mut operations = BTreeMap::new();
         let generation = status.intent.as_ref().map_or(0, |intent| intent.generation);
@@ -179,7 +184,7 @@ impl Group {
                 Some(task) => operation::Stage::Running(task.clone()),
                 None => operation::Stage::Unsure,
             };
-            restored.heard_at = now;
+            restored.heard_at = heard_at;
             operations.insert(step.slot, restored);
         }
         Group {

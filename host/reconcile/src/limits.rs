@@ -12,6 +12,9 @@ pub const LEASE_RETRY_MS: u64 = 2_000;
 pub const LOGIN_RETRY_FIRST_MS: u64 = 1_000;
 /// Work resumes within 30 s of the end of an outage, so the longest wait is shorter.
 pub const LOGIN_RETRY_MOST_MS: u64 = 20_000;
+/// A login, and the first complete view after it, take at most so long; the
+/// adapter's own time-outs are shorter.
+pub const LOGIN_MS_MAX: u64 = 5 * 60 * 1_000;
 /// Refused credentials are tried again so seldom that no account is locked.
 pub const REFUSED_LOGIN_RETRY_MS: u64 = 15 * 60 * 1_000;
 /// A feed without any sign of life for so long is begun anew. The adapter's

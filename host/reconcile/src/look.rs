@@ -93,7 +93,9 @@ impl Machine {
         let mut ours = None;
         let mut stranger = String::new();
         for vm in vms {
-            if self.fills(key, slot, &vm) {
+            // One that cannot be read may be ours: it holds the slot as unknown.
+            let unreadable = vm.instance_uuid.is_none();
+            if unreadable || self.fills(key, slot, &vm) {
                 ours = Some(vm.id.clone());
                 self.put_stray(vm);
             } else {

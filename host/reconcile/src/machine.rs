@@ -13,7 +13,7 @@ use vmgroup_core::time::{Monotonic, Now};
 use crate::backoff::jitter_ms;
 use crate::event::{Approval, Event, GroupObject};
 use crate::group::Group;
-use crate::inventory::{Inventory, VmId};
+use crate::inventory::{Inventory, TaskId, VmId};
 use crate::lease::Lease;
 use crate::limits::{
     CLONES_PER_TEMPLATE, CLONES_PER_VCENTER, MODULE_SWAP_SPREAD_MS, OPERATIONS_PER_VCENTER,
@@ -92,6 +92,8 @@ pub struct Machine {
     pub(crate) queued: BTreeSet<GroupKey>,
     /// Operations that have been begun.
     pub(crate) started: BTreeSet<(GroupKey, Slot)>,
+    /// Tasks that remove folders, and whose.
+    pub(crate) closing: BTreeMap<TaskId, GroupKey>,
     pub(crate) mass_loss: MassLoss,
     pub(crate) stopped: bool,
 }
@@ -117,6 +119,7 @@ impl Machine {
             agenda: Agenda::default(),
             queued: BTreeSet::new(),
             started: BTreeSet::new(),
+            closing: BTreeMap::new(),
             mass_loss: MassLoss::default(),
             stopped: false,
         }
@@ -212,7 +215,7 @@ impl Machine {
             Event::Called { id, result } => match self.asked.remove(&id) {
                 Some(Asker::Operation(key, slot)) => self.called(&key, slot, id, result),
                 Some(Asker::Folder(key)) => self.folder_created(&key, id, result),
-                Some(Asker::Pass(key)) => self.folder_removed(&key, id, &result),
+                Some(Asker::Pass(key)) => self.folder_removed(&key, result),
                 None => {}
             },
             Event::Read { id, result } => match self.asked.remove(&id) {
@@ -255,6 +258,8 @@ impl Machine {
         if !self.acting {
             return;
         }
+        self.follow_closing();
+        self.drive_operations();
         if let Some(wish) = self.session.drive(self.now) {
             let id = self.id();
             self.session.started(&wish, id, self.now);
@@ -263,7 +268,6 @@ impl Machine {
                 Wish::Relist(reason) => Request::Relist { id, reason },
             });
         }
-        self.drive_operations();
         while let Some((key, reason)) = self.agenda.due(self.now.monotonic) {
             self.pass(&key, reason);
         }

@@ -77,7 +77,8 @@ impl Machine {
 
     fn begin(&mut self, object: GroupObject) {
         let key = object.key.clone();
-        let group = Group::restore(object, self.now.monotonic, self.now.utc);
+        let heard_at = self.session.is_live().then_some(self.now.monotonic);
+        let group = Group::restore(object, heard_at, self.now.utc);
         self.groups.insert(key.clone(), group);
         self.register(&key);
         self.wake(&key, 0, WakeReason::Started);

@@ -116,9 +116,10 @@ pub(crate) struct Operation {
     pub(crate) since: Timestamp,
     /// It is not begun earlier: the slot failed before.
     pub(crate) not_before: Monotonic,
-    /// When vCenter last spoke of it, or should have. Only a complete view that
-    /// was asked for later shows for certain what became of it.
-    pub(crate) heard_at: Monotonic,
+    /// When vCenter last spoke of it, or should have; none if that was before
+    /// this session. Only a complete view that was asked for later shows for
+    /// certain what became of it.
+    pub(crate) heard_at: Option<Monotonic>,
 }
 
 impl Operation {
@@ -137,7 +138,7 @@ impl Operation {
             stage: Stage::Queued,
             since,
             not_before: Monotonic(0),
-            heard_at: Monotonic(0),
+            heard_at: None,
         }
     }
 

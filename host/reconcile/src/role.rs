@@ -50,6 +50,7 @@ impl Machine {
         self.queue = Queue::new(self.config.caps);
         self.queued.clear();
         self.started.clear();
+        self.closing.clear();
         self.session.reset(self.now);
         self.out.push(Request::Logout);
     }

@@ -14,8 +14,8 @@ use vmgroup_core::time::{Monotonic, Now, Timestamp};
 use crate::backoff::Backoff;
 use crate::event::{LoginResult, RefusedCredentials};
 use crate::limits::{
-    FEED_SILENCE_MS, LOGIN_RETRY_FIRST_MS, LOGIN_RETRY_MOST_MS, REFUSED_LOGIN_RETRY_MS,
-    RELIST_GAP_MS,
+    FEED_SILENCE_MS, LOGIN_MS_MAX, LOGIN_RETRY_FIRST_MS, LOGIN_RETRY_MOST_MS,
+    REFUSED_LOGIN_RETRY_MS, RELIST_GAP_MS,
 };
 use crate::request::RequestId;
 
@@ -158,7 +158,10 @@ impl Session {
     /// The feed shows everything anew. False if nobody waits for that.
     pub(crate) fn feed_reset(&mut self, id: RequestId, now: Now) -> bool {
         let asked_at = match (&self.state, &self.relisting) {
-            (State::Starting(starting), _) if *starting == id => self.asked_at,
+            // The feed may overtake the answer to the login that began it.
+            (State::LoggingIn(starting) | State::Starting(starting), _) if *starting == id => {
+                self.asked_at
+            }
             (State::Live, Some((relisting, asked_at))) if *relisting == id => *asked_at,
             _ => return false,
         };
@@ -209,6 +212,10 @@ impl Session {
             State::Refused(at) if now.monotonic >= *at => Some(Wish::Login(
                 "refused credentials are tried once more".into(),
             )),
+            State::LoggingIn(_) | State::Starting(_) if now.monotonic >= self.start_at() => {
+                self.down("the login was never answered".into(), now);
+                None
+            }
             State::Live if now.monotonic >= self.silent_at() => {
                 self.down("the feed gave no sign of life".into(), now);
                 None
@@ -234,12 +241,17 @@ impl Session {
         match &self.state {
             State::Down(at) => self.credentials.as_ref().map(|_| *at),
             State::Refused(at) => Some(*at),
-            State::LoggingIn(_) | State::Starting(_) => None,
+            State::LoggingIn(_) | State::Starting(_) => Some(self.start_at()),
             State::Live if self.relist_wanted.is_some() && self.relisting.is_none() => {
                 Some(self.relist_at().min(self.silent_at()))
             }
             State::Live => Some(self.silent_at()),
         }
+    }
+
+    /// A login that has not led to a view by then never will.
+    fn start_at(&self) -> Monotonic {
+        self.asked_at.plus(LOGIN_MS_MAX)
     }
 
     fn silent_at(&self) -> Monotonic {

@@ -27,6 +27,7 @@ impl Machine {
             self.wake_concerned(&known);
         }
         self.put_all(vms, tasks);
+        self.forget_vanished_closing();
         if !was_live {
             self.note(None, false, "vcenter in view", String::new());
             self.view_changed();

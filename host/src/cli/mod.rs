@@ -8,11 +8,30 @@ use crate::voice::{self, EXIT_CODES, Verdict};
 
 mod demo;
 
+#[cfg(feature = "files")]
+mod run;
+
+#[cfg(feature = "files")]
+mod get;
+
+#[cfg(feature = "files")]
+mod delete;
+
+#[cfg(feature = "files")]
+mod plan;
+
 mod test;
 
 mod module;
 
+#[cfg(feature = "files")]
+mod crd;
+
 mod completions;
+
+/// Where `vmgroup run --groups` keeps its state if nobody says otherwise.
+#[cfg(feature = "files")]
+const STATE: &str = ".vmgroup";
 
 /// Keeps groups of vSphere VMs the way their VmGroup objects say.
 ///
@@ -29,8 +48,18 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    #[cfg(feature = "files")]
+    Run(Box<run::Run>),
+    #[cfg(feature = "files")]
+    Get(get::Get),
+    #[cfg(feature = "files")]
+    Delete(delete::Delete),
+    #[cfg(feature = "files")]
+    Plan(plan::Plan),
     Test(test::Test),
     Module(module::Module),
+    #[cfg(feature = "files")]
+    Crd(crd::Crd),
     Completions(completions::Completions),
 }
 
@@ -46,8 +75,18 @@ impl Command {
     fn run(self) -> anyhow::Result<Verdict> {
         match self {
             Command::Demo(demo) => demo.run(),
+            #[cfg(feature = "files")]
+            Command::Run(run) => run.run(),
+            #[cfg(feature = "files")]
+            Command::Get(get) => get.run(),
+            #[cfg(feature = "files")]
+            Command::Delete(delete) => delete.run(),
+            #[cfg(feature = "files")]
+            Command::Plan(plan) => plan.run(),
             Command::Test(test) => test.run(),
             Command::Module(module) => module.run(),
+            #[cfg(feature = "files")]
+            Command::Crd(crd) => crd.run(),
             Command::Completions(completions) => completions.run(),
         }
     }

@@ -10,7 +10,6 @@ use super::proof;
 use super::sandbox::Sandbox;
 use super::screen::Actor;
 use super::stage::{Stage, TEMPLATE};
-use crate::builtin;
 
 /// Shorter than the default of five minutes, so that healing can be watched.
 const GRACE_MS: u64 = 10_000;
@@ -118,7 +117,7 @@ fn another_module(stage: &mut Stage) -> bool {
          is ready before it clones the next. Nothing restarts.",
     );
     stage.say(Actor::Person, "vmgroup run --module one-by-one.wasm  (a new file at the watched path)");
-    if !stage.swap(|sandbox| sandbox.swap("one-by-one.wasm", builtin::ONE_BY_ONE)) {
+    if !stage.swap(|sandbox| sandbox.swap("one-by-one.wasm", super::ONE_BY_ONE)) {
         return false;
     }
     stage.pass(5_000);

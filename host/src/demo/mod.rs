@@ -15,6 +15,9 @@ mod proof;
 
 use stage::Stage;
 
+/// The example that fills the highest slot first, one at a time.
+const ONE_BY_ONE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/one-by-one.wasm"));
+
 /// What a person wants of the demo.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wishes {

@@ -59,3 +59,19 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// What is wrong with groups or their state, and what to do.
+#[cfg(feature = "files")]
+pub(crate) fn state_problem(error: vmgroup_files::FilesError) -> Problem {
+    let hint = error.hint().map(str::to_owned);
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    let text = match source {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    let problem = Problem::new(text);
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}

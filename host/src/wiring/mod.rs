@@ -2,3 +2,18 @@
 //! the adapters see reaches the machine.
 
 pub(crate) mod loader;
+
+#[cfg(feature = "files")]
+pub(crate) mod driver;
+
+#[cfg(feature = "files")]
+pub(crate) mod hands;
+
+#[cfg(feature = "files")]
+pub(crate) mod objects;
+
+#[cfg(feature = "files")]
+pub(crate) mod simulated;
+
+#[cfg(feature = "files")]
+pub(crate) mod operator;

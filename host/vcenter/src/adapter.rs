@@ -200,7 +200,10 @@ impl Inner {
             Ok(feed) => feed.run(id),
             Err(error) => {
                 let ended = crate::fault::is_session_over(&error);
-                let reason = format!("the feed cannot begin anew: {}", crate::error::chain(&error));
+                let reason = format!(
+                    "the feed cannot begin anew: {}",
+                    crate::error::chain(&error)
+                );
                 self.tell(lost(reason, ended)).await;
             }
         }

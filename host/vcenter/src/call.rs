@@ -164,9 +164,7 @@ impl Session {
     async fn failed(&self, error: &Error, target: &str) -> CallResult {
         self.notice(error).await;
         match (error.certainty(), error.fault()) {
-            (Certainty::NotExecuted, Some(fault)) => {
-                CallResult::Refused(translate(fault, target))
-            }
+            (Certainty::NotExecuted, Some(fault)) => CallResult::Refused(translate(fault, target)),
             (Certainty::NotExecuted, None) => CallResult::NotSent {
                 message: chain(error),
             },

@@ -211,9 +211,7 @@ fn inner<'a>(value: &'a Value, inside: &str) -> Option<&'a Value> {
         "" => value.items().iter().collect(),
         fields => value.list(fields),
     };
-    items
-        .into_iter()
-        .find(|item| item.text("key") == Some(key))
+    items.into_iter().find(|item| item.text("key") == Some(key))
 }
 
 fn text(value: Option<&Value>) -> Option<String> {
@@ -300,7 +298,10 @@ mod tests {
             ("config.createDate", text("1970-01-01T00:00:01Z")),
             ("runtime.powerState", text("poweredOff")),
             ("runtime.connectionState", text("connected")),
-            ("runtime.question", object("VirtualMachineQuestionInfo", &[])),
+            (
+                "runtime.question",
+                object("VirtualMachineQuestionInfo", &[]),
+            ),
             ("snapshot", object("VirtualMachineSnapshotInfo", &[])),
             ("disabledMethod", Value::Array(vec![text("Destroy_Task")])),
             ("guest.toolsRunningStatus", text("guestToolsRunning")),
@@ -400,9 +401,18 @@ mod tests {
             record.set("guest.toolsVersionStatus2", Some(&text(version)));
             record.vm("vm-1", nothing()).tools_running
         };
-        assert_eq!(running("guestToolsNotRunning", "guestToolsCurrent"), Some(false));
-        assert_eq!(running("guestToolsExecutingScripts", "guestToolsCurrent"), Some(false));
-        assert_eq!(running("guestToolsNotRunning", "guestToolsNotInstalled"), None);
+        assert_eq!(
+            running("guestToolsNotRunning", "guestToolsCurrent"),
+            Some(false)
+        );
+        assert_eq!(
+            running("guestToolsExecutingScripts", "guestToolsCurrent"),
+            Some(false)
+        );
+        assert_eq!(
+            running("guestToolsNotRunning", "guestToolsNotInstalled"),
+            None
+        );
         assert_eq!(running("new-word", "guestToolsCurrent"), None);
     }
 

@@ -231,7 +231,10 @@ mod tests {
         write("VC_PASS", "\n");
         assert!(matches!(
             source.read(),
-            Err(Error::MissingCredential { name: "VC_PASS", .. })
+            Err(Error::MissingCredential {
+                name: "VC_PASS",
+                ..
+            })
         ));
     }
 }

@@ -164,10 +164,7 @@ mod tests {
                     existing: PowerState::On,
                 },
             ),
-            (
-                FaultKind::InvalidState,
-                Fault::Busy { message: message() },
-            ),
+            (FaultKind::InvalidState, Fault::Busy { message: message() }),
             (
                 FaultKind::ConcurrentAccess,
                 Fault::Busy { message: message() },

@@ -86,7 +86,9 @@ impl Feed {
                 Ok(Err(error)) => (chain(&error), is_over(&error)),
                 Err(_) => ("it came to an unexpected end".into(), false),
             };
-            session.lose(format!("the feed broke: {reason}"), ended).await;
+            session
+                .lose(format!("the feed broke: {reason}"), ended)
+                .await;
         });
         session.feed_runs(task, collector);
     }

@@ -127,7 +127,9 @@ impl Finder<'_> {
         let mut next = object.clone();
         while next != self.content.root_folder && names.len() < PATH_DEPTH_MAX {
             let spec = FilterSpec::objects(&next.kind, &[next.clone()], &["name", "parent"]);
-            let mut found = self.retrieve(&[spec], "find the root folder's path").await?;
+            let mut found = self
+                .retrieve(&[spec], "find the root folder's path")
+                .await?;
             let Some(content) = found.pop() else { break };
             names.push(escape(&name_of(&content)));
             match content.reference("parent") {
@@ -248,7 +250,9 @@ fn only(
         (count, Some(name)) => {
             format!("{count} times there is a {what} `{name}`; give {flag} a path or another name")
         }
-        (count, None) => format!("there is more than one {what} ({count}: {seen}); name it with {flag}"),
+        (count, None) => {
+            format!("there is more than one {what} ({count}: {seen}); name it with {flag}")
+        }
     };
     Err(Error::Place { message })
 }
@@ -291,11 +295,23 @@ mod tests {
                 .map_err(|error| error.to_string())
         };
         assert_eq!(pick(&["a"], None), Ok("datacenter-0".into()));
-        assert_eq!(pick(&["a", "b%2fc"], Some("b/c")), Ok("datacenter-1".into()));
+        assert_eq!(
+            pick(&["a", "b%2fc"], Some("b/c")),
+            Ok("datacenter-1".into())
+        );
         let table = [
-            (pick(&["a", "b"], None), "more than one datacenter (2: a, b); name it with --datacenter"),
-            (pick(&["a", "b"], Some("c")), "found no datacenter `c`, only a, b; correct --datacenter"),
-            (pick(&["a", "a"], Some("a")), "2 times there is a datacenter `a`"),
+            (
+                pick(&["a", "b"], None),
+                "more than one datacenter (2: a, b); name it with --datacenter",
+            ),
+            (
+                pick(&["a", "b"], Some("c")),
+                "found no datacenter `c`, only a, b; correct --datacenter",
+            ),
+            (
+                pick(&["a", "a"], Some("a")),
+                "2 times there is a datacenter `a`",
+            ),
             (pick(&[], None), "sees no datacenter"),
         ];
         for (result, wanted) in table {

@@ -114,7 +114,11 @@ impl Session {
             return;
         }
         let view = &self.strays;
-        match self.client.modify_list_view(view, &add, &remove, None).await {
+        match self
+            .client
+            .modify_list_view(view, &add, &remove, None)
+            .await
+        {
             Ok(_) => *tracked = vms,
             Err(error) => {
                 let ended = is_session_over(&error);
@@ -141,7 +145,10 @@ impl Session {
             let _ = task.await;
             let ended = self.client.destroy_property_collector(&collector, None);
             if let Err(error) = ended.await {
-                tracing::debug!(error = chain(&error), "collector stays until the session ends");
+                tracing::debug!(
+                    error = chain(&error),
+                    "collector stays until the session ends"
+                );
             }
         }
     }

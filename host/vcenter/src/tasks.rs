@@ -7,8 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vmgroup_reconcile::inventory::TaskId;
 use vmgroup_vim::{
-    Client, Error, ManagedObjectRef, ServiceContent, TaskFilter, TaskInfo, TaskReason,
-    TaskState,
+    Client, Error, ManagedObjectRef, ServiceContent, TaskFilter, TaskInfo, TaskReason, TaskState,
 };
 
 use crate::limits::{ENDED_TASKS_MAX, RUNNING_TASKS_MAX};

@@ -55,7 +55,10 @@ impl Session {
         let index = &self.content.search_index;
         let plain = path.trim_start_matches('/');
         let found = self.client.find_by_inventory_path(index, plain, None);
-        match self.asked(found.await, &self.content.search_index.id).await? {
+        match self
+            .asked(found.await, &self.content.search_index.id)
+            .await?
+        {
             Some(found) if found.kind == VM => Ok(found),
             Some(_) | None => Err(not_found(path)),
         }
@@ -130,7 +133,10 @@ impl Session {
             .client
             .retrieve_all_properties(collector, &[spec], None)
             .await;
-        if read.as_ref().is_err_and(|error| names_missing(error, &vm.id)) {
+        if read
+            .as_ref()
+            .is_err_and(|error| names_missing(error, &vm.id))
+        {
             return Ok(None);
         }
         let read = self.asked(read, &vm.id).await?;

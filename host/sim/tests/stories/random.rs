@@ -69,7 +69,7 @@ fn drawn_fault(random: &mut Random, hosts: u64) -> Fault {
         nth,
         what,
     };
-    match random.below(12) {
+    match random.below(14) {
         0 => request(RequestFault::LostBefore),
         1 => request(RequestFault::LostAfter),
         2 => request(RequestFault::Slow(random.below(40_000))),
@@ -98,6 +98,14 @@ fn drawn_fault(random: &mut Random, hosts: u64) -> Fault {
         10 => Fault::At {
             at,
             what: WorldFault::CutCluster(random.below(20_000)),
+        },
+        11 => Fault::At {
+            at,
+            what: WorldFault::RestartVCenter(random.below(30_000)),
+        },
+        12 => Fault::At {
+            at,
+            what: WorldFault::ClockJump(3_600_000),
         },
         _ => Fault::At {
             at,

@@ -3,12 +3,10 @@
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::observation::{Observation, PowerState};
 use vmgroup_core::status::Status;
-use vmgroup_core::time::{Monotonic, Now};
 use vmgroup_native::decide;
 use vmgroup_reconcile::Machine;
-use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
+use vmgroup_reconcile::event::{ActiveModule, DecideResult};
 use vmgroup_reconcile::machine::{Caps, Config};
-use vmgroup_reconcile::request::Request;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, FaultPlan};
 use vmgroup_sim::host::{Decide, Host};
@@ -23,19 +21,6 @@ pub(crate) struct Native;
 impl Decide for Native {
     fn decide(&mut self, _: Option<&str>, observation: &Observation) -> (String, DecideResult) {
         ("native".into(), DecideResult::Answered(decide(observation)))
-    }
-}
-
-/// The state machine in its seat.
-struct Operator(Machine);
-
-impl Host for Operator {
-    fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
-        self.0.step(event, now)
-    }
-
-    fn deadline(&self) -> Option<Monotonic> {
-        self.0.deadline()
     }
 }
 
@@ -67,7 +52,7 @@ impl Stage {
                 replica: several.then(|| format!("host-{host}")),
                 caps: Caps::default(),
             };
-            Box::new(Operator(Machine::new(config, now))) as Box<dyn Host>
+            Box::new(Machine::new(config, now)) as Box<dyn Host>
         });
         let mut world = World::new(options, FaultPlan::new(faults), Native, factory);
         world.act(&Deed::AddTemplate("base".into())).unwrap();
@@ -159,7 +144,7 @@ impl Stage {
             .iter()
             .map(ToString::to_string)
             .collect();
-        let skipped = lines.len().saturating_sub(150);
+        let skipped = lines.len().saturating_sub(400);
         lines[skipped..].join("\n")
     }
 }

@@ -1,0 +1,187 @@
+//! The built operator as a process under the deployed ServiceAccount.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::binary::operator_binary;
+use crate::process::{Child, is_good};
+use crate::site::{INSTALL_NAMESPACE, Site};
+
+/// Kubernetes gives a Pod thirty seconds; the demo's gave it ten.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+const SHOWN_LINES: usize = 60;
+
+/// How to start an operator.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// The folder with files `VC_HOST`, `VC_USER` and `VC_PASS`; none means the
+    /// environment.
+    pub credentials: Option<PathBuf>,
+    /// Another address of vCenter than the rig's.
+    pub vc_host: Option<String>,
+    /// Another password than the rig's.
+    pub vc_pass: Option<String>,
+    /// The file of the module; none means the built-in one.
+    pub module: Option<PathBuf>,
+    /// The name of the replica; one that has a name takes part in the election.
+    pub replica: Option<&'static str>,
+}
+
+/// A running operator. Its log may hold no ERROR line and no password.
+#[derive(Debug)]
+pub struct Operator {
+    child: Child,
+    secrets: Vec<String>,
+    name: &'static str,
+    is_checked: bool,
+}
+
+impl Operator {
+    /// Starts one as it is deployed.
+    #[track_caller]
+    pub fn start(site: &Site) -> Self {
+        Self::start_with(site, &Start::default())
+    }
+
+    /// Starts one in another way.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_with(site: &Site, start: &Start) -> Self {
+        let rig = site.rig();
+        let account = service_account(site);
+        let kubeconfig = rig
+            .service_account_kubeconfig(INSTALL_NAMESPACE, &account)
+            .unwrap_or_else(|error| panic!("{error:#}"));
+        let password = start.vc_pass.as_deref().unwrap_or(rig.vc_pass());
+        let mut command = Command::new(operator_binary());
+        command
+            .args(["run", "--kubeconfig"])
+            .arg(kubeconfig)
+            .arg("--vc-ca")
+            .arg(rig.vc_authority());
+        if let Some(module) = &start.module {
+            command.arg("--module").arg(module);
+        }
+        match &start.credentials {
+            Some(folder) => {
+                command.arg("--vc-credentials").arg(folder);
+            }
+            None => {
+                command
+                    .env("VC_HOST", start.vc_host.as_deref().unwrap_or(rig.vc_host()))
+                    .env("VC_USER", rig.vc_user())
+                    .env("VC_PASS", password);
+            }
+        }
+        let name = start.replica.unwrap_or("operator");
+        let steward = rig.binaries().path("steward");
+        Self {
+            child: Child::start(&steward, &command, &site.log_file(name)),
+            secrets: vec![password.to_owned(), rig.vc_pass().to_owned()],
+            name,
+            is_checked: false,
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        self.child.output()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.is_running()
+    }
+
+    /// Ends it without its doing.
+    #[track_caller]
+    pub fn kill(mut self) {
+        self.child.signal(Signal::KILL);
+        self.child.ended(STOP_LIMIT);
+        self.check_log();
+    }
+
+    /// Waits until somebody else has killed it.
+    #[track_caller]
+    pub fn until_killed(mut self) {
+        self.child.ended(Duration::from_secs(60));
+        self.check_log();
+    }
+
+    /// Freezes it.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.child.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    #[track_caller]
+    pub fn thaw(&self) {
+        self.child.signal(Signal::CONT);
+    }
+
+    /// Asks it to end, which it does soon and well.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn stop(mut self) {
+        self.child.signal(Signal::TERM);
+        let (status, _) = self.child.ended(STOP_LIMIT);
+        assert!(is_good(status), "{} ended with {status}:\n{}", self.name, self.tail());
+        self.check_log();
+    }
+
+    #[track_caller]
+    fn check_log(&mut self) {
+        self.is_checked = true;
+        let log = self.log();
+        for secret in &self.secrets {
+            assert!(!log.contains(secret), "the log of {} has a password", self.name);
+        }
+        let error = log.lines().find(|line| is_error(line));
+        assert_eq!(error, None, "the log of {} has an error:\n{}", self.name, self.tail());
+    }
+
+    fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Operator {
+    #[allow(clippy::print_stderr, reason = "a failed test shows what the operator said")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- the last lines of {}:\n{}\n----", self.name, self.tail());
+        } else if !self.is_checked {
+            self.check_log();
+        }
+    }
+}
+
+/// A line of level ERROR, as text or as JSON; or a panic.
+fn is_error(line: &str) -> bool {
+    let level = line.split_whitespace().take(2).any(|word| word == "ERROR");
+    level || line.contains(r#""level":"ERROR""#) || line.contains("panicked at")
+}
+
+/// The account of the deployed Pod.
+#[track_caller]
+fn service_account(site: &Site) -> String {
+    let path = format!("/apis/apps/v1/namespaces/{INSTALL_NAMESPACE}/deployments");
+    let deployments = site.object(&path).expect("the API server lists Deployments");
+    let account = &deployments["items"][0]["spec"]["template"]["spec"]["serviceAccountName"];
+    account.as_str().expect("the Pod has a ServiceAccount").to_owned()
+}

@@ -1,0 +1,33 @@
+//! What several stories use at once, made when the first one needs it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A thing that is made once and ended on purpose: a static is never dropped,
+/// and a rig would leave its files behind.
+#[derive(Debug)]
+pub struct Shared<T>(Mutex<Option<Arc<T>>>);
+
+impl<T> Shared<T> {
+    /// Not made yet.
+    pub const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// The thing; others wait while it is made.
+    pub fn get(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        place.get_or_insert_with(|| Arc::new(make())).clone()
+    }
+
+    /// Takes it out, if it was made and nobody uses it any more.
+    pub fn take(&self) -> Option<T> {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        place.take().and_then(Arc::into_inner)
+    }
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

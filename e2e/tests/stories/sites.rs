@@ -1,0 +1,46 @@
+//! The sites that several stories share, and how any site ends.
+
+use std::sync::Arc;
+
+use vmgroup_e2e::{Operator, Shared, Site};
+
+static QUIET: Shared<Site> = Shared::new();
+static BUSY: Shared<Busy> = Shared::new();
+
+/// A site in which no operator runs.
+pub(crate) fn quiet() -> Arc<Site> {
+    QUIET.get(Site::start)
+}
+
+/// A site with an operator, for stories that leave each other alone: each has
+/// a namespace of its own, and none disturbs the operator or vCenter as a whole.
+pub(crate) fn busy() -> Arc<Busy> {
+    BUSY.get(|| {
+        let site = Site::start();
+        let operator = Operator::start(&site);
+        Busy { operator, site }
+    })
+}
+
+pub(crate) struct Busy {
+    operator: Operator,
+    pub(crate) site: Site,
+}
+
+/// Ends a site: its operator goes well and soon, leaves no session behind, and
+/// has touched nothing that is not its own.
+pub(crate) fn finish(site: &Site, operator: Operator) {
+    operator.stop();
+    assert_eq!(site.control().sessions().unwrap(), 0, "a session is left");
+    site.assert_safe();
+}
+
+/// Ends the shared sites.
+pub(crate) fn close() {
+    if let Some(site) = QUIET.take() {
+        assert_eq!(site.control().trace(0).unwrap().calls, []);
+    }
+    if let Some(Busy { operator, site }) = BUSY.take() {
+        finish(&site, operator);
+    }
+}

@@ -1,0 +1,136 @@
+//! Runs the state machine on real clocks: one task owns it, takes events one by
+//! one and hands out what it asks for. Nothing here decides anything.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout};
+use vmgroup_core::time::{Monotonic, Now, Timestamp};
+use vmgroup_reconcile::Machine;
+use vmgroup_reconcile::event::Event;
+use vmgroup_reconcile::request::Request;
+
+use super::hands::Hands;
+use crate::telemetry;
+
+/// Events that wait; adapters that have more wait themselves.
+pub(crate) const EVENTS_WAITING_MAX: usize = 1_024;
+/// The machine is never woken more often than this without an event, whatever
+/// its deadline says.
+const PAUSE_LEAST: Duration = Duration::from_millis(1);
+/// Calls that are under way get so long to be answered before the session ends.
+const CALLS_END: Duration = Duration::from_secs(5);
+/// Logging out and giving up the lease get so long: less than the thirty
+/// seconds after which Kubernetes kills a Pod.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Both clocks, from one origin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clocks {
+    origin: Instant,
+}
+
+impl Clocks {
+    /// Clocks that begin to run.
+    pub(crate) fn start() -> Clocks {
+        Clocks {
+            origin: Instant::now(),
+        }
+    }
+
+    /// Both clocks at this moment.
+    pub(crate) fn now(self) -> Now {
+        let ms = |passed: Duration| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        let utc = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now {
+            monotonic: Monotonic(ms(self.origin.elapsed())),
+            utc: Timestamp(ms(utc)),
+        }
+    }
+
+    /// That moment on the clock of the runtime, not before `earliest`.
+    fn instant(self, at: Monotonic, earliest: Instant) -> tokio::time::Instant {
+        let at = self.origin + Duration::from_millis(at.0);
+        at.max(earliest).into()
+    }
+}
+
+/// What can be seen of the machine from outside, for probes.
+pub(crate) type Seen = tokio::sync::watch::Sender<Vitals>;
+
+/// Signs of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Vitals {
+    /// When the machine last did a step.
+    pub(crate) stepped_at: Monotonic,
+    /// It acts: it holds the lease, or needs none.
+    pub(crate) acting: bool,
+}
+
+/// Drives the machine until `stop` comes; then lets it say farewell.
+pub(crate) async fn drive(
+    mut machine: Machine,
+    clocks: Clocks,
+    mut events: mpsc::Receiver<Event>,
+    hands: Arc<Hands>,
+    seen: Seen,
+    stop: impl Future<Output = ()>,
+) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let earliest = Instant::now() + PAUSE_LEAST;
+        let deadline = machine.deadline().map(|at| clocks.instant(at, earliest));
+        let event = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            event = events.recv() => match event {
+                Some(event) => event,
+                None => break,
+            },
+            () = until(deadline) => Event::Time,
+        };
+        let now = clocks.now();
+        for request in machine.step(event, now) {
+            hand_out(&hands, request);
+        }
+        seen.send_replace(Vitals {
+            stepped_at: now.monotonic,
+            acting: machine.is_acting(),
+        });
+    }
+    tracing::info!("stopping");
+    let farewell = machine.step(Event::Stop, clocks.now());
+    // Adapters that wait for a place in the channel must not wait for ever.
+    let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
+    if timeout(CALLS_END, hands.idle()).await.is_err() {
+        tracing::warn!("calls that were under way have not been answered");
+    }
+    let farewell = async {
+        for request in farewell {
+            match request {
+                Request::Note(note) => telemetry::note(&note),
+                request => hands.perform(request).await,
+            }
+        }
+    };
+    if timeout(FAREWELL, farewell).await.is_err() {
+        tracing::warn!("the session or the lease could not be given up in time");
+    }
+    drain.abort();
+    tracing::info!("stopped");
+}
+
+fn hand_out(hands: &Arc<Hands>, request: Request) {
+    match request {
+        Request::Note(note) => telemetry::note(&note),
+        request => hands.begin(request),
+    }
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,182 @@
+//! Hands a request to the adapter that it is for. Each runs in a task of its
+//! own; requests of the session keep their order.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+use vmgroup_engine::Module;
+use vmgroup_modules::Store;
+use vmgroup_reconcile::event::{
+    CallResult, DecideResult, Event, LoginResult, ReadResult, WriteResult,
+};
+use vmgroup_reconcile::inventory::Fault;
+use vmgroup_reconcile::request::Request;
+
+use super::loader;
+
+/// More tasks than this wait: the machine's own caps are far lower.
+const TASKS_MAX: u32 = 4_096;
+
+/// What an adapter does with one request: its answer, if it has one, goes into
+/// the channel that the adapter was made with.
+pub(crate) trait Adapter: Send + Sync + 'static {
+    /// Performs it.
+    fn perform(&self, request: Request) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// All adapters of one operator.
+pub(crate) struct Hands {
+    objects: Arc<dyn Adapter>,
+    vcenter: Arc<dyn Adapter>,
+    modules: Arc<Store<Module>>,
+    /// So many decisions run at a time: more than there are processors would
+    /// only make each slower.
+    decisions: Arc<Semaphore>,
+    session: mpsc::UnboundedSender<Request>,
+    events: mpsc::Sender<Event>,
+    /// One place for each task that is under way.
+    under_way: Arc<Semaphore>,
+}
+
+impl Hands {
+    /// Hands for these adapters; answers of lost tasks go to `events`.
+    pub(crate) fn new(
+        objects: Arc<dyn Adapter>,
+        vcenter: Arc<dyn Adapter>,
+        modules: Arc<Store<Module>>,
+        events: mpsc::Sender<Event>,
+    ) -> Arc<Hands> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (session, mut waiting) = mpsc::unbounded_channel::<Request>();
+        let hands = Arc::new(Hands {
+            objects,
+            vcenter: Arc::clone(&vcenter),
+            modules,
+            decisions: Arc::new(Semaphore::new(processors)),
+            session,
+            events,
+            under_way: Arc::new(Semaphore::new(TASKS_MAX as usize)),
+        });
+        let answers = hands.events.clone();
+        tokio::spawn(async move {
+            while let Some(request) = waiting.recv().await {
+                run(Arc::clone(&vcenter), request, answers.clone()).await;
+            }
+        });
+        hands
+    }
+
+    /// Begins a request; its answer comes as an event.
+    pub(crate) fn begin(self: &Arc<Self>, request: Request) {
+        match &request {
+            Request::Login { .. }
+            | Request::Logout
+            | Request::Relist { .. }
+            | Request::Track { .. } => {
+                // The receiver lives as long as the hands do.
+                let _ = self.session.send(request);
+            }
+            _ => {
+                let hands = Arc::clone(self);
+                tokio::spawn(async move {
+                    // The semaphore is never closed.
+                    let _place = hands.under_way.acquire().await;
+                    hands.perform(request).await;
+                });
+            }
+        }
+    }
+
+    /// Performs a request to its end.
+    pub(crate) async fn perform(&self, request: Request) {
+        let adapter = match &request {
+            Request::Decide { .. } => return self.decide(request).await,
+            Request::WriteStatus { .. }
+            | Request::WriteMeta { .. }
+            | Request::ReadGroup { .. }
+            | Request::Tell { .. }
+            | Request::WriteLease { .. } => &self.objects,
+            Request::Login { .. }
+            | Request::Logout
+            | Request::Relist { .. }
+            | Request::Track { .. }
+            | Request::Read { .. }
+            | Request::Call { .. } => &self.vcenter,
+            Request::Note(_) => return,
+        };
+        run(Arc::clone(adapter), request, self.events.clone()).await;
+    }
+
+    /// Waits until nothing is under way.
+    pub(crate) async fn idle(&self) {
+        let _all = self.under_way.acquire_many(TASKS_MAX).await;
+    }
+
+    async fn decide(&self, request: Request) {
+        let Request::Decide { id, module, observation, .. } = request else {
+            return;
+        };
+        // The semaphore is never closed.
+        let _place = self.decisions.acquire().await;
+        let modules = Arc::clone(&self.modules);
+        let call = move || loader::decide(&modules, module.as_deref(), &observation);
+        let (module, result) = match tokio::task::spawn_blocking(call).await {
+            Ok(decided) => decided,
+            Err(error) => {
+                let (label, message) = ("internal", error.to_string());
+                (String::new(), DecideResult::Failed { label, message })
+            }
+        };
+        let _ = self.events.send(Event::Decided { id, module, result }).await;
+    }
+}
+
+/// Performs a request; a panic becomes the answer that nothing is known.
+async fn run(adapter: Arc<dyn Adapter>, request: Request, events: mpsc::Sender<Event>) {
+    let lost = lost(&request);
+    let task = tokio::spawn(async move { adapter.perform(request).await });
+    if let Err(error) = task.await {
+        tracing::error!(error = %error, "an adapter failed");
+        if let Some(event) = lost {
+            let _ = events.send(event).await;
+        }
+    }
+}
+
+/// The answer to a request of which nobody knows what became.
+fn lost(request: &Request) -> Option<Event> {
+    let message = "a bug of the operator: see its log".to_owned();
+    Some(match request {
+        Request::WriteStatus { id, .. }
+        | Request::WriteMeta { id, .. }
+        | Request::ReadGroup { id, .. } => Event::GroupAnswered {
+            id: *id,
+            result: WriteResult::Lost { message },
+        },
+        Request::WriteLease { id, .. } => Event::LeaseFailed { id: *id, message },
+        Request::Login { id, .. } => Event::LoginAnswered {
+            id: *id,
+            result: LoginResult::Failed { message },
+        },
+        Request::Relist { .. } => Event::FeedLost {
+            reason: message,
+            session_ended: false,
+        },
+        Request::Read { id, .. } => Event::Read {
+            id: *id,
+            result: ReadResult::Failed {
+                fault: Fault::Unavailable { message },
+            },
+        },
+        Request::Call { id, .. } => Event::Called {
+            id: *id,
+            result: CallResult::Lost { message },
+        },
+        Request::Decide { .. }
+        | Request::Tell { .. }
+        | Request::Logout
+        | Request::Track { .. }
+        | Request::Note(_) => return None,
+    })
+}

@@ -1,0 +1,144 @@
+//! One operator: its modules, adapters and machine, from start to farewell.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use vmgroup_files::{Groups, Watch};
+use vmgroup_modules::{FileWatch, watch_file};
+use vmgroup_reconcile::Machine;
+use vmgroup_reconcile::event::Event;
+use vmgroup_reconcile::machine::Config;
+
+use super::driver::{Clocks, EVENTS_WAITING_MAX, Vitals, drive};
+use super::hands::{Adapter, Hands};
+use super::loader::{self, Modules};
+use super::objects::{Folder, schema};
+use super::simulated::Simulated;
+use crate::voice::Problem;
+
+/// What every operator is told at its start.
+pub(crate) struct Start {
+    /// For the machine.
+    pub(crate) config: Config,
+    /// The default module's file, if it is not the built-in one.
+    pub(crate) module: Option<PathBuf>,
+}
+
+/// Where groups are, when there is no cluster.
+pub(crate) struct Folders {
+    /// What people write.
+    pub(crate) groups: PathBuf,
+    /// What an API server would hold.
+    pub(crate) state: PathBuf,
+}
+
+/// The channel into the machine, and both clocks.
+pub(crate) struct Ends {
+    pub(crate) clocks: Clocks,
+    pub(crate) events: mpsc::Sender<Event>,
+    heard: mpsc::Receiver<Event>,
+}
+
+impl Ends {
+    /// A channel that nobody reads yet.
+    pub(crate) fn new() -> Ends {
+        let (events, heard) = mpsc::channel(EVENTS_WAITING_MAX);
+        Ends {
+            clocks: Clocks::start(),
+            events,
+            heard,
+        }
+    }
+
+    /// From a thread of its own: waits for a place.
+    pub(crate) fn from_thread(&self) -> impl Fn(Event) + Send + Sync + 'static {
+        let events = self.events.clone();
+        move |event| {
+            // Nobody hears it when the operator ends.
+            let _ = events.blocking_send(event);
+        }
+    }
+}
+
+/// Groups in a folder; kept until the operator ends.
+pub(crate) struct Watched {
+    pub(crate) adapter: Arc<Folder>,
+    _watch: Watch,
+}
+
+impl Folders {
+    /// Takes the lock on the state and begins to watch the folder.
+    pub(crate) fn open(&self, ends: &Ends) -> Result<Watched, Problem> {
+        let groups = Groups::open(&self.groups, &self.state, schema())
+            .map_err(crate::files::state_problem)?;
+        let groups = Arc::new(groups);
+        let watch = Watch::start(&groups, ends.from_thread())
+            .map_err(|error| Problem::new("failed to watch the groups").because(error))?;
+        Ok(Watched {
+            adapter: Arc::new(Folder {
+                groups,
+                events: ends.events.clone(),
+            }),
+            _watch: watch,
+        })
+    }
+}
+
+/// Begins a simulated vCenter.
+pub(crate) fn simulate(ends: &Ends, templates: &[String]) -> Arc<Simulated> {
+    let simulated = Simulated::new(ends.clocks, templates, ends.events.clone());
+    tokio::spawn(Arc::clone(&simulated).run());
+    simulated
+}
+
+/// Runs until a signal comes.
+pub(crate) async fn run(
+    start: Start,
+    ends: Ends,
+    objects: Arc<dyn Adapter>,
+    vcenter: Arc<dyn Adapter>,
+    seen: tokio::sync::watch::Sender<Vitals>,
+) -> Result<(), Problem> {
+    let stop = signals()?;
+    let tell = ends.from_thread();
+    let file = start.module;
+    // Modules are compiled off the path: the operator watches meanwhile.
+    let (modules, _watch) = tokio::task::spawn_blocking(move || modules(tell, file))
+        .await
+        .map_err(|error| Problem::new("failed to load modules").because(error))??;
+    let hands = Hands::new(objects, vcenter, modules.store(), ends.events);
+    let machine = Machine::new(start.config, ends.clocks.now());
+    drive(machine, ends.clocks, ends.heard, hands, seen, stop).await;
+    Ok(())
+}
+
+fn modules(
+    tell: impl Fn(Event) + Send + Sync + 'static,
+    file: Option<PathBuf>,
+) -> Result<(Arc<Modules>, Option<FileWatch>), Problem> {
+    let modules = Arc::new(loader::intake(tell)?);
+    let Some(file) = file else {
+        loader::take_built_in(&modules, &[None])?;
+        return Ok((modules, None));
+    };
+    loader::take_built_in(&modules, &[])?;
+    let watch = watch_file(Arc::clone(&modules), vec![None], file)
+        .map_err(|error| Problem::new("failed to watch the module").because(error))?;
+    Ok((modules, Some(watch)))
+}
+
+/// Ends when the process is asked to end.
+fn signals() -> Result<impl Future<Output = ()>, Problem> {
+    let on = |kind| -> Result<Signal, Problem> {
+        signal(kind).map_err(|error| Problem::new("failed to listen for signals").because(error))
+    };
+    let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,235 @@
+use vmgroup_core::observation::PowerState;
+use vmgroup_reconcile::event::{CallResult, ReadResult};
+use vmgroup_reconcile::inventory::{Fault, TaskState};
+use vmgroup_reconcile::request::{Call, CloneCall, Read};
+use vmgroup_rig::{FaultAt, FaultRule};
+
+use crate::world::{TEMPLATE, World, clone_call, uuid_of};
+
+fn with_template(call: Call, template: &str) -> Call {
+    match call {
+        Call::Clone(clone) => Call::Clone(CloneCall {
+            template: template.into(),
+            ..clone
+        }),
+        other => other,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_is_found_by_name_and_path_and_its_absence_is_told() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let missing = with_template(clone_call(&folder, "one"), "doesNotExist");
+    let result = world.call(missing).await;
+    let what = "could not find template \"doesNotExist\"; create it in vCenter or name another \
+                one in spec.template";
+    let what = what.to_owned();
+    assert_eq!(result, CallResult::Refused(Fault::NotFound { what }));
+    let path = format!("/vcqaDC/vm/{TEMPLATE}");
+    let by_path = with_template(clone_call(&folder, "one"), &path);
+    let state = world.done(by_path).await;
+    assert!(matches!(state, TaskState::Succeeded { .. }), "{state:?}");
+    let nowhere = with_template(clone_call(&folder, "two"), "vcqaDC/vm/nowhere");
+    let result = world.call(nowhere).await;
+    assert!(
+        matches!(result, CallResult::Refused(Fault::NotFound { .. })),
+        "{result:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_two_vms_have_is_no_template_and_a_new_one_is_found() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    world.cloned(&folder, "one").await;
+    let control = world.control().clone();
+    let first = control.create_vm("golden", "/vcqaDC/vm").unwrap();
+    let other = world.folder("n-h").await;
+    let from_golden = |name: &str| with_template(clone_call(&other, name), "golden");
+    let state = world.done(from_golden("two")).await;
+    assert!(matches!(state, TaskState::Succeeded { .. }), "{state:?}");
+    // What the name means changes: the VM that had it is renamed.
+    control.rename_vm(&first, "silver").unwrap();
+    let result = world.call(from_golden("three")).await;
+    assert!(
+        matches!(result, CallResult::Refused(Fault::NotFound { .. })),
+        "{result:?}"
+    );
+    control.create_vm("golden", "/vcqaDC/vm").unwrap();
+    control
+        .create_vm("golden", "/vcqaDC/vm/vm-operator/n-g")
+        .unwrap();
+    let result = world.call(from_golden("three")).await;
+    let CallResult::Refused(Fault::Invalid { message }) = result else {
+        panic!("{result:?}");
+    };
+    assert!(message.starts_with("2 VMs are named `golden`"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_clone_or_folder_ends_in_duplicate_name() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let name = "n-g".into();
+    let again = world.call(Call::CreateFolder { name }).await;
+    let existing = Some(folder.clone());
+    assert_eq!(
+        again,
+        CallResult::Refused(Fault::DuplicateName { existing })
+    );
+    let vm = world.cloned(&folder, "one").await;
+    let existing = Some(vm.id);
+    let wanted = Fault::DuplicateName { existing };
+    match world.call(clone_call(&folder, "one")).await {
+        CallResult::Refused(fault) => assert_eq!(fault, wanted),
+        CallResult::Started(task) => {
+            world
+                .until(|w| {
+                    w.tasks
+                        .get(&task)
+                        .is_some_and(|t| t.state != TaskState::Running)
+                })
+                .await;
+            assert_eq!(world.tasks[&task].state, TaskState::Failed(wanted));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vm_goes_through_its_whole_life() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let id = world.cloned(&folder, "one").await.id;
+
+    let done = TaskState::Succeeded { result: None };
+    assert_eq!(world.done(Call::PowerOn(id.clone())).await, done);
+    world.until(|w| w.vms[&id].power == PowerState::On).await;
+    let existing = PowerState::On;
+    let again = world.done(Call::PowerOn(id.clone())).await;
+    assert_eq!(
+        again,
+        TaskState::Failed(Fault::InvalidPowerState { existing })
+    );
+
+    assert_eq!(world.done(Call::Suspend(id.clone())).await, done);
+    world
+        .until(|w| w.vms[&id].power == PowerState::Suspended)
+        .await;
+    assert_eq!(world.done(Call::PowerOn(id.clone())).await, done);
+    world.until(|w| w.vms[&id].power == PowerState::On).await;
+    assert_eq!(world.done(Call::PowerOff(id.clone())).await, done);
+    world.until(|w| w.vms[&id].power == PowerState::Off).await;
+
+    let change = Call::Reconfigure {
+        vm: id.clone(),
+        cpus: 4,
+        memory_mib: 4096,
+        spec_hash: "v1:def".into(),
+    };
+    assert_eq!(world.done(change).await, done);
+    world
+        .until(|w| {
+            let vm = &w.vms[&id];
+            (vm.cpus, vm.memory_mib) == (4, 4096) && vm.spec_hash.as_deref() == Some("v1:def")
+        })
+        .await;
+
+    let uuid = uuid_of("adopted");
+    let mark = Call::Mark {
+        vm: id.clone(),
+        marker: "m".into(),
+        spec_hash: "v1:ghi".into(),
+        instance_uuid: Some(uuid.clone()),
+    };
+    assert_eq!(world.done(mark).await, done);
+    world
+        .until(|w| w.vms[&id].marker.as_deref() == Some("m"))
+        .await;
+    world
+        .until(|w| w.vms[&id].instance_uuid.as_ref() == Some(&uuid))
+        .await;
+    let blank = Call::Mark {
+        vm: id.clone(),
+        marker: String::new(),
+        spec_hash: String::new(),
+        instance_uuid: None,
+    };
+    assert_eq!(world.done(blank).await, done);
+    world
+        .until(|w| w.vms[&id].marker.is_none() && w.vms[&id].spec_hash.is_none())
+        .await;
+
+    let read = world.read(Read::Vm(id.clone())).await;
+    assert_eq!(read, ReadResult::Vm(Box::new(world.vms[&id].clone())));
+    assert_eq!(world.done(Call::Destroy(id.clone())).await, done);
+    world.until(|w| !w.vms.contains_key(&id)).await;
+    assert_eq!(world.read(Read::Vm(id.clone())).await, ReadResult::Gone);
+    let gone = world.call(Call::PowerOff(id)).await;
+    assert_eq!(gone, CallResult::Refused(Fault::Gone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_is_asked_to_shut_down() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let id = world.cloned(&folder, "one").await.id;
+    world.done(Call::PowerOn(id.clone())).await;
+    let result = world.call(Call::ShutdownGuest(id.clone())).await;
+    assert_eq!(result, CallResult::Done { result: None });
+    world.until(|w| w.vms[&id].power == PowerState::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_carries_its_operation() {
+    let mut world = World::live().await;
+    let before = world.control().trace(0).unwrap().last;
+    let folder = world.folder("n-g").await;
+    world.cloned(&folder, "one").await;
+    let trace = world.control().trace(before).unwrap();
+    for method in ["CreateFolder", "CloneVM_Task"] {
+        let call = trace.of(method).next().unwrap();
+        assert!(call.operation_id.starts_with("op-"), "{call:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_and_a_doubtful_fault_are_told_apart() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let table = [("NoPermission", true), ("HostCommunication", false)];
+    for (fault, is_refusal) in table {
+        let rule = FaultRule::once("CloneVM_Task", fault, FaultAt::Call);
+        world.control().add_fault(&rule).unwrap();
+        let result = world.call(clone_call(&folder, "one")).await;
+        let refused = matches!(result, CallResult::Refused(Fault::NoPermission { .. }));
+        let lost = matches!(result, CallResult::Lost { .. });
+        assert_eq!((refused, lost), (is_refusal, !is_refusal), "{result:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_calls_at_once_are_all_answered_and_followed() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        let id = world.id();
+        ids.push(id);
+        world.ask(vmgroup_reconcile::request::Request::Call {
+            id,
+            group: vmgroup_core::group::GroupKey::new("n", "g"),
+            operation_id: format!("op-{}", id.0),
+            call: clone_call(&folder, &format!("vm-{n}")),
+        });
+    }
+    let ended = |w: &World| {
+        let done = |t: &&vmgroup_reconcile::inventory::Task| {
+            matches!(t.state, TaskState::Succeeded { result: Some(_) })
+        };
+        w.tasks.values().filter(done).count()
+    };
+    world.until(|w| ended(w) == 20 && w.vms.len() == 20).await;
+    assert_eq!(world.losses, []);
+}

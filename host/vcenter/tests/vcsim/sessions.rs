@@ -1,0 +1,140 @@
+use vmgroup_reconcile::event::{CallResult, LoginResult, ReadResult};
+use vmgroup_reconcile::inventory::Fault;
+use vmgroup_reconcile::request::{Call, Read, Request};
+use vmgroup_vcenter::Config;
+
+use crate::world::{ROOT, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_begins_a_feed_and_a_logout_leaves_nothing() {
+    let mut world = World::live().await;
+    let folders = world.control().folders().unwrap();
+    let root = folders.iter().find(|f| f.path == ROOT).unwrap();
+    assert_eq!(world.root, root.moid);
+    assert_eq!(world.vms.len(), 0, "the template is not below the root");
+    assert_eq!(world.control().sessions().unwrap(), 1);
+    let again = world.login().await.unwrap();
+    world.until(|w| w.resets.contains(&again)).await;
+    assert_eq!(world.control().sessions().unwrap(), 1);
+    world.vcenter.close().await;
+    assert_eq!(world.control().sessions().unwrap(), 0);
+    assert_eq!(world.losses, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_are_refused_and_right_ones_work_afterwards() {
+    let mut world = World::new();
+    world.credentials.0.lock().unwrap().password = "wrong".to_owned().into();
+    let refused = world.login().await.unwrap_err();
+    assert!(matches!(&refused, LoginResult::Refused { message } if !message.contains("wrong")));
+    let password = world.rig.vc_pass().to_owned();
+    world.credentials.0.lock().unwrap().password = password.into();
+    world.login().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vcenter_that_is_not_there_is_a_failure_with_a_hint() {
+    let mut world = World::new();
+    world.credentials.0.lock().unwrap().host = "127.0.0.1:1".into();
+    let failed = world.login().await.unwrap_err();
+    let LoginResult::Failed { message } = failed else {
+        panic!("{failed:?}");
+    };
+    assert!(message.contains("check VC_HOST"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_nobody_vouches_for_is_a_failure_with_a_hint() {
+    let mut world = World::new();
+    let other = World::new();
+    let host = other.rig.vc_host().to_owned();
+    world.credentials.0.lock().unwrap().host = host;
+    let failed = world.login().await.unwrap_err();
+    let LoginResult::Failed { message } = failed else {
+        panic!("{failed:?}");
+    };
+    assert!(message.contains("--insecure"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_does_not_exist_is_named_and_no_session_stays() {
+    let mut world = World::with(Config {
+        datacenter: Some("elsewhere".into()),
+        ..Config::default()
+    });
+    let failed = world.login().await.unwrap_err();
+    let LoginResult::Failed { message } = failed else {
+        panic!("{failed:?}");
+    };
+    let wanted = "found no datacenter `elsewhere`, only vcqaDC; correct --datacenter";
+    assert_eq!(message, wanted);
+    assert_eq!(world.control().sessions().unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_folder_that_is_missing_is_made() {
+    let mut world = World::with(Config {
+        datacenter: Some("vcqaDC".into()),
+        root_folder: Some("/vcqaDC/vm/a/b".into()),
+        resource_pool: Some("DC0_C0".into()),
+        ..Config::default()
+    });
+    world.login().await.unwrap();
+    let folders = world.control().folders().unwrap();
+    let made = folders.iter().find(|f| f.path == "/vcqaDC/vm/a/b").unwrap();
+    assert_eq!(world.root, made.moid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_is_reported_once_and_a_login_shows_everything_anew() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let vm = world.cloned(&folder, "one").await;
+    assert_eq!(world.control().expire_sessions().unwrap(), 1);
+    world.until(|w| !w.losses.is_empty()).await;
+    let read = world.read(Read::Vm(vm.id.clone())).await;
+    let fault = Fault::NotAuthenticated;
+    assert_eq!(read, ReadResult::Failed { fault });
+    let name = "x".into();
+    let call = world.call(Call::CreateFolder { name }).await;
+    assert_eq!(call, CallResult::Refused(Fault::NotAuthenticated));
+    let ended: Vec<bool> = world.losses.iter().map(|(_, ended)| *ended).collect();
+    assert_eq!(ended, [true]);
+    let id = world.login().await.unwrap();
+    world.until(|w| w.resets.contains(&id)).await;
+    assert_eq!(world.vms[&vm.id], vm);
+    assert_eq!(world.control().sessions().unwrap(), 1);
+    assert_eq!(world.losses.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_loses_the_feed_but_says_nothing_of_the_session() {
+    let mut world = World::live().await;
+    world.control().set_outage(true).unwrap();
+    let name = "x".into();
+    let call = world.call(Call::CreateFolder { name }).await;
+    assert!(
+        matches!(call, CallResult::Lost { .. } | CallResult::NotSent { .. }),
+        "{call:?}"
+    );
+    let failed = world.login().await.unwrap_err();
+    assert!(matches!(failed, LoginResult::Failed { .. }), "{failed:?}");
+    world.control().set_outage(false).unwrap();
+    let id = world.login().await.unwrap();
+    world.until(|w| w.resets.contains(&id)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_session_everything_is_answered() {
+    let mut world = World::new();
+    let read = world.read(Read::Vm("vm-1".into())).await;
+    let fault = Fault::NotAuthenticated;
+    assert_eq!(read, ReadResult::Failed { fault });
+    let call = world.call(Call::Destroy("vm-1".into())).await;
+    assert!(matches!(call, CallResult::NotSent { .. }), "{call:?}");
+    let id = world.id();
+    let reason = "test".into();
+    world.ask(Request::Relist { id, reason });
+    world.until(|w| w.losses.len() == 1).await;
+    assert!(world.losses[0].1, "a login is needed");
+}

@@ -1,0 +1,254 @@
+//! An adapter, the vCenter that it talks to, and what it has said.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::marker::Marker;
+use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult};
+use vmgroup_reconcile::inventory::{Task, TaskState, Vm};
+use vmgroup_reconcile::request::{Call, CloneCall, Read, Request, RequestId};
+use vmgroup_rig::{Control, Options, Rig};
+use vmgroup_vcenter::{Config, CredentialSource, Credentials, Error, Vcenter};
+
+/// Longer than anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub const ROOT: &str = "/vcqaDC/vm/vm-operator";
+pub const TEMPLATE: &str = "vm-operator-template";
+
+pub struct World {
+    pub rig: Rig,
+    pub vcenter: Vcenter,
+    pub credentials: Arc<Given>,
+    events: mpsc::Receiver<Event>,
+    next_id: u64,
+    /// The feed's VMs and tasks as a machine would have them.
+    pub vms: BTreeMap<String, Vm>,
+    pub tasks: BTreeMap<String, Task>,
+    answers: Vec<Event>,
+    pub losses: Vec<(String, bool)>,
+    pub resets: Vec<RequestId>,
+    pub root: String,
+}
+
+/// Credentials that a test can change.
+pub struct Given(pub Mutex<Credentials>);
+
+impl CredentialSource for Given {
+    fn read(&self) -> Result<Credentials, Error> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+}
+
+impl World {
+    /// A vCenter and an adapter that has no session.
+    pub fn new() -> World {
+        Self::with(Config::default())
+    }
+
+    pub fn with(config: Config) -> World {
+        let rig = Rig::start(&Options::vcenter_only()).unwrap();
+        let credentials = Arc::new(Given(Mutex::new(Credentials {
+            host: rig.vc_host().to_owned(),
+            user: rig.vc_user().to_owned(),
+            password: rig.vc_pass().to_owned().into(),
+        })));
+        let config = Config {
+            ca_pem: Some(std::fs::read(rig.vc_authority()).unwrap()),
+            ..config
+        };
+        let (sender, events) = mpsc::channel(100);
+        World {
+            vcenter: Vcenter::new(config, credentials.clone(), sender),
+            rig,
+            credentials,
+            events,
+            next_id: 0,
+            vms: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            answers: Vec::new(),
+            losses: Vec::new(),
+            resets: Vec::new(),
+            root: String::new(),
+        }
+    }
+
+    /// A vCenter and an adapter whose feed has shown everything.
+    pub async fn live() -> World {
+        let mut world = World::new();
+        let id = world.login().await.unwrap();
+        world.until(|w| w.resets.contains(&id)).await;
+        world
+    }
+
+    pub fn control(&self) -> &Control {
+        self.rig.control()
+    }
+
+    pub async fn login(&mut self) -> Result<RequestId, LoginResult> {
+        let id = self.id();
+        let reason = "test".into();
+        self.ask(Request::Login { id, reason });
+        let answer = self
+            .answer(|event| match event {
+                Event::LoginAnswered { id: of, result } if *of == id => Some(result.clone()),
+                _ => None,
+            })
+            .await;
+        match answer {
+            LoginResult::In { root, .. } => {
+                self.root = root;
+                Ok(id)
+            }
+            other => Err(other),
+        }
+    }
+
+    pub async fn relist(&mut self) {
+        let id = self.id();
+        let reason = "test".into();
+        self.ask(Request::Relist { id, reason });
+        self.until(|w| w.resets.contains(&id)).await;
+    }
+
+    pub async fn read(&mut self, read: Read) -> ReadResult {
+        let id = self.id();
+        self.ask(Request::Read { id, read });
+        self.answer(|event| match event {
+            Event::Read { id: of, result } if *of == id => Some(result.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn call(&mut self, call: Call) -> CallResult {
+        let id = self.id();
+        self.ask(Request::Call {
+            id,
+            group: GroupKey::new("n", "g"),
+            operation_id: format!("op-{}", id.0),
+            call,
+        });
+        self.answer(|event| match event {
+            Event::Called { id: of, result } if *of == id => Some(result.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Makes a call and waits for the end of its task.
+    pub async fn done(&mut self, call: Call) -> TaskState {
+        let result = self.call(call).await;
+        let CallResult::Started(task) = result else {
+            panic!("no task was started: {result:?}");
+        };
+        self.until(|w| matches!(w.tasks.get(&task), Some(t) if t.state != TaskState::Running))
+            .await;
+        self.tasks[&task].state.clone()
+    }
+
+    /// Creates a folder below the root.
+    pub async fn folder(&mut self, name: &str) -> String {
+        let name = name.to_owned();
+        match self.call(Call::CreateFolder { name }).await {
+            CallResult::Done { result: Some(id) } => id,
+            other => panic!("no folder was made: {other:?}"),
+        }
+    }
+
+    /// A clone, and its place in the feed.
+    pub async fn cloned(&mut self, folder: &str, name: &str) -> Vm {
+        let state = self.done(clone_call(folder, name)).await;
+        let TaskState::Succeeded { result: Some(id) } = state else {
+            panic!("the clone failed: {state:?}");
+        };
+        self.until(|w| w.vms.get(&id).is_some_and(|vm| vm.marker.is_some()))
+            .await;
+        self.vms[&id].clone()
+    }
+
+    pub fn ask(&self, request: Request) {
+        let vcenter = self.vcenter.clone();
+        tokio::spawn(async move { vcenter.perform(request).await });
+    }
+
+    /// Takes events until that is so.
+    pub async fn until(&mut self, mut is_so: impl FnMut(&World) -> bool) {
+        while !is_so(self) {
+            self.take().await;
+        }
+    }
+
+    async fn answer<T>(&mut self, of: impl Fn(&Event) -> Option<T>) -> T {
+        loop {
+            if let Some(at) = self.answers.iter().position(|event| of(event).is_some()) {
+                return of(&self.answers.remove(at)).unwrap();
+            }
+            self.take().await;
+        }
+    }
+
+    async fn take(&mut self) {
+        let event = tokio::time::timeout(PATIENCE, self.events.recv()).await;
+        let event = event.expect("nothing came in time").unwrap();
+        match event {
+            Event::FeedReset { id, vms, tasks } => {
+                self.resets.push(id);
+                self.vms = vms.into_iter().map(|vm| (vm.id.clone(), vm)).collect();
+                self.tasks = tasks.into_iter().map(|t| (t.id.clone(), t)).collect();
+            }
+            Event::FeedChanged { vms, left, tasks } => {
+                self.vms
+                    .extend(vms.into_iter().map(|vm| (vm.id.clone(), vm)));
+                self.tasks
+                    .extend(tasks.into_iter().map(|t| (t.id.clone(), t)));
+                for id in left {
+                    assert!(self.vms.remove(&id).is_some(), "{id} left twice");
+                }
+            }
+            Event::FeedIdle => {}
+            Event::FeedLost {
+                reason,
+                session_ended,
+            } => self.losses.push((reason, session_ended)),
+            answer => self.answers.push(answer),
+        }
+    }
+
+    pub fn id(&mut self) -> RequestId {
+        self.next_id += 1;
+        RequestId(self.next_id)
+    }
+}
+
+pub fn uuid_of(name: &str) -> String {
+    let hash = name.bytes().fold(7_u64, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
+    format!("aaaaaaaa-bbbb-5ccc-8ddd-{:012x}", hash & 0xffff_ffff_ffff)
+}
+
+pub fn clone_call(folder: &str, name: &str) -> Call {
+    Call::Clone(CloneCall {
+        template: TEMPLATE.into(),
+        folder: folder.into(),
+        name: name.into(),
+        instance_uuid: uuid_of(name),
+        marker: Marker {
+            version: Marker::VERSION,
+            install: "test".into(),
+            namespace: "n".into(),
+            name: "g".into(),
+            identity: "i".into(),
+            slot: 3,
+            instance_uuid: uuid_of(name),
+            disks: Vec::new(),
+        },
+        spec_hash: "v1:abc".into(),
+        cpus: 2,
+        memory_mib: 2048,
+    })
+}
