@@ -1,10 +1,12 @@
 //! What the tests run: the operator's binary and the modules, as built.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// The top folder of the repository.
 pub fn repository() -> PathBuf {
@@ -28,6 +30,19 @@ pub fn guest(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The digest of a file as the operator names it.
+///
+/// # Panics
+/// When it cannot be read.
+pub fn digest(file: &Path) -> String {
+    let bytes = std::fs::read(file).expect("a file");
+    let mut text = "sha256:".to_owned();
+    for byte in Sha256::digest(&bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn build() -> PathBuf {

@@ -58,7 +58,9 @@ impl<'a> Group<'a> {
     /// The object; none if it is gone.
     #[track_caller]
     pub fn object(&self) -> Option<Value> {
-        let Self { namespace, name, .. } = self;
+        let Self {
+            namespace, name, ..
+        } = self;
         self.site.object(&format!(
             "/apis/vm.codeconnect.vmworld.com/v1alpha1/namespaces/{namespace}/vmgroups/{name}"
         ))
@@ -93,7 +95,15 @@ impl<'a> Group<'a> {
     /// Changes the object by a merge patch.
     #[track_caller]
     pub fn patch(&self, patch: &Value) {
-        self.kubectl(&["patch", "vg", &self.name, "--type", "merge", "-p", &patch.to_string()]);
+        self.kubectl(&[
+            "patch",
+            "vg",
+            &self.name,
+            "--type",
+            "merge",
+            "-p",
+            &patch.to_string(),
+        ]);
     }
 
     /// Changes the number of VMs by `kubectl scale`.
@@ -155,7 +165,8 @@ impl<'a> Group<'a> {
                 && status["phase"] == "RUNNING"
                 && status["currentReplicas"] == replicas
                 && status["readyReplicas"] == replicas;
-            let is = members.len() == replicas && members.values().all(|vm| vm.power == "poweredOn");
+            let is =
+                members.len() == replicas && members.values().all(|vm| vm.power == "poweredOn");
             if said && is {
                 Ok(members)
             } else {

@@ -16,7 +16,7 @@ mod site;
 mod stories;
 mod truth;
 
-pub use binary::{guest, operator_binary, repository};
+pub use binary::{digest, guest, operator_binary, repository};
 pub use group::{Group, Wish};
 pub use operator::{Operator, Start};
 pub use patience::{eventually, steadily};
@@ -24,4 +24,4 @@ pub use process::{Child, send_signal};
 pub use shared::Shared;
 pub use site::{INSTALL_NAMESPACE, Site};
 pub use stories::{Story, run};
-pub use truth::{Members, member_slots, without_volatile};
+pub use truth::{Members, member_slots};

@@ -138,7 +138,12 @@ impl Operator {
     pub fn stop(mut self) {
         self.child.signal(Signal::TERM);
         let (status, _) = self.child.ended(STOP_LIMIT);
-        assert!(is_good(status), "{} ended with {status}:\n{}", self.name, self.tail());
+        assert!(
+            is_good(status),
+            "{} ended with {status}:\n{}",
+            self.name,
+            self.tail()
+        );
         self.check_log();
     }
 
@@ -147,10 +152,20 @@ impl Operator {
         self.is_checked = true;
         let log = self.log();
         for secret in &self.secrets {
-            assert!(!log.contains(secret), "the log of {} has a password", self.name);
+            assert!(
+                !log.contains(secret),
+                "the log of {} has a password",
+                self.name
+            );
         }
         let error = log.lines().find(|line| is_error(line));
-        assert_eq!(error, None, "the log of {} has an error:\n{}", self.name, self.tail());
+        assert_eq!(
+            error,
+            None,
+            "the log of {} has an error:\n{}",
+            self.name,
+            self.tail()
+        );
     }
 
     fn tail(&self) -> String {
@@ -161,10 +176,17 @@ impl Operator {
 }
 
 impl Drop for Operator {
-    #[allow(clippy::print_stderr, reason = "a failed test shows what the operator said")]
+    #[allow(
+        clippy::print_stderr,
+        reason = "a failed test shows what the operator said"
+    )]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("---- the last lines of {}:\n{}\n----", self.name, self.tail());
+            eprintln!(
+                "---- the last lines of {}:\n{}\n----",
+                self.name,
+                self.tail()
+            );
         } else if !self.is_checked {
             self.check_log();
         }
@@ -181,7 +203,12 @@ fn is_error(line: &str) -> bool {
 #[track_caller]
 fn service_account(site: &Site) -> String {
     let path = format!("/apis/apps/v1/namespaces/{INSTALL_NAMESPACE}/deployments");
-    let deployments = site.object(&path).expect("the API server lists Deployments");
+    let deployments = site
+        .object(&path)
+        .expect("the API server lists Deployments");
     let account = &deployments["items"][0]["spec"]["template"]["spec"]["serviceAccountName"];
-    account.as_str().expect("the Pod has a ServiceAccount").to_owned()
+    account
+        .as_str()
+        .expect("the Pod has a ServiceAccount")
+        .to_owned()
 }

@@ -190,7 +190,8 @@ impl Site {
         let trace = self.control().trace(0).expect("the simulator answers");
         let strange = trace.calls.iter().find(|call| {
             let reads = ["CloneVM_Task", "RetrieveProperties"];
-            self.strangers.contains_key(&call.object) && !reads.iter().any(|m| call.method.starts_with(m))
+            self.strangers.contains_key(&call.object)
+                && !reads.iter().any(|m| call.method.starts_with(m))
         });
         assert_eq!(strange, None, "a call was made on a stranger");
     }
@@ -200,7 +201,11 @@ impl Site {
         eventually("kubectl knows groups", KINDS_LIMIT, || {
             let arguments = ["api-resources", "--api-group=vm.codeconnect.vmworld.com"];
             let kinds = self.kubectl(&arguments);
-            if kinds.contains("VmGroup") { Ok(()) } else { Err(kinds) }
+            if kinds.contains("VmGroup") {
+                Ok(())
+            } else {
+                Err(kinds)
+            }
         });
     }
 

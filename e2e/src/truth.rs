@@ -46,7 +46,10 @@ pub(crate) fn assert_no_slot_twice(vms: &BTreeMap<String, Vm>) {
     for vm in vms.values() {
         if let Some(marker) = agreeing_marker(vm) {
             let slot = (marker["identity"].to_string(), marker["slot"].to_string());
-            assert!(taken.insert(slot.clone()), "slot {slot:?} has two VMs: {vm:?}");
+            assert!(
+                taken.insert(slot.clone()),
+                "slot {slot:?} has two VMs: {vm:?}"
+            );
         }
     }
 }
@@ -54,12 +57,4 @@ pub(crate) fn assert_no_slot_twice(vms: &BTreeMap<String, Vm>) {
 fn agreeing_marker(vm: &Vm) -> Option<Value> {
     let marker: Value = serde_json::from_str(vm.markers.get(MARKER)?).ok()?;
     (marker["instanceUuid"] == *vm.instance_uuid).then_some(marker)
-}
-
-/// The VM without what may change although nobody touches it.
-pub fn without_volatile(vm: &Vm) -> Vm {
-    Vm {
-        connection: String::new(),
-        ..vm.clone()
-    }
 }

@@ -11,7 +11,11 @@ pub(crate) fn scaling_adds_and_removes_vms_and_leaves_the_others_alone() {
     let busy = busy();
     let site = &busy.site;
     site.create_namespace("scale");
-    let group = site.apply("scale", "web", &Wish::new(2).with("removalPolicy", json!("HighestSlot")));
+    let group = site.apply(
+        "scale",
+        "web",
+        &Wish::new(2).with("removalPolicy", json!("HighestSlot")),
+    );
     let two = group.until_running(2);
     group.scale(5);
     let five = group.until_running(5);
@@ -24,7 +28,12 @@ pub(crate) fn scaling_adds_and_removes_vms_and_leaves_the_others_alone() {
     group.until_running(0);
     group.delete();
     group.until_gone();
-    assert!(!site.group_folders().iter().any(|path| path.ends_with("/scale-web")));
+    assert!(
+        !site
+            .group_folders()
+            .iter()
+            .any(|path| path.ends_with("/scale-web"))
+    );
 }
 
 pub(crate) fn an_edit_of_the_spec_reaches_running_vms_in_place() {
@@ -36,11 +45,18 @@ pub(crate) fn an_edit_of_the_spec_reaches_running_vms_in_place() {
     let seen = site.control().trace(0).unwrap().last;
     group.patch(&json!({ "spec": { "cpu": 2, "memory": 3 } }));
     let after = group.until_members("the VMs have the new hardware", |members| {
-        let grown = members.values().all(|vm| (vm.cpus, vm.memory_mb) == (2, 3072));
+        let grown = members
+            .values()
+            .all(|vm| (vm.cpus, vm.memory_mb) == (2, 3072));
         grown.then(|| members.clone())
     });
     group.until_running(2);
-    let moids = |members: &vmgroup_e2e::Members| members.values().map(|vm| vm.moid.clone()).collect::<Vec<_>>();
+    let moids = |members: &vmgroup_e2e::Members| {
+        members
+            .values()
+            .map(|vm| vm.moid.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(moids(&after), moids(&before));
     let calls = site.control().trace(seen).unwrap().calls;
     for moid in moids(&before) {
@@ -49,7 +65,11 @@ pub(crate) fn an_edit_of_the_spec_reaches_running_vms_in_place() {
             .filter(|call| call.object == moid && call.method.ends_with("_Task"))
             .map(|call| call.method.as_str())
             .collect();
-        assert_eq!(methods, ["ReconfigVM_Task"], "{moid} was not changed once, while running");
+        assert_eq!(
+            methods,
+            ["ReconfigVM_Task"],
+            "{moid} was not changed once, while running"
+        );
     }
 
     // vSphere cannot take memory away while a VM runs: it waits for its deletion.
@@ -57,7 +77,10 @@ pub(crate) fn an_edit_of_the_spec_reaches_running_vms_in_place() {
     group.until_phase("RUNNING");
     assert_eq!(group.status()["updatedReplicas"], 0);
     let kept = group.members();
-    assert!(kept.values().all(|vm| vm.memory_mb == 3072 && vm.power == "poweredOn"));
+    assert!(
+        kept.values()
+            .all(|vm| vm.memory_mb == 3072 && vm.power == "poweredOn")
+    );
     group.delete();
     group.until_gone();
 }
@@ -67,20 +90,39 @@ pub(crate) fn a_foreign_power_off_is_undone_after_the_grace_period_unless_it_is_
     let site = &busy.site;
     site.create_namespace("power");
     let drift = |policy: &str| json!({ "power": { "policy": policy, "graceSeconds": 4 } });
-    let healed = site.apply("power", "healed", &Wish::new(2).with("drift", drift("Enforce")));
-    let reported = site.apply("power", "reported", &Wish::new(1).with("drift", drift("Report")));
+    let healed = site.apply(
+        "power",
+        "healed",
+        &Wish::new(2).with("drift", drift("Enforce")),
+    );
+    let reported = site.apply(
+        "power",
+        "reported",
+        &Wish::new(1).with("drift", drift("Report")),
+    );
     let members = healed.until_running(2);
     let left = reported.until_running(1)[&0].moid.clone();
     let victim = members[&0].moid.clone();
     site.control().set_power(&left, "poweredOff").unwrap();
     site.control().set_power(&victim, "poweredOff").unwrap();
-    steadily("the administrator has the VM off", Duration::from_secs(3), || {
-        let power = healed.members()[&0].power.clone();
-        if power == "poweredOff" { Ok(()) } else { Err(power) }
-    });
+    steadily(
+        "the administrator has the VM off",
+        Duration::from_secs(3),
+        || {
+            let power = healed.members()[&0].power.clone();
+            if power == "poweredOff" {
+                Ok(())
+            } else {
+                Err(power)
+            }
+        },
+    );
     assert_eq!(healed.until_running(2), members);
     let still = reported.members();
-    assert_eq!((still[&0].moid.as_str(), still[&0].power.as_str()), (left.as_str(), "poweredOff"));
+    assert_eq!(
+        (still[&0].moid.as_str(), still[&0].power.as_str()),
+        (left.as_str(), "poweredOff")
+    );
     healed.delete();
     reported.delete();
     healed.until_gone();
@@ -125,16 +167,27 @@ pub(crate) fn a_group_that_is_only_observed_writes_nothing_to_vcenter() {
     let busy = busy();
     let site = &busy.site;
     site.create_namespace("observe");
-    let group = site.apply("observe", "web", &Wish::new(2).with("mode", json!("Observe")));
+    let group = site.apply(
+        "observe",
+        "web",
+        &Wish::new(2).with("mode", json!("Observe")),
+    );
     vmgroup_e2e::eventually("it says what it would do", Duration::from_secs(60), || {
         let status = group.status();
         let said = status.to_string().contains("clone");
-        if said { Ok(()) } else { Err(status.to_string()) }
+        if said {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
     });
     let nothing = || {
         let trace = site.control().trace(0).unwrap();
         let ours = trace.calls.into_iter().find(|call| {
-            call.arguments.values().any(|value| value.contains("observe-web") || value.starts_with("web-replica-") && call.operation_id.contains("observe"))
+            call.arguments.values().any(|value| {
+                value.contains("observe-web")
+                    || value.starts_with("web-replica-") && call.operation_id.contains("observe")
+            })
         });
         match ours {
             None if group.members().is_empty() => Ok(()),
@@ -142,7 +195,12 @@ pub(crate) fn a_group_that_is_only_observed_writes_nothing_to_vcenter() {
         }
     };
     steadily("nothing is written", Duration::from_secs(3), nothing);
-    assert!(!site.group_folders().iter().any(|path| path.ends_with("/observe-web")));
+    assert!(
+        !site
+            .group_folders()
+            .iter()
+            .any(|path| path.ends_with("/observe-web"))
+    );
     group.delete();
     group.until_gone();
 }
@@ -151,15 +209,27 @@ pub(crate) fn orphaned_vms_go_on_without_a_marker() {
     let busy = busy();
     let site = &busy.site;
     site.create_namespace("orphan");
-    let group = site.apply("orphan", "web", &Wish::new(2).with("deletionPolicy", json!("Orphan")));
+    let group = site.apply(
+        "orphan",
+        "web",
+        &Wish::new(2).with("deletionPolicy", json!("Orphan")),
+    );
     let before = group.until_running(2);
     group.delete();
     group.until_gone();
     let vms = site.control().vms().unwrap().vms;
     for vm in before.values() {
         let left = vms.iter().find(|left| left.moid == vm.moid).unwrap();
-        assert_eq!(left.markers.get("vmgroup.marker").map_or("", String::as_str), "");
-        let unmarked = vmgroup_rig::Vm { markers: left.markers.clone(), ..vm.clone() };
+        assert_eq!(
+            left.markers
+                .get("vmgroup.marker")
+                .map_or("", String::as_str),
+            ""
+        );
+        let unmarked = vmgroup_rig::Vm {
+            markers: left.markers.clone(),
+            ..vm.clone()
+        };
         assert_eq!(*left, unmarked);
     }
 }

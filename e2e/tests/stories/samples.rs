@@ -46,11 +46,35 @@ pub(crate) fn the_columns_are_the_demos() {
     let shown = site.kubectl(&["get", "vg", "-n", "columns"]);
     let lines: Vec<Vec<&str>> = shown
         .lines()
-        .map(|line| line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect())
+        .map(|line| {
+            line.split("  ")
+                .map(str::trim)
+                .filter(|word| !word.is_empty())
+                .collect()
+        })
         .collect();
-    let head = ["NAME", "PHASE", "CURRENT", "DESIRED", "CPU", "MEMORY", "TEMPLATE", "LAST_MESSAGE", "AGE"];
+    let head = [
+        "NAME",
+        "PHASE",
+        "CURRENT",
+        "DESIRED",
+        "CPU",
+        "MEMORY",
+        "TEMPLATE",
+        "LAST_MESSAGE",
+        "AGE",
+    ];
     assert_eq!(lines[0], head, "{shown}");
-    let row = ["web", "RUNNING", "2", "3", "1", "1", "vm-operator-template", "all is well"];
+    let row = [
+        "web",
+        "RUNNING",
+        "2",
+        "3",
+        "1",
+        "1",
+        "vm-operator-template",
+        "all is well",
+    ];
     assert_eq!(lines[1][..8], row, "{shown}");
 }
 
@@ -67,7 +91,10 @@ pub(crate) fn scaling_reads_and_writes_what_the_subresource_names() {
     let scale = site.object(path).unwrap();
     assert_eq!(scale["kind"], "Scale");
     assert_eq!(scale["spec"]["replicas"], 3);
-    assert_eq!(scale["status"], json!({ "replicas": 2, "selector": "group=vg-1" }));
+    assert_eq!(
+        scale["status"],
+        json!({ "replicas": 2, "selector": "group=vg-1" })
+    );
 
     group.scale(5);
     assert_eq!(group.object().unwrap()["spec"]["replicas"], 5);
@@ -78,7 +105,13 @@ pub(crate) fn scaling_reads_and_writes_what_the_subresource_names() {
 pub(crate) fn every_field_is_explained() {
     let site = quiet();
     let said = site.kubectl(&["explain", "vg.spec", "--recursive"]);
-    for field in ["replicas", "template", "powerState", "graceSeconds", "deletionPolicy"] {
+    for field in [
+        "replicas",
+        "template",
+        "powerState",
+        "graceSeconds",
+        "deletionPolicy",
+    ] {
         assert!(said.contains(field), "{field} is not explained: {said}");
     }
     let said = site.kubectl(&["explain", "vg.spec.memory"]);

@@ -22,7 +22,11 @@ pub(crate) fn the_demos_left_overs_wait_for_their_owner_and_become_members() {
     assert_eq!(group.status()["phase"], "ERROR");
     steadily("nothing is cloned beside them", A_WHILE, || {
         let found = in_folder(site, "demo-old");
-        if found == left { Ok(()) } else { Err(format!("{found:?}")) }
+        if found == left {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
     });
 
     group.annotate("adoption", "adopt");
@@ -60,13 +64,22 @@ pub(crate) fn a_copy_that_inherited_the_marker_is_reported_and_survives() {
     let group = site.apply("copies", "web", &Wish::new(2));
     let members = group.until_running(2);
     let folder = members[&0].folder.clone();
-    let moid = site.control().copy_vm(&members[&0].moid, "backup-of-it", &folder, false).unwrap();
+    let moid = site
+        .control()
+        .copy_vm(&members[&0].moid, "backup-of-it", &folder, false)
+        .unwrap();
     let copy = vm(site, &moid);
     assert_eq!(copy.markers, members[&0].markers);
     eventually("the copy is reported", LIMIT, || {
         let status = group.status();
-        let found = status["copies"].as_array().is_some_and(|copies| copies.iter().any(|copy| *copy == *moid));
-        if found { Ok(()) } else { Err(status.to_string()) }
+        let found = status["copies"]
+            .as_array()
+            .is_some_and(|copies| copies.iter().any(|copy| *copy == *moid));
+        if found {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
     });
     assert_eq!(group.until_running(2), members);
     group.scale(1);
@@ -86,7 +99,10 @@ pub(crate) fn a_vm_that_was_moved_away_stays_a_member() {
     site.control().move_vm(&moid, "/vcqaDC/vm").unwrap();
     no_clone_for(site, &group);
     let still = group.until_running(2);
-    assert_eq!((still[&0].moid.as_str(), still[&0].folder.as_str()), (moid.as_str(), "/vcqaDC/vm"));
+    assert_eq!(
+        (still[&0].moid.as_str(), still[&0].folder.as_str()),
+        (moid.as_str(), "/vcqaDC/vm")
+    );
     group.delete();
     group.until_gone();
     let all = site.control().vms().unwrap().vms;
@@ -99,11 +115,15 @@ pub(crate) fn a_vm_that_cannot_be_reached_is_not_cloned_again() {
     site.create_namespace("dark");
     let group = site.apply("dark", "web", &Wish::new(2));
     let members = group.until_running(2);
-    site.control().set_connection(&members[&0].moid, "inaccessible").unwrap();
+    site.control()
+        .set_connection(&members[&0].moid, "inaccessible")
+        .unwrap();
     group.until_condition("Ready", "Unknown", "MembersUnknown");
     no_clone_for(site, &group);
     assert_eq!(group.status()["currentReplicas"], 2);
-    site.control().set_connection(&members[&0].moid, "connected").unwrap();
+    site.control()
+        .set_connection(&members[&0].moid, "connected")
+        .unwrap();
     assert_eq!(group.until_running(2), members);
     group.delete();
     group.until_gone();
@@ -111,12 +131,16 @@ pub(crate) fn a_vm_that_cannot_be_reached_is_not_cloned_again() {
 
 /// Watches for a while that the group gets no further VM.
 fn no_clone_for(site: &Site, group: &Group<'_>) {
-    let identity = group.object().unwrap()["metadata"]["annotations"]["vm.codeconnect.vmworld.com/identity"].clone();
+    let identity =
+        group.object().unwrap()["metadata"]["annotations"]["vm.codeconnect.vmworld.com/identity"]
+            .clone();
     let identity = identity.as_str().unwrap().to_owned();
     let last = site.control().trace(0).unwrap().last;
     steadily("nothing is cloned", A_WHILE, || {
         let trace = site.control().trace(last).unwrap();
-        let clone = trace.of("CloneVM_Task").find(|call| call.operation_id.starts_with(&identity));
+        let clone = trace
+            .of("CloneVM_Task")
+            .find(|call| call.operation_id.starts_with(&identity));
         match clone {
             None if group.members().len() == 2 => Ok(()),
             clone => Err(format!("{clone:?} {:?}", group.members())),
@@ -129,7 +153,10 @@ fn left_overs(site: &Site, folder: &str, name: &str, count: usize) -> Vec<Vm> {
     let path = format!("/vcqaDC/vm/vm-operator/{folder}");
     site.control().create_folder(&path).unwrap();
     for ending in &["lbzgbaic", "mrajwwht", "hctcuaxh"][..count] {
-        let moid = site.control().create_vm(&format!("{name}-replica-{ending}"), &path).unwrap();
+        let moid = site
+            .control()
+            .create_vm(&format!("{name}-replica-{ending}"), &path)
+            .unwrap();
         site.control().set_power(&moid, "poweredOn").unwrap();
     }
     in_folder(site, folder)

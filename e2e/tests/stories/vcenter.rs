@@ -44,7 +44,11 @@ pub(crate) fn an_operator_outlives_a_vcenter_that_is_away_and_a_session_that_exp
     site.control().set_outage(false).unwrap();
     let back = Instant::now();
     let members = group.until_running(2);
-    assert!(back.elapsed() < Duration::from_secs(30), "work resumed after {:?}", back.elapsed());
+    assert!(
+        back.elapsed() < Duration::from_secs(30),
+        "work resumed after {:?}",
+        back.elapsed()
+    );
 
     assert_eq!(site.control().expire_sessions().unwrap(), 1);
     group.scale(3);
@@ -60,7 +64,11 @@ pub(crate) fn an_operator_outlives_a_vcenter_that_is_away_and_a_session_that_exp
     assert_eq!(group.until_running(3), three);
     eventually("there is one session", Duration::from_secs(10), || {
         let count = site.control().sessions().unwrap();
-        if count == 1 { Ok(()) } else { Err(count.to_string()) }
+        if count == 1 {
+            Ok(())
+        } else {
+            Err(count.to_string())
+        }
     });
     finish(&site, operator);
 }
