@@ -15,10 +15,14 @@ pub fn repository() -> PathBuf {
         .map_or_else(PathBuf::new, PathBuf::from)
 }
 
+/// Names another binary to test, such as one of a release.
+const OTHER_BINARY: &str = "VMGROUP_BINARY";
+
 /// The operator's binary, built once; cargo itself knows whether that takes time.
 pub fn operator_binary() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(build).clone()
+    let find = || std::env::var_os(OTHER_BINARY).map_or_else(build, PathBuf::from);
+    BUILT.get_or_init(find).clone()
 }
 
 /// A module that `cargo xtask guests` made, such as `default` or `one-by-one`.

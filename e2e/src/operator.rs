@@ -26,7 +26,7 @@ pub struct Start {
     pub vc_pass: Option<String>,
     /// The file of the module; none means the built-in one.
     pub module: Option<PathBuf>,
-    /// The name of the replica; one that has a name takes part in the election.
+    /// The name of the replica; none means one that was never there before.
     pub replica: Option<&'static str>,
 }
 
@@ -66,6 +66,9 @@ impl Operator {
             .arg(rig.vc_authority());
         if let Some(module) = &start.module {
             command.arg("--module").arg(module);
+        }
+        if let Some(replica) = start.replica {
+            command.args(["--replica", replica]);
         }
         match &start.credentials {
             Some(folder) => {

@@ -6,6 +6,7 @@ mod rig;
 mod test;
 
 mod audit;
+mod bench;
 mod tidy;
 
 mod child;
@@ -39,6 +40,7 @@ enum Task {
     Rig(rig::Rig),
     Tidy(tidy::Tidy),
     Audit(audit::Audit),
+    Bench(bench::Bench),
 }
 
 /// What a task found out; that it could not be run at all is an error.
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Task::Rig(task) => task.run(&workspace),
         Task::Tidy(task) => task.run(&workspace),
         Task::Audit(task) => task.run(&workspace),
+        Task::Bench(task) => task.run(&workspace),
     });
     match verdict {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,

@@ -17,11 +17,15 @@ const CALLS: [(usize, usize); 3] = [(10, 4_000), (100, 2_000), (1_000, 400)];
 const WARM_UP: usize = 50;
 
 fn main() -> Result<()> {
-    let path = std::env::args().nth(1).context("the path of the module is missing")?;
+    let path = std::env::args()
+        .nth(1)
+        .context("the path of the module is missing")?;
     let bytes = std::fs::read(&path).with_context(|| format!("reading {path}"))?;
     let engine = Engine::new(Limits::default());
     let module = engine.load(&bytes).context("loading the module")?;
-    println!("members  wasm p50  wasm p99  native p50  native p99  fuel      memory KiB  calls/s  ratio");
+    println!(
+        "members  wasm p50  wasm p99  native p50  native p99  fuel      memory KiB  calls/s  ratio"
+    );
     let mut fixed = Duration::ZERO;
     for (members, calls) in CALLS {
         let figures = measure(&module, &observation(members)?, calls)?;
@@ -30,7 +34,10 @@ fn main() -> Result<()> {
         }
         println!("{}", figures.line(members));
     }
-    println!("fixed cost per call (wasm − native at 10 members): {}", micros(fixed));
+    println!(
+        "fixed cost per call (wasm − native at 10 members): {}",
+        micros(fixed)
+    );
     Ok(())
 }
 
@@ -67,7 +74,10 @@ impl Figures {
 fn measure(module: &Module, observation: &Observation, calls: usize) -> Result<Figures> {
     let first = module.reconcile(observation).context("deciding")?;
     let same = first.answer == vmgroup_native::decide(observation);
-    ensure!(same, "wasm and native decide differently: what is compared is not the same code");
+    ensure!(
+        same,
+        "wasm and native decide differently: what is compared is not the same code"
+    );
     let (mut wasm, mut native) = (Vec::new(), Vec::new());
     for call in 0..calls + WARM_UP {
         let begin = Instant::now();
@@ -92,7 +102,10 @@ fn measure(module: &Module, observation: &Observation, calls: usize) -> Result<F
 fn percentiles(mut durations: Vec<Duration>) -> Percentiles {
     durations.sort();
     let at = |per_cent: usize| durations[(durations.len() - 1) * per_cent / 100];
-    Percentiles { p50: at(50), p99: at(99) }
+    Percentiles {
+        p50: at(50),
+        p99: at(99),
+    }
 }
 
 fn micros(duration: Duration) -> String {

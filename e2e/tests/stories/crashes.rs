@@ -5,7 +5,7 @@ use std::time::Duration;
 use vmgroup_e2e::{Operator, Site, Start, Wish, eventually, steadily};
 use vmgroup_rig::Trigger;
 
-use crate::sites::finish;
+use crate::sites::{finish, finish_after};
 
 pub(crate) fn an_operator_killed_after_its_clone_was_accepted_makes_no_second_vm() {
     let site = Site::start();
@@ -23,7 +23,7 @@ pub(crate) fn an_operator_killed_after_its_clone_was_accepted_makes_no_second_vm
     only_members_in(&site, "default-web", members.len());
     group.delete();
     group.until_gone();
-    finish(&site, operator);
+    finish_after(&site, operator, 1);
 }
 
 pub(crate) fn a_clone_whose_answer_was_lost_is_not_repeated() {

@@ -15,7 +15,7 @@ pub(crate) fn the_demos_left_overs_wait_for_their_owner_and_become_members() {
     let busy = busy();
     let site = &busy.site;
     site.create_namespace("demo");
-    let left = left_overs(site, "demo-old", "old", 2);
+    let left = left_overs(site, "demo-old", "old", &["lbzgbaic", "mrajwwht"]);
     let group = site.apply("demo", "old", &Wish::new(2));
     let message = group.until_condition("Stalled", "True", "AdoptionRequired");
     assert!(message.contains("adoption=adopt"), "{message}");
@@ -46,7 +46,7 @@ pub(crate) fn left_overs_that_their_owner_ignores_stay_as_they_are() {
     let busy = busy();
     let site = &busy.site;
     site.create_namespace("ignored");
-    let left = left_overs(site, "ignored-old", "old", 1);
+    let left = left_overs(site, "ignored-old", "old", &["hctcuaxh"]);
     let group = site.apply("ignored", "old", &Wish::new(1));
     group.until_condition("Stalled", "True", "AdoptionRequired");
     group.annotate("adoption", "ignore");
@@ -149,10 +149,10 @@ fn no_clone_for(site: &Site, group: &Group<'_>) {
 }
 
 /// VMs as the demo made them, running.
-fn left_overs(site: &Site, folder: &str, name: &str, count: usize) -> Vec<Vm> {
+fn left_overs(site: &Site, folder: &str, name: &str, endings: &[&str]) -> Vec<Vm> {
     let path = format!("/vcqaDC/vm/vm-operator/{folder}");
     site.control().create_folder(&path).unwrap();
-    for ending in &["lbzgbaic", "mrajwwht", "hctcuaxh"][..count] {
+    for ending in endings {
         let moid = site
             .control()
             .create_vm(&format!("{name}-replica-{ending}"), &path)

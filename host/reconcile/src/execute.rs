@@ -37,8 +37,12 @@ impl Machine {
     /// When an operation has to be looked at even if nothing happens.
     pub(crate) fn operations_deadline(&self) -> Option<Monotonic> {
         let started = self.started.iter().filter_map(|(key, slot)| {
-            match self.groups.get(key)?.operations.get(slot)?.stage {
-                Stage::Settling(at) => Some(at),
+            let operation = self.groups.get(key)?.operations.get(slot)?;
+            match &operation.stage {
+                Stage::Settling(at) => Some(*at),
+                Stage::Running(task) if self.inventory.task(task).is_none() => operation
+                    .unseen_from()
+                    .filter(|at| *at > self.now.monotonic),
                 _ => None,
             }
         });

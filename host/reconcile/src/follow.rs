@@ -121,6 +121,12 @@ impl Machine {
                         self.refused(key, slot, &fault);
                     }
                     None if self.is_certain(operation) => self.become_unsure(key, slot),
+                    None if operation
+                        .unseen_from()
+                        .is_some_and(|at| self.now.monotonic >= at) =>
+                    {
+                        self.session.want_relist("the feed does not show a task");
+                    }
                     None => {}
                 }
             }

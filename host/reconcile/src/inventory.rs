@@ -105,7 +105,7 @@ pub enum Fault {
     Gone,
     /// Something that the call names does not exist, such as the template.
     NotFound {
-        /// What, in words.
+        /// What, such as `template "base"`.
         what: String,
     },
     /// The name is taken in that folder.

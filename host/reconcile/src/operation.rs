@@ -18,6 +18,7 @@ use vmgroup_core::plan::PowerOffMode;
 use vmgroup_core::time::{Monotonic, Timestamp};
 
 use crate::inventory::{Fault, TaskId, Vm, VmId};
+use crate::limits::SETTLE_MS;
 use crate::request::{Call, RequestId};
 
 /// What an operation is for.
@@ -147,6 +148,11 @@ impl Operation {
         self.stage != Stage::Queued
     }
 
+    /// The feed should have shown its task by then.
+    pub(crate) fn unseen_from(&self) -> Option<Monotonic> {
+        self.heard_at.map(|heard| heard.plus(SETTLE_MS))
+    }
+
     /// How the contract shows it.
     pub(crate) fn shown(&self, slot: Slot) -> vmgroup_core::observation::Operation {
         vmgroup_core::observation::Operation {
@@ -243,7 +249,13 @@ pub(crate) fn judge(work: &Work, fault: &Fault) -> Verdict {
             Class::NoPermission,
             format!("the operator's vCenter role lacks {privilege}; grant it"),
         ),
-        (Fault::NotFound { what }, _) => Verdict::Failed(Class::NotFound, what.clone()),
+        (Fault::NotFound { what }, _) => Verdict::Failed(
+            Class::NotFound,
+            format!(
+                "could not find {what}; create it in vCenter, or name another one in \
+                 spec.template"
+            ),
+        ),
         (Fault::Busy { message } | Fault::Unavailable { message }, _) => {
             Verdict::Failed(Class::Transient, message.clone())
         }

@@ -22,7 +22,7 @@ use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
 use crate::group::{Commit, Stage, count};
-use crate::limits::{NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
+use crate::limits::{MASS_LOSS_WINDOW_MS, NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
 use crate::machine::{Machine, target};
 use crate::observe::{View, membership, observe, stronger};
 use crate::operation::{Operation, Work};
@@ -224,6 +224,16 @@ impl Machine {
             group.last_decision = Some(record(module, group.object.generation, &checked));
         }
         let look = checked.next_look().map(|look| look.after_ms);
+        if held.is_some() {
+            // Both what holds plans end by themselves: a window each.
+            let budget = observation.desired.budget.window_ends.since(self.now.utc);
+            let window = if circumstances.mass_loss {
+                MASS_LOSS_WINDOW_MS
+            } else {
+                budget
+            };
+            self.wake(key, window.max(NEXT_LOOK_LEAST_MS), WakeReason::TimeCame);
+        }
         let standing = match held {
             Some(held) => Standing::Held {
                 effects_digest: held.effects_digest.clone(),
@@ -292,6 +302,7 @@ impl Machine {
         let mut with_intent = group.clone();
         with_intent.operations.extend(operations.clone());
         let status = Box::new(self.status(&with_intent));
+        self.tell_transition(key, &with_intent.object.status, &status);
         let target = target(&with_intent.object);
         let commit = Box::new(Commit { operations, plan });
         self.ask(key, |id| {

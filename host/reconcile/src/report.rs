@@ -146,7 +146,7 @@ impl Machine {
     }
 
     /// An event on the object when its phase or reason changes, never otherwise.
-    fn tell_transition(&mut self, key: &GroupKey, before: &Status, after: &Status) {
+    pub(crate) fn tell_transition(&mut self, key: &GroupKey, before: &Status, after: &Status) {
         let ready = |status: &Status| {
             let condition = status
                 .conditions

@@ -16,13 +16,14 @@ use crate::voice::{EXIT_CODES, Verdict, at_terminal};
 Examples:
   vmgroup demo               the whole walk, in less than 15 seconds
   vmgroup demo --speed 4     for those who read fast
-  vmgroup demo --keep        stay and watch; end with Ctrl-C
+  vmgroup demo --keep        stay, watch and play; end with Ctrl-C
 
 Without a terminal the demo does not wait between lines.
 
 {EXIT_CODES}"))]
 pub(crate) struct Demo {
-    /// Leave the groups running at the end, and print what changes until Ctrl-C.
+    /// Leave the groups running at the end, and print what changes until Ctrl-C. Commands that are
+    /// typed are carried out.
     #[arg(long)]
     keep: bool,
     /// How many times faster than is comfortable to read.

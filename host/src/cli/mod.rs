@@ -11,6 +11,9 @@ mod demo;
 #[cfg(feature = "files")]
 mod run;
 
+#[cfg(feature = "cluster")]
+mod run_cluster;
+
 #[cfg(feature = "files")]
 mod get;
 

@@ -4,22 +4,32 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use tokio::sync::watch;
 use vmgroup_reconcile::machine::{Caps, Config};
 
+#[cfg(feature = "cluster")]
+use super::run_cluster::{ClusterFlags, VcenterFlags};
 use crate::telemetry::Logging;
-use crate::voice::{EXIT_CODES, Problem, Verdict, say};
+use crate::voice::{EXIT_CODES, Problem, Verdict};
 use crate::wiring::driver::Vitals;
-use crate::wiring::operator::{self, Ends, Folders, Start};
+use crate::wiring::hands::Adapter;
+use crate::wiring::operator::{self, Ends, Folders, Start, Watched};
 
 /// Run the operator.
 ///
-/// With --groups, groups are VmGroup objects in YAML files in a folder, and what an API server
-/// would hold is kept in a state folder. A file that is removed deletes nothing; `vmgroup delete`
-/// does. Ends on SIGTERM or Ctrl-C, logs out of vCenter and gives up its lease before that.
+/// Groups are VmGroup objects of an API server: the one of the Pod's ServiceAccount, or of a
+/// kubeconfig. With --groups they are YAML files in a folder instead, and what an API server would
+/// hold is kept in a state folder; a file that is removed deletes nothing, `vmgroup delete` does.
+///
+/// vCenter's address, user and password are VC_HOST, VC_USER and VC_PASS, from the environment or
+/// from files of these names. They may change while the operator runs.
+///
+/// Ends on SIGTERM or Ctrl-C; logs out of vCenter and gives up its lease before that.
 #[derive(Args)]
 #[command(after_long_help = format!("\
 Examples:
-  vmgroup run --groups groups/ --vcenter simulated
+  vmgroup run --kubeconfig ~/.kube/config
+  vmgroup run --groups groups/
   vmgroup run --groups groups/ --vcenter simulated --module my-module.wasm
 
 The simulated vCenter lives as long as the process: VMs that an earlier one made are gone, and
@@ -33,7 +43,7 @@ pub(crate) struct Run {
     /// The folder that holds identity, status and a lock.
     #[arg(long, value_name = "DIR", default_value = super::STATE, requires = "groups")]
     state: PathBuf,
-    /// Which vCenter to act on.
+    /// Which vCenter to act on: the real one if VC_HOST or a folder of credentials is there.
     #[arg(long, value_enum)]
     vcenter: Option<WhichVcenter>,
     /// Templates in the simulated vCenter.
@@ -46,6 +56,12 @@ pub(crate) struct Run {
     /// Name of this installation. It is part of every VM's marker: keep it.
     #[arg(long, value_name = "NAME", default_value = "vmgroup")]
     install: String,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    real: VcenterFlags,
     #[command(flatten)]
     caps: CapsFlags,
     #[command(flatten)]
@@ -54,6 +70,9 @@ pub(crate) struct Run {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum WhichVcenter {
+    /// The one at VC_HOST.
+    #[cfg(feature = "cluster")]
+    Real,
     /// One in this process, for trying things.
     Simulated,
 }
@@ -72,46 +91,46 @@ struct CapsFlags {
     operations: usize,
 }
 
+/// Where groups are: the adapter, the name of the replica if it takes part in
+/// an election, and what has to live as long as the operator.
+struct Objects {
+    adapter: Arc<dyn Adapter>,
+    replica: Option<String>,
+    _watched: Option<Watched>,
+}
+
 impl Run {
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
+        let which = self.which()?;
+        self.logging.start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| Problem::new("failed to start").because(error))?;
-        runtime.block_on(self.run_in_runtime())
+        let result = runtime.block_on(self.run_in_runtime(which));
+        // A thread that still compiles a module must not hold the process.
+        runtime.shutdown_background();
+        result.map(|()| Verdict::Fine)
     }
 
-    async fn run_in_runtime(self) -> anyhow::Result<Verdict> {
-        let Some(groups) = self.groups.clone() else {
-            return Err(Problem::new("there is nothing to run on")
-                .hint("name a folder with --groups")
-                .into());
-        };
-        if self.vcenter.is_none() {
-            return Err(Problem::new("there is no vCenter to act on")
-                .hint("try it with --vcenter simulated")
-                .into());
-        }
-        self.logging.start()?;
+    async fn run_in_runtime(self, which: WhichVcenter) -> anyhow::Result<()> {
         let ends = Ends::new();
-        let folders = Folders { groups, state: self.state.clone() };
-        let watched = folders.open(&ends)?;
-        say(format_args!(
-            "vmgroup: acting on a simulated vCenter, which ends with this process; state in {}",
-            self.state.display()
-        ));
-        let vcenter = operator::simulate(&ends, &self.template);
-        let (seen, _) = tokio::sync::watch::channel(Vitals::default());
-        let objects = Arc::clone(&watched.adapter);
-        operator::run(self.start(None), ends, objects, vcenter, seen).await?;
-        Ok(Verdict::Fine)
-    }
-
-    fn start(&self, replica: Option<String>) -> Start {
-        Start {
+        let objects = self.objects(&ends).await?;
+        let vcenter: Arc<dyn Adapter> = match which {
+            WhichVcenter::Simulated => {
+                tracing::info!("acting on a simulated vCenter, which ends with this process");
+                operator::simulate(&ends, &self.template)
+            }
+            #[cfg(feature = "cluster")]
+            WhichVcenter::Real => self.real.open(&ends)?,
+        };
+        let (vitals, _seen) = watch::channel(Vitals::default());
+        #[cfg(feature = "cluster")]
+        self.cluster.serve_health(&ends, &vitals, self.groups.is_none()).await?;
+        let start = Start {
             config: Config {
                 install: self.install.clone(),
-                replica,
+                replica: objects.replica.clone(),
                 caps: Caps {
                     clones_per_template: self.caps.clones_per_template.max(1),
                     clones: self.caps.clones.max(1),
@@ -119,6 +138,42 @@ impl Run {
                 },
             },
             module: self.module.clone(),
+        };
+        operator::run(start, ends, Arc::clone(&objects.adapter), vcenter, vitals).await?;
+        Ok(())
+    }
+
+    async fn objects(&self, ends: &Ends) -> anyhow::Result<Objects> {
+        if let Some(groups) = self.groups.clone() {
+            let state = self.state.clone();
+            let watched = Folders { groups, state }.open(ends)?;
+            return Ok(Objects {
+                adapter: watched.adapter.clone(),
+                replica: None,
+                _watched: Some(watched),
+            });
         }
+        #[cfg(feature = "cluster")]
+        return Ok(Objects {
+            adapter: self.cluster.open(ends).await?,
+            replica: self.cluster.replica(),
+            _watched: None,
+        });
+        #[cfg(not(feature = "cluster"))]
+        Err(Problem::new("there are no groups to act on")
+            .hint("name a folder with --groups; this program was built without a client for Kubernetes")
+            .into())
+    }
+
+    fn which(&self) -> Result<WhichVcenter, Problem> {
+        if let Some(which) = self.vcenter {
+            return Ok(which);
+        }
+        #[cfg(feature = "cluster")]
+        if self.groups.is_none() || self.real.is_there() {
+            return Ok(WhichVcenter::Real);
+        }
+        Err(Problem::new("there is no vCenter to act on")
+            .hint("set VC_HOST, VC_USER and VC_PASS, or try it with --vcenter simulated"))
     }
 }

@@ -6,6 +6,7 @@ use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::samples::small_spec;
 use vmgroup_sim::world::World;
 
+use super::keep;
 use super::proof;
 use super::sandbox::Sandbox;
 use super::screen::Actor;
@@ -13,7 +14,7 @@ use super::stage::{Stage, TEMPLATE};
 
 /// Shorter than the default of five minutes, so that healing can be watched.
 const GRACE_MS: u64 = 10_000;
-const GROUPS: [&str; 3] = ["vg-1", "vg-2", "vg-3"];
+pub(crate) const GROUPS: [&str; 3] = ["vg-1", "vg-2", "vg-3"];
 
 /// Plays all acts; true if each ended as it should and nothing broke a rule.
 pub(crate) fn play(stage: &mut Stage, keep: bool) -> bool {
@@ -41,10 +42,11 @@ pub(crate) fn play(stage: &mut Stage, keep: bool) -> bool {
             return false;
         }
     }
-    if keep {
-        stay(stage);
+    let sound = judge(stage);
+    if keep && sound {
+        return keep::stay(stage);
     }
-    judge(stage)
+    sound
 }
 
 fn three_groups(stage: &mut Stage) -> bool {
@@ -64,7 +66,7 @@ fn three_groups(stage: &mut Stage) -> bool {
             ..small_spec(replicas, template)
         };
         let deed = Deed::Create(key(name), Box::new(Ok(spec)));
-        stage.person(&format!("kubectl apply -f {name}.yaml"), &deed);
+        stage.person(&format!("kubectl apply -f {name}.yaml"), &[deed]);
     }
     stage.until(|world| {
         proof::runs(world, &key("vg-1"))
@@ -82,7 +84,7 @@ fn the_fix(stage: &mut Stage) -> bool {
     };
     stage.person(
         &format!("kubectl patch vg vg-2 --type merge -p {patch}"),
-        &Deed::Edit(group, Box::new(Ok(spec))),
+        &[Deed::Edit(group, Box::new(Ok(spec)))],
     ) && stage.until(all_run)
 }
 
@@ -93,7 +95,7 @@ fn a_scale_up(stage: &mut Stage) -> bool {
     );
     stage.person(
         "kubectl scale vg/vg-1 --replicas=4",
-        &Deed::Scale(key("vg-1"), 4),
+        &[Deed::Scale(key("vg-1"), 4)],
     ) && stage.until(all_run)
 }
 
@@ -106,7 +108,7 @@ fn a_power_off_by_hand(stage: &mut Stage) -> bool {
     let which = Which::Nth(key("vg-1"), 0);
     stage.person(
         "govc vm.power -off -force <the first VM of vg-1>",
-        &Deed::Power(which, PowerState::Off),
+        &[Deed::Power(which, PowerState::Off)],
     ) && stage.until(all_run)
 }
 
@@ -123,7 +125,7 @@ fn another_module(stage: &mut Stage) -> bool {
     stage.pass(5_000);
     stage.person(
         "kubectl scale vg/vg-3 --replicas=5",
-        &Deed::Scale(key("vg-3"), 5),
+        &[Deed::Scale(key("vg-3"), 5)],
     ) && stage.until(all_run)
 }
 
@@ -139,7 +141,7 @@ fn the_module_back(stage: &mut Stage) -> bool {
     stage.pass(5_000);
     stage.person(
         "kubectl scale vg/vg-2 --replicas=4",
-        &Deed::Scale(key("vg-2"), 4),
+        &[Deed::Scale(key("vg-2"), 4)],
     ) && stage.until(all_run)
 }
 
@@ -149,38 +151,31 @@ fn the_end(stage: &mut Stage) -> bool {
         "VMs first, then the folders, and only then the objects: a finalizer goes when the proof is\n\
          there that nothing is left.",
     );
-    stage.say(Actor::Person, "kubectl delete vg --all -A");
-    for name in GROUPS {
-        let deed = Deed::Delete(key(name));
-        stage.person(&format!("(deletes {name})"), &deed);
-    }
+    stage.person("kubectl delete vg --all -A", &GROUPS.map(|name| Deed::Delete(key(name))));
     let empty = stage.until(proof::is_empty);
     stage.stop();
     empty && stage.until(|world| world.vcenter().sessions().next().is_none())
 }
 
-fn judge(stage: &Stage) -> bool {
+fn judge(stage: &mut Stage) -> bool {
     let breaches = proof::breaches(stage.world());
     if breaches.is_empty() {
-        stage.text(
-            "Checked in the simulated inventory itself: never more VMs than asked for, never two in\n\
-             one slot, nothing of anybody else touched, no effect twice, no object gone before its VMs.",
-        );
+        let decisions = stage.decisions();
+        stage.text(&format!(
+            "Checked in the simulated inventory itself, after {decisions} decisions in the sandbox: never\n\
+             more VMs than asked for, never two in one slot, nothing of anybody else touched, no\n\
+             effect twice, no object gone before its VMs."
+        ));
     } else {
         stage.text(&format!("What must hold did not:\n{}", breaches.join("\n")));
     }
     breaches.is_empty()
 }
 
-fn stay(stage: &mut Stage) {
-    stage.text("The groups stay. Ctrl-C ends the demo.");
-    let _ = stage;
-}
-
 fn all_run(world: &World<Sandbox>) -> bool {
     GROUPS.iter().all(|name| proof::runs(world, &key(name)))
 }
 
-fn key(name: &str) -> GroupKey {
+pub(crate) fn key(name: &str) -> GroupKey {
     GroupKey::new("default", name)
 }

@@ -3,6 +3,8 @@
 
 mod acts;
 
+mod keep;
+
 mod stage;
 
 mod operator;

@@ -17,6 +17,9 @@ use vmgroup_sim::host::Host;
 
 use super::screen::{Actor, Line};
 
+/// Notes about what module, vCenter and cluster are shown doing themselves.
+const TOLD_BY_OTHERS: [&str; 4] = ["committed", "done", "finalizer removed", "group gone"];
+
 /// What has been overheard and not been read yet.
 pub(crate) type Overheard = Rc<RefCell<Vec<Line>>>;
 
@@ -24,8 +27,6 @@ pub(crate) type Overheard = Rc<RefCell<Vec<Line>>>;
 pub(crate) struct Operator {
     machine: Machine,
     asked: BTreeMap<RequestId, GroupKey>,
-    /// The last answer that was told, so that a repeated one is not told again.
-    told: BTreeMap<GroupKey, Vec<String>>,
     overheard: Overheard,
 }
 
@@ -40,7 +41,6 @@ impl Operator {
         Operator {
             machine: Machine::new(config, now),
             asked: BTreeMap::new(),
-            told: BTreeMap::new(),
             overheard,
         }
     }
@@ -58,18 +58,14 @@ impl Operator {
                 .iter()
                 .map(|action| {
                     let effect = render::effect(&action.effect);
-                    let reason = &action.reason;
-                    format!("{effect}, because {} ({})", reason.message, reason.code)
+                    format!("{effect} ({}: {})", action.reason.code, action.reason.message)
                 })
                 .collect(),
             DecideResult::Answered(Answer::Refusal(refusal)) => vec![render::refusal(refusal)],
             DecideResult::Failed { message, .. } => vec![format!("no decision: {message}")],
         };
-        if self.told.get(&group) != Some(&texts) {
-            for text in &texts {
-                self.add(now, Actor::Module, Some(&group), text.clone());
-            }
-            self.told.insert(group, texts);
+        for text in texts {
+            self.add(now, Actor::Module, Some(&group), text);
         }
     }
 
@@ -92,8 +88,7 @@ impl Host for Operator {
                 Request::Decide { id, group, .. } => {
                     self.asked.insert(*id, group.clone());
                 }
-                // What the module decided and what vCenter did is told by themselves.
-                Request::Note(note) if !matches!(note.what, "committed" | "done") => {
+                Request::Note(note) if !TOLD_BY_OTHERS.contains(&note.what) => {
                     let text = match (note.what, note.detail.as_str()) {
                         ("stands", detail) => detail.to_owned(),
                         (what, "") => what.to_owned(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use vmgroup_core::text::one_line;
 use vmgroup_core::time::Monotonic;
 
 use crate::voice;
@@ -12,6 +13,9 @@ const WAIT_MS_MAX: f64 = 250.0;
 const READING_MS: f64 = 700.0;
 /// So many times faster than the simulated world's own clock.
 const HASTE: f64 = 25.0;
+
+/// Characters of a line behind the group: a terminal of 140 columns.
+const TEXT_CHARS_MAX: usize = 115;
 
 /// Who does something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +104,7 @@ impl Screen {
         let group = line.group.as_deref().unwrap_or("");
         let text = match line.actor {
             Actor::Person => self.paint("1", &line.text),
-            _ => format!("{group:<5} {}", line.text),
+            _ => format!("{group:<5} {}", one_line(&line.text, TEXT_CHARS_MAX)),
         };
         voice::print(format_args!("{seconds}  {actor}  {}", text.trim_end()));
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_modules::Taken;
 use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::inventory::Fault;
 use vmgroup_reconcile::request::Call;
 use vmgroup_sim::deed::{Deed, Place};
 use vmgroup_sim::faults::FaultPlan;
@@ -89,21 +90,24 @@ impl Stage {
 
     /// The groups as a table.
     pub(crate) fn table(&self) {
+        if self.world.cluster().groups().next().is_none() {
+            return self.screen.text("No VmGroups are left.");
+        }
         let objects = self.world.cluster().groups();
         let table = table::groups(objects, self.world.now().utc, MESSAGE_CHARS_MAX);
         self.screen.text(&table);
     }
 
     /// A person does something; `command` is how it is done on a real cluster.
-    pub(crate) fn person(&mut self, command: &str, deed: &Deed) -> bool {
+    pub(crate) fn person(&mut self, command: &str, deeds: &[Deed]) -> bool {
         self.say(Actor::Person, command);
-        match self.world.act(deed) {
-            Ok(()) => true,
-            Err(refused) => {
+        for deed in deeds {
+            if let Err(refused) = self.world.act(deed) {
                 self.say(Actor::Person, &format!("(in vain: {refused})"));
-                false
+                return false;
             }
         }
+        true
     }
 
     /// Something is said at this moment.
@@ -150,6 +154,11 @@ impl Stage {
             let text = format!("{name} {version} ({digest}…) decides from here on");
             self.say(Actor::Operator, &text);
         }
+    }
+
+    /// How often modules have decided.
+    pub(crate) fn decisions(&mut self) -> u64 {
+        self.world.decide_mut().decisions()
     }
 
     /// Lets time pass and shows what happens until `done`. False if that takes
@@ -213,7 +222,7 @@ impl Stage {
                 (call, CallResult::Refused(fault)) => (
                     Actor::VCenter,
                     Some(called.group.name.clone()),
-                    format!("{} refused: {fault:?}", Kind::of_call(call)),
+                    format!("{} refused: {}", Kind::of_call(call), words(fault)),
                 ),
                 _ => return None,
             },
@@ -262,5 +271,14 @@ impl Stage {
             .as_ref()
             .map_or_else(String::new, |marker| format!(", slot {}", marker.slot));
         format!("{name} ({vm}{slot}) {done}")
+    }
+}
+
+fn words(fault: &Fault) -> String {
+    match fault {
+        Fault::Gone => "it does not exist any more".into(),
+        Fault::NotFound { what } => format!("{what} does not exist"),
+        Fault::Busy { message } => message.clone(),
+        other => format!("{other:?}"),
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, sleep_until, timeout};
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
 use vmgroup_reconcile::Machine;
 use vmgroup_reconcile::event::Event;
@@ -19,6 +19,8 @@ pub(crate) const EVENTS_WAITING_MAX: usize = 1_024;
 /// The machine is never woken more often than this without an event, whatever
 /// its deadline says.
 const PAUSE_LEAST: Duration = Duration::from_millis(1);
+/// The driver shows that it lives at least so often.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// Calls that are under way get so long to be answered before the session ends.
 const CALLS_END: Duration = Duration::from_secs(5);
 /// Logging out and giving up the lease get so long: less than the thirty
@@ -56,16 +58,13 @@ impl Clocks {
     }
 }
 
-/// What can be seen of the machine from outside, for probes.
-pub(crate) type Seen = tokio::sync::watch::Sender<Vitals>;
-
-/// Signs of life.
+/// What can be seen from outside, for probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Vitals {
-    /// When the machine last did a step.
-    pub(crate) stepped_at: Monotonic,
-    /// It acts: it holds the lease, or needs none.
-    pub(crate) acting: bool,
+    /// When the driver last went round.
+    pub(crate) alive_at: Monotonic,
+    /// All groups have been seen once.
+    pub(crate) listed: bool,
 }
 
 /// Drives the machine until `stop` comes; then lets it say farewell.
@@ -74,11 +73,14 @@ pub(crate) async fn drive(
     clocks: Clocks,
     mut events: mpsc::Receiver<Event>,
     hands: Arc<Hands>,
-    seen: Seen,
+    seen: watch::Sender<Vitals>,
     stop: impl Future<Output = ()>,
 ) {
     let mut stop = std::pin::pin!(stop);
+    let mut listed = false;
     loop {
+        let alive_at = clocks.now().monotonic;
+        seen.send_replace(Vitals { alive_at, listed });
         let earliest = Instant::now() + PAUSE_LEAST;
         let deadline = machine.deadline().map(|at| clocks.instant(at, earliest));
         let event = tokio::select! {
@@ -89,15 +91,12 @@ pub(crate) async fn drive(
                 None => break,
             },
             () = until(deadline) => Event::Time,
+            () = sleep(SIGN_OF_LIFE) => continue,
         };
-        let now = clocks.now();
-        for request in machine.step(event, now) {
+        listed |= matches!(event, Event::GroupsListed(_));
+        for request in machine.step(event, clocks.now()) {
             hand_out(&hands, request);
         }
-        seen.send_replace(Vitals {
-            stepped_at: now.monotonic,
-            acting: machine.is_acting(),
-        });
     }
     tracing::info!("stopping");
     let farewell = machine.step(Event::Stop, clocks.now());

@@ -17,3 +17,9 @@ pub(crate) mod simulated;
 
 #[cfg(feature = "files")]
 pub(crate) mod operator;
+
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
+
+#[cfg(feature = "cluster")]
+pub(crate) mod health;

@@ -100,9 +100,19 @@ const TABLE: &[(&str, Setter)] = &[
 /// The property with a VM's devices.
 pub(crate) const DEVICES: &str = "config.hardware.device";
 
+/// Changes whenever the configuration does.
+pub(crate) const CHANGE_VERSION: &str = "config.changeVersion";
+
 /// The paths of all properties that are read of a VM.
 pub(crate) fn vm_paths() -> Vec<&'static str> {
     TABLE.iter().map(|(path, _)| *path).collect()
+}
+
+/// Those of its configuration.
+pub(crate) fn config_paths() -> Vec<&'static str> {
+    let mut paths = vm_paths();
+    paths.retain(|path| path.starts_with("config."));
+    paths
 }
 
 impl Record {
@@ -113,6 +123,13 @@ impl Record {
             record.set(path, Some(value));
         }
         record
+    }
+
+    /// What a later read of the configuration gave.
+    pub(crate) fn reread_config(&mut self, content: &ObjectContent) {
+        for path in config_paths() {
+            self.set(path, content.get(path));
+        }
     }
 
     /// What an update says of one property.

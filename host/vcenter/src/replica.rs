@@ -9,7 +9,7 @@ use vmgroup_vim::{
     Error, FilterSpec, ManagedObjectRef, ObjectUpdate, PowerOnResult, TaskInfo, UpdateKind, Value,
 };
 
-use crate::convert::Record;
+use crate::convert::{CHANGE_VERSION, Record, VM, config_paths};
 use crate::fault::translate;
 use crate::limits::TASKS_REMEMBERED;
 use crate::session::Session;
@@ -25,6 +25,8 @@ pub(crate) struct Replica {
     changed_vms: BTreeSet<VmId>,
     changed_tasks: BTreeSet<TaskId>,
     left: BTreeSet<VmId>,
+    /// Their configuration has changed, in ways that the update may not tell.
+    reconfigured: BTreeSet<VmId>,
 }
 
 /// A task as it was last seen.
@@ -64,6 +66,9 @@ impl Replica {
         let record = self.vms.entry(id.clone()).or_default();
         for change in &update.changes {
             record.change(change);
+            if change.path == CHANGE_VERSION && update.kind != UpdateKind::Enter {
+                self.reconfigured.insert(id.clone());
+            }
         }
         for missing in &update.missing {
             record.set(&missing.path, None);
@@ -96,9 +101,11 @@ impl Replica {
         self.tasks.insert(id.to_owned(), seen);
     }
 
-    /// Reads the tasks that VMs and other tasks name and that have not been seen,
-    /// and follows those that run.
+    /// Reads what updates leave open: configurations that changed, and tasks
+    /// that VMs and other tasks name and that have not been seen. Those that run
+    /// are followed.
     pub(crate) async fn complete(&mut self, session: &Session) -> Result<(), Error> {
+        self.reread(session).await?;
         let on_vms = self
             .changed_vms
             .iter()
@@ -115,6 +122,35 @@ impl Replica {
         }
         session.tasks.flush(&session.client).await?;
         self.prune(session);
+        Ok(())
+    }
+
+    /// Not every server tells all that a reconfiguration changed (vcsim leaves
+    /// processors, memory and the UUID out), and the machine waits to see the
+    /// effect of its own.
+    async fn reread(&mut self, session: &Session) -> Result<(), Error> {
+        let mut reconfigured = std::mem::take(&mut self.reconfigured);
+        reconfigured.retain(|vm| self.vms.contains_key(vm));
+        if reconfigured.is_empty() {
+            return Ok(());
+        }
+        let refs: Vec<_> = reconfigured
+            .iter()
+            .map(ManagedObjectRef::virtual_machine)
+            .collect();
+        let mut spec = FilterSpec::objects(VM, &refs, &config_paths());
+        // One that has gone leaves the feed too.
+        spec.report_missing_objects = true;
+        let collector = &session.content.property_collector;
+        let found = session
+            .client
+            .retrieve_all_properties(collector, &[spec], None)
+            .await?;
+        for content in &found {
+            if let Some(record) = self.vms.get_mut(&content.object.id) {
+                record.reread_config(content);
+            }
+        }
         Ok(())
     }
 

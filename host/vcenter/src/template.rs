@@ -184,9 +184,6 @@ impl Session {
 
 fn not_found(name: &str) -> CallResult {
     CallResult::Refused(Fault::NotFound {
-        what: format!(
-            "could not find template \"{name}\"; create it in vCenter or name another one in \
-             spec.template"
-        ),
+        what: format!("template \"{name}\""),
     })
 }

@@ -174,7 +174,7 @@ impl VCenter {
             .collect();
         match named[..] {
             [] => Err(Fault::NotFound {
-                what: format!("template `{}`", clone.template),
+                what: format!("template {:?}", clone.template),
             }),
             [one] => Ok(one),
             _ => Err(Fault::Invalid {

@@ -164,7 +164,7 @@ impl VCenter {
             })
             .cloned()
             .ok_or_else(|| Fault::NotFound {
-                what: format!("template `{}`", clone.template),
+                what: format!("template {:?}", clone.template),
             })?;
         let id = format!("vm-{}", self.number());
         let marker = Marker {

@@ -212,7 +212,7 @@ fn a_template_that_is_missing_is_refused_at_the_call() {
         template: "doesNotExist".into(),
         ..call
     }));
-    let what = "template `doesNotExist`".to_owned();
+    let what = "template \"doesNotExist\"".to_owned();
     assert_eq!(result, CallResult::Refused(Fault::NotFound { what }));
 }
 

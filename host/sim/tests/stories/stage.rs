@@ -136,15 +136,14 @@ impl Stage {
         assert!(breaches.is_empty(), "{breaches:#?}\n{}", self.story());
     }
 
+    /// The end of the trace, without what repeats for ever.
     pub(crate) fn story(&self) -> String {
-        let lines: Vec<String> = self
-            .world
-            .trace()
-            .lines()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let skipped = lines.len().saturating_sub(400);
+        let told = |line: &String| {
+            !line.ends_with("FeedIdle") && !line.contains("LeaseSeen") && !line.contains(" lease ")
+        };
+        let lines = self.world.trace().lines().iter().map(ToString::to_string);
+        let lines: Vec<String> = lines.filter(told).collect();
+        let skipped = lines.len().saturating_sub(3000);
         lines[skipped..].join("\n")
     }
 }

@@ -56,10 +56,11 @@ async fn a_name_that_two_vms_have_is_no_template_and_a_new_one_is_found() {
         matches!(result, CallResult::Refused(Fault::NotFound { .. })),
         "{result:?}"
     );
-    control.create_vm("golden", "/vcqaDC/vm").unwrap();
-    control
-        .create_vm("golden", "/vcqaDC/vm/vm-operator/n-g")
+    control.rename_vm(&first, "golden").unwrap();
+    let second = control
+        .create_vm("other", "/vcqaDC/vm/vm-operator/n-g")
         .unwrap();
+    control.rename_vm(&second, "golden").unwrap();
     let result = world.call(from_golden("three")).await;
     let CallResult::Refused(Fault::Invalid { message }) = result else {
         panic!("{result:?}");

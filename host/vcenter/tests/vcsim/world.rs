@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use vmgroup_core::group::GroupKey;
@@ -16,26 +16,26 @@ use vmgroup_vcenter::{Config, CredentialSource, Credentials, Error, Vcenter};
 /// Longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub const ROOT: &str = "/vcqaDC/vm/vm-operator";
-pub const TEMPLATE: &str = "vm-operator-template";
+pub(crate) const ROOT: &str = "/vcqaDC/vm/vm-operator";
+pub(crate) const TEMPLATE: &str = "vm-operator-template";
 
-pub struct World {
-    pub rig: Rig,
-    pub vcenter: Vcenter,
-    pub credentials: Arc<Given>,
+pub(crate) struct World {
+    pub(crate) rig: Rig,
+    pub(crate) vcenter: Vcenter,
+    pub(crate) credentials: Arc<Given>,
     events: mpsc::Receiver<Event>,
     next_id: u64,
     /// The feed's VMs and tasks as a machine would have them.
-    pub vms: BTreeMap<String, Vm>,
-    pub tasks: BTreeMap<String, Task>,
+    pub(crate) vms: BTreeMap<String, Vm>,
+    pub(crate) tasks: BTreeMap<String, Task>,
     answers: Vec<Event>,
-    pub losses: Vec<(String, bool)>,
-    pub resets: Vec<RequestId>,
-    pub root: String,
+    pub(crate) losses: Vec<(String, bool)>,
+    pub(crate) resets: Vec<RequestId>,
+    pub(crate) root: String,
 }
 
 /// Credentials that a test can change.
-pub struct Given(pub Mutex<Credentials>);
+pub(crate) struct Given(pub(crate) Mutex<Credentials>);
 
 impl CredentialSource for Given {
     fn read(&self) -> Result<Credentials, Error> {
@@ -45,11 +45,11 @@ impl CredentialSource for Given {
 
 impl World {
     /// A vCenter and an adapter that has no session.
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         Self::with(Config::default())
     }
 
-    pub fn with(config: Config) -> World {
+    pub(crate) fn with(config: Config) -> World {
         let rig = Rig::start(&Options::vcenter_only()).unwrap();
         let credentials = Arc::new(Given(Mutex::new(Credentials {
             host: rig.vc_host().to_owned(),
@@ -77,18 +77,18 @@ impl World {
     }
 
     /// A vCenter and an adapter whose feed has shown everything.
-    pub async fn live() -> World {
+    pub(crate) async fn live() -> World {
         let mut world = World::new();
         let id = world.login().await.unwrap();
         world.until(|w| w.resets.contains(&id)).await;
         world
     }
 
-    pub fn control(&self) -> &Control {
+    pub(crate) fn control(&self) -> &Control {
         self.rig.control()
     }
 
-    pub async fn login(&mut self) -> Result<RequestId, LoginResult> {
+    pub(crate) async fn login(&mut self) -> Result<RequestId, LoginResult> {
         let id = self.id();
         let reason = "test".into();
         self.ask(Request::Login { id, reason });
@@ -107,14 +107,14 @@ impl World {
         }
     }
 
-    pub async fn relist(&mut self) {
+    pub(crate) async fn relist(&mut self) {
         let id = self.id();
         let reason = "test".into();
         self.ask(Request::Relist { id, reason });
         self.until(|w| w.resets.contains(&id)).await;
     }
 
-    pub async fn read(&mut self, read: Read) -> ReadResult {
+    pub(crate) async fn read(&mut self, read: Read) -> ReadResult {
         let id = self.id();
         self.ask(Request::Read { id, read });
         self.answer(|event| match event {
@@ -124,7 +124,7 @@ impl World {
         .await
     }
 
-    pub async fn call(&mut self, call: Call) -> CallResult {
+    pub(crate) async fn call(&mut self, call: Call) -> CallResult {
         let id = self.id();
         self.ask(Request::Call {
             id,
@@ -140,18 +140,23 @@ impl World {
     }
 
     /// Makes a call and waits for the end of its task.
-    pub async fn done(&mut self, call: Call) -> TaskState {
+    pub(crate) async fn done(&mut self, call: Call) -> TaskState {
         let result = self.call(call).await;
         let CallResult::Started(task) = result else {
             panic!("no task was started: {result:?}");
         };
-        self.until(|w| matches!(w.tasks.get(&task), Some(t) if t.state != TaskState::Running))
+        self.ended(&task).await
+    }
+
+    /// Waits for the end of a task.
+    pub(crate) async fn ended(&mut self, task: &str) -> TaskState {
+        self.until(|w| matches!(w.tasks.get(task), Some(t) if t.state != TaskState::Running))
             .await;
-        self.tasks[&task].state.clone()
+        self.tasks[task].state.clone()
     }
 
     /// Creates a folder below the root.
-    pub async fn folder(&mut self, name: &str) -> String {
+    pub(crate) async fn folder(&mut self, name: &str) -> String {
         let name = name.to_owned();
         match self.call(Call::CreateFolder { name }).await {
             CallResult::Done { result: Some(id) } => id,
@@ -160,7 +165,7 @@ impl World {
     }
 
     /// A clone, and its place in the feed.
-    pub async fn cloned(&mut self, folder: &str, name: &str) -> Vm {
+    pub(crate) async fn cloned(&mut self, folder: &str, name: &str) -> Vm {
         let state = self.done(clone_call(folder, name)).await;
         let TaskState::Succeeded { result: Some(id) } = state else {
             panic!("the clone failed: {state:?}");
@@ -170,14 +175,18 @@ impl World {
         self.vms[&id].clone()
     }
 
-    pub fn ask(&self, request: Request) {
+    pub(crate) fn ask(&self, request: Request) {
         let vcenter = self.vcenter.clone();
         tokio::spawn(async move { vcenter.perform(request).await });
     }
 
     /// Takes events until that is so.
-    pub async fn until(&mut self, mut is_so: impl FnMut(&World) -> bool) {
+    pub(crate) async fn until(&mut self, mut is_so: impl FnMut(&World) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
+            let (vms, tasks) = (&self.vms, &self.tasks);
+            let in_time = Instant::now() < deadline;
+            assert!(in_time, "it did not come: {vms:#?} {tasks:#?}");
             self.take().await;
         }
     }
@@ -218,20 +227,20 @@ impl World {
         }
     }
 
-    pub fn id(&mut self) -> RequestId {
+    pub(crate) fn id(&mut self) -> RequestId {
         self.next_id += 1;
         RequestId(self.next_id)
     }
 }
 
-pub fn uuid_of(name: &str) -> String {
+pub(crate) fn uuid_of(name: &str) -> String {
     let hash = name.bytes().fold(7_u64, |hash, byte| {
         hash.wrapping_mul(31).wrapping_add(u64::from(byte))
     });
     format!("aaaaaaaa-bbbb-5ccc-8ddd-{:012x}", hash & 0xffff_ffff_ffff)
 }
 
-pub fn clone_call(folder: &str, name: &str) -> Call {
+pub(crate) fn clone_call(folder: &str, name: &str) -> Call {
     Call::Clone(CloneCall {
         template: TEMPLATE.into(),
         folder: folder.into(),
