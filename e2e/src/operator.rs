@@ -1,10 +1,12 @@
 //! The built operator as a process under the deployed ServiceAccount.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::binary::operator_binary;
 use crate::process::{Child, is_good};
@@ -28,6 +30,8 @@ pub struct Start {
     pub module: Option<PathBuf>,
     /// The name of the replica; none means one that was never there before.
     pub replica: Option<&'static str>,
+    /// Where probes are answered; none means nowhere.
+    pub health: Option<SocketAddr>,
 }
 
 /// A running operator. Its log may hold no ERROR line and no password.
@@ -53,19 +57,26 @@ impl Operator {
     #[track_caller]
     pub fn start_with(site: &Site, start: &Start) -> Self {
         let rig = site.rig();
-        let account = service_account(site);
+        let pod = site.deployed_pod();
+        let account = pod["spec"]["serviceAccountName"]
+            .as_str()
+            .expect("the Pod has a ServiceAccount");
         let kubeconfig = rig
-            .service_account_kubeconfig(INSTALL_NAMESPACE, &account)
+            .service_account_kubeconfig(INSTALL_NAMESPACE, account)
             .unwrap_or_else(|error| panic!("{error:#}"));
         let password = start.vc_pass.as_deref().unwrap_or(rig.vc_pass());
         let mut command = Command::new(operator_binary());
         command
-            .args(["run", "--kubeconfig"])
+            .args(deployed_arguments(&pod))
+            .arg("--kubeconfig")
             .arg(kubeconfig)
             .arg("--vc-ca")
             .arg(rig.vc_authority());
         if let Some(module) = &start.module {
             command.arg("--module").arg(module);
+        }
+        if let Some(address) = start.health {
+            command.args(["--health-addr", &address.to_string()]);
         }
         if let Some(replica) = start.replica {
             command.args(["--replica", replica]);
@@ -202,16 +213,9 @@ fn is_error(line: &str) -> bool {
     level || line.contains(r#""level":"ERROR""#) || line.contains("panicked at")
 }
 
-/// The account of the deployed Pod.
+/// What the deployed Pod tells its operator.
 #[track_caller]
-fn service_account(site: &Site) -> String {
-    let path = format!("/apis/apps/v1/namespaces/{INSTALL_NAMESPACE}/deployments");
-    let deployments = site
-        .object(&path)
-        .expect("the API server lists Deployments");
-    let account = &deployments["items"][0]["spec"]["template"]["spec"]["serviceAccountName"];
-    account
-        .as_str()
-        .expect("the Pod has a ServiceAccount")
-        .to_owned()
+fn deployed_arguments(pod: &Value) -> Vec<String> {
+    let arguments = &pod["spec"]["containers"][0]["args"];
+    serde_json::from_value(arguments.clone()).expect("the container has arguments")
 }

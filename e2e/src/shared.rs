@@ -19,10 +19,14 @@ impl<T> Shared<T> {
         place.get_or_insert_with(|| Arc::new(make())).clone()
     }
 
-    /// Takes it out, if it was made and nobody uses it any more.
+    /// Takes it out, if it was made.
+    ///
+    /// # Panics
+    /// When somebody still uses it.
     pub fn take(&self) -> Option<T> {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        place.take().and_then(Arc::into_inner)
+        let thing = place.take()?;
+        Some(Arc::into_inner(thing).expect("the stories that shared it have ended"))
     }
 }
 

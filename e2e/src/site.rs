@@ -123,6 +123,26 @@ impl Site {
         self.proxy.get(path)
     }
 
+    /// The Pod that the deployed Deployment would make.
+    ///
+    /// # Panics
+    /// When there is no Deployment.
+    #[track_caller]
+    pub fn deployed_pod(&self) -> Value {
+        let path = format!("/apis/apps/v1/namespaces/{INSTALL_NAMESPACE}/deployments");
+        let deployments = self.object(&path).expect("a list of Deployments");
+        let mut pod = deployments["items"][0]["spec"]["template"].clone();
+        assert!(
+            pod["spec"].is_object(),
+            "nothing is deployed: {deployments}"
+        );
+        pod["metadata"]["name"] = json!("as-deployed");
+        pod["metadata"]["namespace"] = json!(INSTALL_NAMESPACE);
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod
+    }
+
     /// Creates a namespace.
     ///
     /// # Panics

@@ -24,7 +24,11 @@ const WAIT_MS: u64 = 60_000;
 
 /// The first observation of a group that has just been created; none if its
 /// module would not be asked at all.
-pub(crate) fn first_observation(key: &GroupKey, spec: &Spec, now: Timestamp) -> Option<Observation> {
+pub(crate) fn first_observation(
+    key: &GroupKey,
+    spec: &Spec,
+    now: Timestamp,
+) -> Option<Observation> {
     let seen = Rc::new(RefCell::new(None));
     let module = ActiveModule {
         name: spec.module.clone(),

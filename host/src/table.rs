@@ -33,7 +33,10 @@ pub(crate) fn groups<'a>(
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
     lines.join("\n")
 }
 
@@ -58,7 +61,10 @@ fn row(object: &GroupObject, now: Timestamp, message_chars_max: usize) -> Vec<St
         memory,
         template,
         age(now.since(object.created_at)),
-        one_line(status.last_message.as_deref().unwrap_or(""), message_chars_max),
+        one_line(
+            status.last_message.as_deref().unwrap_or(""),
+            message_chars_max,
+        ),
     ]
 }
 

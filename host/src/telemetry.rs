@@ -10,7 +10,13 @@ use crate::voice::Problem;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Logging {
     /// Form of the log, on stderr.
-    #[arg(long, value_enum, default_value_t, env = "VMGROUP_LOG_FORMAT", help_heading = "Logging")]
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        env = "VMGROUP_LOG_FORMAT",
+        help_heading = "Logging"
+    )]
     log_format: Format,
     /// What is logged, such as `info` or `warn,vmgroup_vcenter=debug`.
     #[arg(
@@ -36,9 +42,12 @@ impl Logging {
     /// Logs from here on.
     pub(crate) fn start(&self) -> Result<(), Problem> {
         let filter = EnvFilter::try_new(&self.log).map_err(|error| {
-            Problem::new(format!("failed to understand the log filter `{}`", self.log))
-                .because(error)
-                .hint("write a level, or target=level pairs with commas between")
+            Problem::new(format!(
+                "failed to understand the log filter `{}`",
+                self.log
+            ))
+            .because(error)
+            .hint("write a level, or target=level pairs with commas between")
         })?;
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
@@ -52,13 +61,16 @@ impl Logging {
     }
 }
 
+/// Where the machine's own lines come from, for filters.
+const TARGET: &str = "vmgroup_reconcile";
+
 /// A line of the machine's own story.
 pub(crate) fn note(note: &Note) {
     let group = note.group.as_ref().map(tracing::field::display);
     let detail = Some(note.detail.as_str()).filter(|detail| !detail.is_empty());
     if note.warning {
-        tracing::warn!(group, detail, "{}", note.what);
+        tracing::warn!(target: TARGET, group, detail, "{}", note.what);
     } else {
-        tracing::info!(group, detail, "{}", note.what);
+        tracing::info!(target: TARGET, group, detail, "{}", note.what);
     }
 }

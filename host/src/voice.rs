@@ -85,7 +85,10 @@ impl std::error::Error for Problem {
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     say(format_args!("error: {}", causes.join(": ")));
-    for problem in error.chain().filter_map(|cause| cause.downcast_ref::<Problem>()) {
+    for problem in error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<Problem>())
+    {
         if let Some(text) = &problem.hint {
             hint(text);
         }
@@ -112,7 +115,9 @@ pub(crate) fn print(line: impl Display) -> bool {
 /// Data that ends its own lines.
 pub(crate) fn print_text(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_ok()
 }
 
 /// A person looks at stdout.
@@ -126,6 +131,7 @@ pub(crate) fn in_colour() -> bool {
 }
 
 /// The same for stderr.
+#[cfg(feature = "files")]
 pub(crate) fn in_colour_on_stderr() -> bool {
     std::io::stderr().is_terminal() && colour_is_welcome()
 }

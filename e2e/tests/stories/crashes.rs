@@ -1,9 +1,10 @@
 //! The operator dies, freezes or is away at the worst moments.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vmgroup_e2e::{Operator, Site, Start, Wish, eventually, steadily};
-use vmgroup_rig::Trigger;
+use vmgroup_rig::{Call, Trigger};
 
 use crate::sites::{finish, finish_after};
 
@@ -17,6 +18,8 @@ pub(crate) fn an_operator_killed_after_its_clone_was_accepted_makes_no_second_vm
     site.control().add_trigger(&trigger).unwrap();
     let group = site.apply("default", "web", &Wish::new(3));
     operator.until_killed();
+    let trace = site.control().trace(0).unwrap();
+    assert_eq!(trace.of("CloneVM_Task").nth(1).unwrap().outcome, "lost");
 
     let operator = Operator::start(&site);
     let members = group.until_running(3);
@@ -24,6 +27,43 @@ pub(crate) fn an_operator_killed_after_its_clone_was_accepted_makes_no_second_vm
     group.delete();
     group.until_gone();
     finish_after(&site, operator, 1);
+}
+
+pub(crate) fn an_operator_killed_at_any_call_goes_on_where_it_was() {
+    let site = Site::start();
+    // As a container that is restarted in its Pod: it has its lease already.
+    let start = Start {
+        replica: Some("same"),
+        ..Start::default()
+    };
+    let mut operator = Operator::start_with(&site, &start);
+    let growing = ["CreateFolder", "CloneVM_Task", "PowerOnMultiVM_Task"];
+    let going = [
+        "PowerOffVM_Task",
+        "Destroy_Task",
+        "UnregisterAndDestroy_Task",
+    ];
+    let mut killed = 0;
+    for (up, down) in growing.into_iter().zip(going) {
+        let trigger = Trigger::kill_after(up, 1, operator.pid());
+        site.control().add_trigger(&trigger).unwrap();
+        let group = site.apply("default", "web", &Wish::new(2));
+        operator.until_killed();
+        operator = Operator::start_with(&site, &start);
+        group.until_running(2);
+        only_members_in(&site, "default-web", 2);
+
+        let trigger = Trigger::kill_after(down, 1, operator.pid());
+        site.control().add_trigger(&trigger).unwrap();
+        group.delete();
+        operator.until_killed();
+        operator = Operator::start_with(&site, &start);
+        group.until_gone();
+        assert_eq!(site.group_folders(), Vec::<String>::new(), "after {down}");
+        only_members_in(&site, "default-web", 0);
+        killed += 2;
+    }
+    finish_after(&site, operator, killed);
 }
 
 pub(crate) fn a_clone_whose_answer_was_lost_is_not_repeated() {
@@ -87,28 +127,32 @@ pub(crate) fn a_second_operator_takes_over_from_a_frozen_one_which_then_does_no_
     let group = site.apply("default", "web", &Wish::new(2));
     group.until_running(2);
     let second = Operator::start_with(&site, &replica("second"));
-    eventually(
-        "the second one looks at the lease",
-        Duration::from_secs(30),
-        || {
-            if second.log().lines().count() > 0 {
-                Ok(())
-            } else {
-                Err("an empty log".to_owned())
-            }
-        },
-    );
+    steadily("the second one waits", Duration::from_secs(4), || {
+        let count = site.control().sessions().unwrap();
+        if count == 1 {
+            Ok(())
+        } else {
+            Err(format!("{count} sessions"))
+        }
+    });
 
     first.freeze();
     group.scale(4);
     let four = group.until_running(4);
+    let sessions: BTreeSet<String> = changes(&site, 0)
+        .into_iter()
+        .map(|call| call.session)
+        .collect();
+    assert_eq!(sessions.len(), 2, "two operators have acted");
+    let before = site.control().trace(0).unwrap().last;
     first.thaw();
     steadily("the first one does no harm", Duration::from_secs(6), || {
+        let calls = changes(&site, before);
         let found = group.members();
-        if found == four {
+        if found == four && calls.is_empty() {
             Ok(())
         } else {
-            Err(format!("{found:?}"))
+            Err(format!("{calls:?} {found:?}"))
         }
     });
     site.assert_safe();
@@ -120,6 +164,14 @@ pub(crate) fn a_second_operator_takes_over_from_a_frozen_one_which_then_does_no_
     group.delete();
     group.until_gone();
     finish(&site, second);
+}
+
+/// The calls that change vCenter.
+fn changes(site: &Site, since: u64) -> Vec<Call> {
+    let calls = site.control().trace(since).unwrap().calls.into_iter();
+    let changes =
+        calls.filter(|call| call.method.ends_with("_Task") || call.method == "CreateFolder");
+    changes.collect()
 }
 
 fn one_session(site: &Site) {

@@ -1,11 +1,12 @@
 //! The manifests in a real API server, and the module as a Pod has it mounted.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use vmgroup_e2e::{
     INSTALL_NAMESPACE, Operator, Site, Start, Wish, digest, eventually, guest, repository,
 };
@@ -20,7 +21,7 @@ pub(crate) fn the_pod_is_taken_where_restricted_is_enforced() {
     let level = &namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"];
     assert_eq!(level, "restricted");
 
-    let pod = deployed_pod(&site);
+    let pod = site.deployed_pod();
     let create = ["create", "--dry-run=server", "-f", "-"];
     let created = site.kubectl_on(&create, &pod.to_string());
     assert!(created.contains("created"), "{created}");
@@ -153,7 +154,7 @@ const RIGHTS: &[(&str, &str, &str, bool)] = &[
 
 pub(crate) fn the_operator_may_do_what_it_does_and_nothing_else() {
     let site = quiet();
-    let account = deployed_pod(&site)["spec"]["serviceAccountName"].clone();
+    let account = site.deployed_pod()["spec"]["serviceAccountName"].clone();
     let user = format!(
         "system:serviceaccount:{INSTALL_NAMESPACE}:{}",
         account.as_str().unwrap()
@@ -204,6 +205,31 @@ pub(crate) fn whoever_may_edit_groups_may_not_approve_their_plans() {
             "{user} {verb} {resource}"
         );
     }
+}
+
+pub(crate) fn the_probes_of_the_pod_are_answered() {
+    let site = Site::start();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let start = Start {
+        health: Some(address),
+        ..Start::default()
+    };
+    let operator = Operator::start_with(&site, &start);
+    let container = site.deployed_pod()["spec"]["containers"][0].take();
+    for probe in ["livenessProbe", "readinessProbe"] {
+        let path = container[probe]["httpGet"]["path"].as_str().unwrap();
+        eventually(probe, Duration::from_secs(30), || {
+            match ureq::get(format!("http://{address}{path}")).call() {
+                Ok(answer) => Ok(assert_eq!(answer.status(), 200)),
+                Err(error) => Err(error.to_string()),
+            }
+        });
+    }
+    // The manifest's own port is where the operator listens in a Pod.
+    assert_eq!(container["ports"][0]["containerPort"], 8080);
+    finish(&site, operator);
 }
 
 pub(crate) fn a_module_is_replaced_live_as_a_kubelet_replaces_it() {
@@ -266,18 +292,6 @@ fn decided_by(group: &vmgroup_e2e::Group<'_>) -> String {
         .as_str()
         .unwrap()
         .to_owned()
-}
-
-/// The Pod that the deployed Deployment would make.
-fn deployed_pod(site: &Site) -> Value {
-    let path = format!("/apis/apps/v1/namespaces/{INSTALL_NAMESPACE}/deployments");
-    let deployments = site.object(&path).unwrap();
-    let mut template = deployments["items"][0]["spec"]["template"].clone();
-    template["metadata"]["name"] = json!("as-deployed");
-    template["metadata"]["namespace"] = json!(INSTALL_NAMESPACE);
-    template["apiVersion"] = json!("v1");
-    template["kind"] = json!("Pod");
-    template
 }
 
 /// What `kubectl auth can-i` says.

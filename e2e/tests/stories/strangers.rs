@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use vmgroup_e2e::{Group, Site, Wish, eventually, steadily};
 use vmgroup_rig::Vm;
 
@@ -40,6 +41,7 @@ pub(crate) fn the_demos_left_overs_wait_for_their_owner_and_become_members() {
     group.delete();
     group.until_gone();
     assert_eq!(in_folder(site, "demo-old"), []);
+    assert!(!folder_exists(site, "demo-old"));
 }
 
 pub(crate) fn left_overs_that_their_owner_ignores_stay_as_they_are() {
@@ -55,6 +57,49 @@ pub(crate) fn left_overs_that_their_owner_ignores_stay_as_they_are() {
     group.delete();
     group.until_gone();
     assert_eq!(in_folder(site, "ignored-old"), left);
+    assert!(folder_exists(site, "ignored-old"));
+}
+
+pub(crate) fn an_object_with_the_demos_finalizer_waits_for_its_owner() {
+    let busy = busy();
+    let site = &busy.site;
+    site.create_namespace("finalized");
+    let object = json!({
+        "apiVersion": "vm.codeconnect.vmworld.com/v1alpha1",
+        "kind": "VmGroup",
+        "metadata": { "namespace": "finalized", "name": "old", "finalizers": ["vm-operator"] },
+        "spec": { "cpu": 1, "memory": 1, "replicas": 1, "template": "vm-operator-template" },
+    });
+    site.kubectl_on(&["create", "-f", "-"], &object.to_string());
+    let group = site.group("finalized", "old");
+    group.until_condition("Stalled", "True", "AdoptionRequired");
+    assert!(group.members().is_empty());
+    group.annotate("adoption", "adopt");
+    group.until_running(1);
+    let finalizers = group.object().unwrap()["metadata"]["finalizers"].take();
+    assert_eq!(finalizers, json!(["vm.codeconnect.vmworld.com/vmgroup"]));
+    group.delete();
+    group.until_gone();
+}
+
+pub(crate) fn a_copied_object_is_stalled_and_takes_nothing_from_the_first() {
+    let busy = busy();
+    let site = &busy.site;
+    site.create_namespace("twins");
+    let first = site.apply("twins", "first", &Wish::new(2));
+    let members = first.until_running(2);
+    let mut copy = first.object().unwrap();
+    let metadata = copy["metadata"].as_object_mut().unwrap();
+    metadata.retain(|key, _| ["annotations", "namespace"].contains(&key.as_str()));
+    metadata.insert("name".into(), json!("second"));
+    site.kubectl_on(&["create", "-f", "-"], &copy.to_string());
+    let second = site.group("twins", "second");
+    second.until_condition("Stalled", "True", "IdentityConflict");
+    second.delete();
+    second.until_gone();
+    assert_eq!(first.until_running(2), members);
+    first.delete();
+    first.until_gone();
 }
 
 pub(crate) fn a_copy_that_inherited_the_marker_is_reported_and_survives() {
@@ -167,6 +212,11 @@ fn in_folder(site: &Site, folder: &str) -> Vec<Vm> {
     let path = format!("/vcqaDC/vm/vm-operator/{folder}");
     let vms = site.control().vms().unwrap().vms;
     vms.into_iter().filter(|vm| vm.folder == path).collect()
+}
+
+fn folder_exists(site: &Site, folder: &str) -> bool {
+    let path = format!("/vcqaDC/vm/vm-operator/{folder}");
+    site.group_folders().contains(&path)
 }
 
 fn vm(site: &Site, moid: &str) -> Vm {

@@ -8,7 +8,7 @@ use vmgroup_core::group::{GroupKey, Mode};
 
 use crate::limits::BAD_DECISIONS_WHILE_DELETING;
 use crate::machine::Machine;
-use crate::modules::BUILT_IN;
+use crate::modules::{Absent, BUILT_IN};
 
 impl Machine {
     pub(crate) fn circumstances(&mut self, key: &GroupKey) -> Circumstances {
@@ -48,9 +48,9 @@ impl Machine {
 
     /// The module that decides for the group at this moment. While a group is
     /// being deleted, the built-in one stands in for one that is missing or bad.
-    pub(crate) fn module_of(&self, key: &GroupKey) -> Result<Option<String>, String> {
+    pub(crate) fn module_of(&self, key: &GroupKey) -> Result<Option<String>, Absent> {
         let Some(group) = self.groups.get(key) else {
-            return Err("the group is gone".into());
+            return Err(Absent::Loading);
         };
         let built_in = Some(BUILT_IN.to_owned());
         let deleting = group.object.deleting;
@@ -60,7 +60,7 @@ impl Machine {
         match self.modules.get(group.module()) {
             Ok(_) => Ok(group.module().cloned()),
             Err(_) if deleting => Ok(built_in),
-            Err(message) => Err(message),
+            Err(absent) => Err(absent),
         }
     }
 

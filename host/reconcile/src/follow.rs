@@ -5,10 +5,11 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::hash;
 use vmgroup_core::names;
 use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
+use vmgroup_core::plan::PowerOffMode;
 
 use crate::backoff::{delay_ms, jitter_ms};
 use crate::event::CallResult;
-use crate::group::SlotFailure;
+use crate::group::{Group, SlotFailure};
 use crate::inventory::{Fault, TaskState, Vm};
 use crate::limits::{SETTLE_MS, SHUTDOWN_MS, SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS};
 use crate::machine::Machine;
@@ -55,6 +56,20 @@ impl Machine {
             }
         }
         self.advance(key, slot);
+        if !self.awaits_answers(key) && self.groups.get(key).is_some_and(Group::is_respecified) {
+            self.wake(key, 0, WakeReason::OperationEnded);
+        }
+    }
+
+    /// A call of an older generation has not been answered: the next commit
+    /// would not know whether it counts.
+    pub(crate) fn awaits_answers(&self, key: &GroupKey) -> bool {
+        self.groups.get(key).is_some_and(|group| {
+            group.operations.values().any(|operation| {
+                matches!(operation.stage, Stage::Calling(_))
+                    && operation.generation != group.object.generation
+            })
+        })
     }
 
     /// A call, or the task that it began, ended with a fault.
@@ -177,6 +192,12 @@ impl Machine {
         match shown {
             Settled::Over => self.over(key, slot),
             Settled::StepDone => self.begin_operation(key, slot),
+            Settled::NotYet if operation.work == Work::PowerOff(PowerOffMode::Soft) => {
+                if now >= until {
+                    let message = "its guest operating system did not shut down";
+                    self.failed(key, slot, FailureClass::Transient, message);
+                }
+            }
             Settled::NotYet if certain && operation.work == Work::Clone => self.search(key, slot),
             Settled::NotYet if certain && operation.work == Work::Delete => {
                 self.begin_operation(key, slot);

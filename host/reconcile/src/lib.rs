@@ -23,6 +23,8 @@ mod wind_up;
 
 mod observe;
 
+mod commit;
+
 mod execute;
 
 mod look;

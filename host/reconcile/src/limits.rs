@@ -24,7 +24,8 @@ pub const FEED_SILENCE_MS: u64 = 110_000;
 /// The feed shows an operation's effect right after its end; a full relist
 /// settles it if an update was lost.
 pub const SETTLE_MS: u64 = 10_000;
-/// A guest operating system has so long to shut down before its power is cut.
+/// A guest operating system has so long to shut down; then the operation has
+/// failed, and the module decides whether to cut the power.
 pub const SHUTDOWN_MS: u64 = 3 * 60 * 1_000;
 /// Between two full relists that look for lost answers: bounds their cost.
 pub const RELIST_GAP_MS: u64 = 2_000;

@@ -130,6 +130,8 @@ impl Machine {
         self.now = now;
         if !self.stopped {
             self.file(event);
+        }
+        if !self.stopped {
             self.drive();
         }
         std::mem::take(&mut self.out)
@@ -227,7 +229,10 @@ impl Machine {
             Event::Decided { id, module, result } => self.decided(id, &module, result),
             Event::ModuleActive(module) => {
                 let name = module.name.clone();
+                let (version, digest) = (&module.description.version, &module.digest);
+                let detail = format!("{} {version} ({digest})", module.description.name);
                 if self.modules.activate(module) {
+                    self.note(None, false, "module active", detail);
                     self.module_changed(name.as_ref());
                 }
             }

@@ -7,6 +7,15 @@ use crate::event::ActiveModule;
 /// Name under which the built-in module is always to be had.
 pub const BUILT_IN: &str = "built-in";
 
+/// Why a module does not decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// Its first load has not ended.
+    Loading,
+    /// It cannot be had; the text says what to do.
+    Missing(String),
+}
+
 /// The modules by the names that groups call them; none is the operator's
 /// default module.
 #[derive(Debug, Clone, Default)]
@@ -37,14 +46,17 @@ impl Modules {
     }
 
     /// The module of that name, or why there is none.
-    pub fn get(&self, name: Option<&String>) -> Result<&ActiveModule, String> {
-        match self.by_name.get(&name.cloned()) {
-            Some(Ok(module)) => Ok(module),
-            Some(Err(message)) => Err(message.clone()),
-            None => Err(match name {
-                Some(name) => format!("there is no module {name}; create it, or name another one"),
-                None => "the operator's module is still being loaded".into(),
-            }),
+    ///
+    /// # Errors
+    /// It cannot be had, or is still being loaded.
+    pub fn get(&self, name: Option<&String>) -> Result<&ActiveModule, Absent> {
+        match (self.by_name.get(&name.cloned()), name) {
+            (Some(Ok(module)), _) => Ok(module),
+            (Some(Err(message)), _) => Err(Absent::Missing(message.clone())),
+            (None, None) => Err(Absent::Loading),
+            (None, Some(name)) => Err(Absent::Missing(format!(
+                "there is no module {name}; create it, or name another one"
+            ))),
         }
     }
 

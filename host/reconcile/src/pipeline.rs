@@ -4,7 +4,7 @@
 //!   1 observe   pure     replicas → Observation             observe.rs, after claim.rs and proof.rs
 //!   2 decide    pure     Request::Decide → Event::Decided   the module, in its sandbox
 //!   3 check     pure     vmgroup_core::check                → CheckedPlan | Held | Refused
-//!   4 commit    writes   Request::WriteStatus with the intent, conditional on the version observed
+//!   4 commit    writes   commit.rs: the intent, conditional on the version observed
 //!   5 execute   writes   execute.rs, as queue.rs allows
 //!   6 report    writes   report.rs
 //!   7 wake up   pure     wakeup.rs
@@ -16,16 +16,17 @@ use vmgroup_core::check::{self, CheckedPlan, Verdict};
 use vmgroup_core::group::{GroupKey, Mode, Spec};
 use vmgroup_core::observation::{Observation, Slot, WakeReason};
 use vmgroup_core::outcome::Outcome;
-use vmgroup_core::plan::{Answer, Effect, Plan};
+use vmgroup_core::plan::{Answer, Plan};
 use vmgroup_core::render;
 use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
-use crate::group::{Commit, Stage, count};
+use crate::group::{Stage, count};
 use crate::limits::{MASS_LOSS_WINDOW_MS, NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
-use crate::machine::{Machine, target};
+use crate::machine::Machine;
+use crate::modules::Absent;
 use crate::observe::{View, membership, observe, stronger};
-use crate::operation::{Operation, Work};
+use crate::operation::Work;
 use crate::request::{Request, RequestId};
 
 /// What a pass comes to before a module is asked.
@@ -97,6 +98,9 @@ impl Machine {
         if let Some(next) = self.adopt(key) {
             return next;
         }
+        if self.awaits_answers(key) {
+            return Next::Wait;
+        }
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
         };
@@ -115,7 +119,13 @@ impl Machine {
     fn observation(&mut self, key: &GroupKey, spec: &Spec) -> Next {
         let module = match self.module_of(key) {
             Ok(module) => module,
-            Err(message) => return stalled("ModuleMissing", message),
+            Err(Absent::Missing(message)) => return stalled("ModuleMissing", message),
+            Err(Absent::Loading) => {
+                return Next::Stand(Standing::Unknown {
+                    reason: "ModuleLoading",
+                    message: "the module is still being loaded".into(),
+                });
+            }
         };
         let view = View {
             now: self.now,
@@ -250,96 +260,6 @@ impl Machine {
         }
     }
 
-    /// Step 4, writes: what the module wants becomes the group's intent.
-    fn commit(&mut self, key: &GroupKey, plan: CheckedPlan, standing: Standing) {
-        let works = plan.actions().iter().map(|checked| {
-            let vm = checked.action.effect.member().map(str::to_owned);
-            (checked.slot, (work(&checked.action.effect), vm))
-        });
-        let works = works.collect();
-        if let Some(digest) = plan.approval() {
-            let uid = self.approval_of(key, digest);
-            if let Some(group) = self.groups.get_mut(key) {
-                group.used_approval = uid;
-            }
-        }
-        self.write_intent(key, works, Some(plan), standing);
-    }
-
-    /// Step 4 for what the host itself wants: adopting and letting go.
-    fn commit_own(&mut self, key: &GroupKey, works: BTreeMap<Slot, (Work, String)>) {
-        let message = format!("marking {} VMs", works.len());
-        let works = works
-            .into_iter()
-            .map(|(slot, (work, vm))| (slot, (work, Some(vm))))
-            .collect();
-        self.write_intent(key, works, None, Standing::Progressing(message));
-    }
-
-    fn write_intent(
-        &mut self,
-        key: &GroupKey,
-        works: BTreeMap<Slot, (Work, Option<String>)>,
-        plan: Option<CheckedPlan>,
-        standing: Standing,
-    ) {
-        let utc = self.now.utc;
-        let Some(group) = self.groups.get_mut(key) else {
-            return;
-        };
-        group.intent += 1;
-        group.intent_generation = group.object.generation;
-        let mut operations = BTreeMap::new();
-        for (slot, (work, vm)) in works {
-            let mut operation =
-                Operation::queued(work, vm, (group.intent, group.intent_generation), utc);
-            if let Some(failure) = group.failures.get(&slot) {
-                operation.not_before = failure.retry_at;
-            }
-            operations.insert(slot, operation);
-        }
-        group.standing = Some(standing);
-        let mut with_intent = group.clone();
-        with_intent.operations.extend(operations.clone());
-        let status = Box::new(self.status(&with_intent));
-        self.tell_transition(key, &with_intent.object.status, &status);
-        let target = target(&with_intent.object);
-        let commit = Box::new(Commit { operations, plan });
-        self.ask(key, |id| {
-            let request = Request::WriteStatus { id, target, status };
-            (Stage::Committing(commit), request)
-        });
-    }
-
-    /// The intent stands in the status: its operations wait for their turn.
-    pub(crate) fn committed(&mut self, key: &GroupKey, commit: Commit) {
-        let now = self.now;
-        let Some(group) = self.groups.get_mut(key) else {
-            return;
-        };
-        group.reported_at = now.monotonic;
-        if group.object.generation != group.intent_generation {
-            return;
-        }
-        if let Some(plan) = &commit.plan {
-            let spending = plan.spending();
-            for (times, delete) in [(spending.deletes, true), (spending.disruptions, false)] {
-                for _ in 0..times {
-                    group.spent.push_back((now.utc, delete));
-                }
-            }
-        }
-        let lines: Vec<String> = match &commit.plan {
-            Some(plan) => plan.actions().iter().map(render::action).collect(),
-            None => Vec::new(),
-        };
-        group.operations.extend(commit.operations);
-        self.queued.insert(key.clone());
-        for line in lines {
-            self.note(Some(key), false, "committed", line);
-        }
-    }
-
     /// The module gave no plan.
     fn no_decision(
         &mut self,
@@ -387,17 +307,6 @@ pub(crate) fn stalled(reason: &'static str, message: String) -> Next {
 
 fn within_limits(after_ms: u64) -> u64 {
     after_ms.clamp(NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS)
-}
-
-fn work(effect: &Effect) -> Work {
-    match effect {
-        Effect::Clone(_) => Work::Clone,
-        Effect::PowerOn(_) => Work::PowerOn,
-        Effect::PowerOff(power_off) => Work::PowerOff(power_off.mode),
-        Effect::Suspend(_) => Work::Suspend,
-        Effect::Reconfigure(_) => Work::Reconfigure,
-        Effect::Delete(_) => Work::Delete,
-    }
 }
 
 fn record(module: &str, generation: i64, plan: &CheckedPlan) -> DecisionRecord {

@@ -109,13 +109,16 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        self.recorded.insert(vm.clone(), key.clone());
         group.unproven.remove(&slot);
         group.destroyed.remove(&slot);
-        let record = SlotRecord { vm, started: false };
+        let record = SlotRecord {
+            vm: vm.clone(),
+            started: false,
+        };
         if let Some(before) = group.slots.insert(slot, record) {
             self.recorded.remove(&before.vm);
         }
+        self.recorded.insert(vm, key.clone());
     }
 
     /// The slot is proven empty.

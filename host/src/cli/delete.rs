@@ -36,9 +36,11 @@ pub(crate) struct Delete {
 impl Delete {
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
         if !self.state.is_dir() {
-            return Err(Problem::new(format!("there is no state in `{}`", self.state.display()))
-                .hint("name the state folder of `vmgroup run` with --state")
-                .into());
+            return Err(
+                Problem::new(format!("there is no state in `{}`", self.state.display()))
+                    .hint("name the state folder of `vmgroup run` with --state")
+                    .into(),
+            );
         }
         let mut verdict = Verdict::Fine;
         let mut waits = false;
@@ -50,10 +52,10 @@ impl Delete {
                     print(format_args!("{key}: deletion is asked for"));
                 }
                 Err(error @ FilesError::NoSuchGroup { .. }) => {
-                    report(&files::state_problem(error).into());
+                    report(&files::state_problem(&error).into());
                     verdict = Verdict::Failed;
                 }
-                Err(error) => return Err(files::state_problem(error).into()),
+                Err(error) => return Err(files::state_problem(&error).into()),
             }
         }
         if waits {

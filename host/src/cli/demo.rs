@@ -41,7 +41,11 @@ impl Demo {
             seed: self.seed,
             speed: at_terminal().then_some(self.speed),
         })?;
-        Ok(if converged { Verdict::Fine } else { Verdict::Failed })
+        Ok(if converged {
+            Verdict::Fine
+        } else {
+            Verdict::Failed
+        })
     }
 }
 

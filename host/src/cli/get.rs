@@ -52,11 +52,14 @@ enum Form {
 impl Get {
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
         if !self.state.is_dir() {
-            return Err(Problem::new(format!("there is no state in `{}`", self.state.display()))
-                .hint("name the state folder of `vmgroup run` with --state")
-                .into());
+            return Err(
+                Problem::new(format!("there is no state in `{}`", self.state.display()))
+                    .hint("name the state folder of `vmgroup run` with --state")
+                    .into(),
+            );
         }
-        let mut objects = vmgroup_files::list(&self.state, &schema()).map_err(files::state_problem)?;
+        let mut objects = vmgroup_files::list(&self.state, &schema())
+            .map_err(|error| files::state_problem(&error))?;
         let mut verdict = Verdict::Fine;
         if !self.names.is_empty() {
             for name in &self.names {
@@ -108,4 +111,3 @@ fn value(object: &GroupObject) -> anyhow::Result<Value> {
         "status": object.status,
     }))
 }
-

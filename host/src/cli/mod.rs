@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -68,9 +69,19 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub(crate) fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    let arguments = std::env::args_os().map(as_written_for_the_demo);
+    match Cli::parse_from(arguments).command.run() {
         Ok(verdict) => verdict.into(),
         Err(error) => voice::report(&error),
+    }
+}
+
+/// The Go demo's flags had one dash; Deployments that were written for it go on.
+fn as_written_for_the_demo(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some("-insecure") => "--insecure".into(),
+        Some("-enable-leader-election") => "--leader-elect".into(),
+        _ => argument,
     }
 }
 

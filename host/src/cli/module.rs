@@ -92,7 +92,10 @@ impl Inspect {
             file: self.file.display().to_string(),
             inspection: &inspection,
             accepted: loaded.is_ok(),
-            description: loaded.as_ref().ok().map(vmgroup_engine::Module::description),
+            description: loaded
+                .as_ref()
+                .ok()
+                .map(vmgroup_engine::Module::description),
             refusal: loaded.as_ref().err().map(refusal),
         };
         match self.output {
@@ -101,7 +104,11 @@ impl Inspect {
                 print(serde_json::to_string_pretty(&report)?);
             }
         }
-        Ok(if report.accepted { Verdict::Fine } else { Verdict::Failed })
+        Ok(if report.accepted {
+            Verdict::Fine
+        } else {
+            Verdict::Failed
+        })
     }
 }
 
@@ -134,13 +141,22 @@ fn tell(report: &Report<'_>) {
         ));
     }
     if let Some(description) = report.description {
-        print(format_args!("name      {} {}", description.name, description.version));
-        print(format_args!("reasons   {}", description.reason_codes.join(", ")));
+        print(format_args!(
+            "name      {} {}",
+            description.name, description.version
+        ));
+        print(format_args!(
+            "reasons   {}",
+            description.reason_codes.join(", ")
+        ));
         print(format_args!("settings  {}", description.default_settings));
         print("accepted  yes");
     }
     if let Some(refusal) = &report.refusal {
-        print(format_args!("accepted  no, at stage {}: {}", refusal.stage, refusal.problem));
+        print(format_args!(
+            "accepted  no, at stage {}: {}",
+            refusal.stage, refusal.problem
+        ));
         if let Some(text) = refusal.hint {
             hint(text);
         }

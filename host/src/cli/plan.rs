@@ -34,7 +34,12 @@ Examples:
 A plan that a rule refuses, or a module that gives none, ends in 1; a file without groups in 3."))]
 pub(crate) struct Plan {
     /// VmGroup objects, in YAML.
-    #[arg(short, long, value_name = "FILE", required_unless_present = "observation")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "observation"
+    )]
     file: Option<PathBuf>,
     /// A case: its `input` is what is seen. With -f, what is wanted comes from the group.
     #[arg(long, value_name = "FILE")]
@@ -107,7 +112,11 @@ impl Plan {
             return Ok(Verdict::NothingRan);
         }
         let bad = |it: &Foreseen| matches!(it.verdict, Word::Refused | Word::NoPlan);
-        Ok(if foreseen.iter().any(bad) { Verdict::Failed } else { Verdict::Fine })
+        Ok(if foreseen.iter().any(bad) {
+            Verdict::Failed
+        } else {
+            Verdict::Fine
+        })
     }
 
     fn groups(
@@ -210,7 +219,11 @@ fn observation(path: &Path) -> Result<Observation, Problem> {
     let problem = |error: CaseError| {
         let path = path.display();
         let text = match error {
-            CaseError::Malformed { line, column, problem } => {
+            CaseError::Malformed {
+                line,
+                column,
+                problem,
+            } => {
                 format!("{path}:{line}:{column}: {problem}")
             }
             other @ CaseError::TooLarge { .. } => format!("{path}: {other}"),
@@ -231,6 +244,8 @@ fn written(problem: vmgroup_files::Problem) -> Problem {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

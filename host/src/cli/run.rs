@@ -126,7 +126,9 @@ impl Run {
         };
         let (vitals, _seen) = watch::channel(Vitals::default());
         #[cfg(feature = "cluster")]
-        self.cluster.serve_health(&ends, &vitals, self.groups.is_none()).await?;
+        self.cluster
+            .serve_health(&ends, &vitals, self.groups.is_none())
+            .await?;
         let start = Start {
             config: Config {
                 install: self.install.clone(),

@@ -151,6 +151,8 @@ impl VcenterFlags {
 /// A name that no other replica has: host, process and time.
 fn made_up() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "vmgroup".into());
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     format!("{host}-{}-{:x}", std::process::id(), since.as_millis())
 }

@@ -89,7 +89,11 @@ impl Test {
         }
         let count = |outcome| cases.iter().filter(|case| case.result == outcome).count();
         let run = Run {
-            module: format!("{} {}", module.description().name, module.description().version),
+            module: format!(
+                "{} {}",
+                module.description().name,
+                module.description().version
+            ),
             digest: module.digest().to_owned(),
             passed: count(Outcome::Passed),
             failed: count(Outcome::Failed),
@@ -107,17 +111,30 @@ impl Test {
 
     fn judge(&self, run: &Run) -> anyhow::Result<Verdict> {
         if run.cases.is_empty() {
-            let paths: Vec<String> = self.paths.iter().map(|path| format!("`{}`", path.display())).collect();
-            say(format_args!("error: there is no case in {}", paths.join(", ")));
+            let paths: Vec<String> = self
+                .paths
+                .iter()
+                .map(|path| format!("`{}`", path.display()))
+                .collect();
+            say(format_args!(
+                "error: there is no case in {}",
+                paths.join(", ")
+            ));
             hint("a case is a file that ends in .json; see guest/cases");
             return Ok(Verdict::NothingRan);
         }
         if run.malformed > 0 {
-            return Err(Problem::new(format!("{} cases cannot be read", run.malformed))
-                .hint("the lines above say where and why")
-                .into());
+            return Err(
+                Problem::new(format!("{} cases cannot be read", run.malformed))
+                    .hint("the lines above say where and why")
+                    .into(),
+            );
         }
-        Ok(if run.failed > 0 { Verdict::Failed } else { Verdict::Fine })
+        Ok(if run.failed > 0 {
+            Verdict::Failed
+        } else {
+            Verdict::Fine
+        })
     }
 }
 
@@ -132,7 +149,11 @@ fn try_case(module: &Module, file: &Path) -> anyhow::Result<Tried> {
     };
     let case = match Case::parse(&files::text(file)?) {
         Ok(case) => case,
-        Err(CaseError::Malformed { line, column, problem }) => {
+        Err(CaseError::Malformed {
+            line,
+            column,
+            problem,
+        }) => {
             return Ok(malformed(format!("{name}:{line}:{column}: {problem}")));
         }
         Err(error) => return Ok(malformed(format!("{name}: {error}"))),
@@ -149,7 +170,11 @@ fn try_case(module: &Module, file: &Path) -> anyhow::Result<Tried> {
         },
         Err(error) => vec![format!("! no answer: {error}")],
     };
-    let result = if differences.is_empty() { Outcome::Passed } else { Outcome::Failed };
+    let result = if differences.is_empty() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed
+    };
     Ok(Tried {
         file: name,
         description: Some(case.description),

@@ -118,7 +118,10 @@ fn another_module(stage: &mut Stage) -> bool {
         "`one-by-one` is an example: it fills the highest free slot first, and waits until a member\n\
          is ready before it clones the next. Nothing restarts.",
     );
-    stage.say(Actor::Person, "vmgroup run --module one-by-one.wasm  (a new file at the watched path)");
+    stage.say(
+        Actor::Person,
+        "vmgroup run --module one-by-one.wasm  (a new file at the watched path)",
+    );
     if !stage.swap(|sandbox| sandbox.swap("one-by-one.wasm", super::ONE_BY_ONE)) {
         return false;
     }
@@ -151,7 +154,10 @@ fn the_end(stage: &mut Stage) -> bool {
         "VMs first, then the folders, and only then the objects: a finalizer goes when the proof is\n\
          there that nothing is left.",
     );
-    stage.person("kubectl delete vg --all -A", &GROUPS.map(|name| Deed::Delete(key(name))));
+    stage.person(
+        "kubectl delete vg --all -A",
+        &GROUPS.map(|name| Deed::Delete(key(name))),
+    );
     let empty = stage.until(proof::is_empty);
     stage.stop();
     empty && stage.until(|world| world.vcenter().sessions().next().is_none())

@@ -58,7 +58,10 @@ impl Operator {
                 .iter()
                 .map(|action| {
                     let effect = render::effect(&action.effect);
-                    format!("{effect} ({}: {})", action.reason.code, action.reason.message)
+                    format!(
+                        "{effect} ({}: {})",
+                        action.reason.code, action.reason.message
+                    )
                 })
                 .collect(),
             DecideResult::Answered(Answer::Refusal(refusal)) => vec![render::refusal(refusal)],

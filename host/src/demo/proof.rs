@@ -26,7 +26,10 @@ pub(crate) fn runs(world: &World<Sandbox>, key: &GroupKey) -> bool {
     status.phase.as_deref() == Some("RUNNING")
         && status.observed_generation == Some(object.generation)
         && status.current_replicas == Some(spec.replicas)
-        && status.intent.as_ref().is_none_or(|intent| intent.steps.is_empty())
+        && status
+            .intent
+            .as_ref()
+            .is_none_or(|intent| intent.steps.is_empty())
         && u32::try_from(members.count()) == Ok(spec.replicas)
 }
 
@@ -36,7 +39,10 @@ pub(crate) fn needs_a_person(world: &World<Sandbox>, key: &GroupKey, word: &str)
         let status = &object.status;
         status.phase.as_deref() == Some("ERROR")
             && status.observed_generation == Some(object.generation)
-            && status.last_message.as_deref().is_some_and(|text| text.contains(word))
+            && status
+                .last_message
+                .as_deref()
+                .is_some_and(|text| text.contains(word))
     })
 }
 
@@ -44,13 +50,18 @@ pub(crate) fn needs_a_person(world: &World<Sandbox>, key: &GroupKey, word: &str)
 pub(crate) fn is_empty(world: &World<Sandbox>) -> bool {
     let vcenter = world.vcenter();
     world.cluster().groups().next().is_none()
-        && vcenter.vms().all(|vm| vm.name == TEMPLATE || vm.name == BYSTANDER)
+        && vcenter
+            .vms()
+            .all(|vm| vm.name == TEMPLATE || vm.name == BYSTANDER)
         && vcenter.folders().count() == 2
 }
 
 /// All that went wrong, whatever the end looks like.
 pub(crate) fn breaches(world: &World<Sandbox>) -> Vec<String> {
-    let mut found: Vec<String> = oracles::safety(world).iter().map(ToString::to_string).collect();
+    let mut found: Vec<String> = oracles::safety(world)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let (now, foreign) = (world.vcenter(), world.vcenter().foreign());
     for was in foreign {
         if now.vm(&was.id) != Some(was) {

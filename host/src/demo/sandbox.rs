@@ -1,8 +1,8 @@
 //! The module's place in the simulated world: the real intake and the real
 //! sandbox.
 
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use vmgroup_core::observation::Observation;
 use vmgroup_engine::Module;

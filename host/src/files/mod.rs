@@ -62,9 +62,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 /// What is wrong with groups or their state, and what to do.
 #[cfg(feature = "files")]
-pub(crate) fn state_problem(error: vmgroup_files::FilesError) -> Problem {
+pub(crate) fn state_problem(error: &vmgroup_files::FilesError) -> Problem {
     let hint = error.hint().map(str::to_owned);
-    let source = std::error::Error::source(&error).map(ToString::to_string);
+    let source = std::error::Error::source(error).map(ToString::to_string);
     let text = match source {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

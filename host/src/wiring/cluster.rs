@@ -38,8 +38,15 @@ pub(crate) fn vcenter(
     config: Config,
     credentials: Arc<dyn CredentialSource>,
 ) -> Arc<dyn Adapter> {
-    tokio::spawn(follow_credentials(Arc::clone(&credentials), ends.events.clone()));
-    Arc::new(Inventory(Vcenter::new(config, credentials, ends.events.clone())))
+    tokio::spawn(follow_credentials(
+        Arc::clone(&credentials),
+        ends.events.clone(),
+    ));
+    Arc::new(Inventory(Vcenter::new(
+        config,
+        credentials,
+        ends.events.clone(),
+    )))
 }
 
 struct Objects(vmgroup_kubernetes::Adapter);

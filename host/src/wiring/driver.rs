@@ -44,7 +44,9 @@ impl Clocks {
     /// Both clocks at this moment.
     pub(crate) fn now(self) -> Now {
         let ms = |passed: Duration| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
-        let utc = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let utc = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Now {
             monotonic: Monotonic(ms(self.origin.elapsed())),
             utc: Timestamp(ms(utc)),

@@ -114,7 +114,13 @@ impl Hands {
     }
 
     async fn decide(&self, request: Request) {
-        let Request::Decide { id, module, observation, .. } = request else {
+        let Request::Decide {
+            id,
+            module,
+            observation,
+            ..
+        } = request
+        else {
             return;
         };
         // The semaphore is never closed.
@@ -128,7 +134,10 @@ impl Hands {
                 (String::new(), DecideResult::Failed { label, message })
             }
         };
-        let _ = self.events.send(Event::Decided { id, module, result }).await;
+        let _ = self
+            .events
+            .send(Event::Decided { id, module, result })
+            .await;
     }
 }
 
@@ -179,4 +188,67 @@ fn lost(request: &Request) -> Option<Event> {
         | Request::Track { .. }
         | Request::Note(_) => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::group::GroupKey;
+    use vmgroup_reconcile::request::{Call, RequestId};
+
+    use super::*;
+
+    struct Broken;
+
+    impl Adapter for Broken {
+        fn perform(&self, _: Request) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+            Box::pin(async { panic!("a bug") })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_in_an_adapter_that_panics_is_answered_as_lost() {
+        let (events, mut heard) = mpsc::channel(8);
+        let hands = Hands::new(Arc::new(Broken), Arc::new(Broken), Arc::default(), events);
+        hands.begin(Request::Call {
+            id: RequestId(7),
+            group: GroupKey::new("default", "web"),
+            operation_id: String::new(),
+            call: Call::PowerOn("vm-1".into()),
+        });
+        let event = heard.recv().await.expect("an answer");
+        let lost = matches!(
+            event,
+            Event::Called {
+                id: RequestId(7),
+                result: CallResult::Lost { .. }
+            }
+        );
+        assert!(lost, "{event:?}");
+        hands.idle().await;
+    }
+
+    #[tokio::test]
+    async fn a_module_that_is_not_there_decides_nothing() {
+        let (events, mut heard) = mpsc::channel(8);
+        let hands = Hands::new(Arc::new(Broken), Arc::new(Broken), Arc::default(), events);
+        let text = r#"{"context": {"now": 0}, "desired": {"replicas": 1}, "members": []}"#;
+        hands.begin(Request::Decide {
+            id: RequestId(8),
+            group: GroupKey::new("default", "web"),
+            module: Some("absent".into()),
+            observation: serde_json::from_str(text).expect("an observation"),
+        });
+        let event = heard.recv().await.expect("an answer");
+        assert!(
+            matches!(
+                event,
+                Event::Decided {
+                    id: RequestId(8),
+                    result: DecideResult::Failed { .. },
+                    ..
+                }
+            ),
+            "{event:?}"
+        );
+    }
 }

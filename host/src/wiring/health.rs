@@ -31,8 +31,14 @@ pub(crate) async fn serve(
     let vitals = Arc::new(vitals);
     let ready = Arc::clone(&vitals);
     let router = Router::new()
-        .route("/healthz", get(async move || health(clocks, *vitals.borrow())))
-        .route("/readyz", get(async move || readiness(clocks, *ready.borrow())));
+        .route(
+            "/healthz",
+            get(async move || health(clocks, *vitals.borrow())),
+        )
+        .route(
+            "/readyz",
+            get(async move || readiness(clocks, *ready.borrow())),
+        );
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::warn!(error = %error, "probes are answered no more");
@@ -51,9 +57,10 @@ fn health(clocks: Clocks, vitals: Vitals) -> (StatusCode, &'static str) {
 
 fn readiness(clocks: Clocks, vitals: Vitals) -> (StatusCode, &'static str) {
     match health(clocks, vitals) {
-        (StatusCode::OK, _) if !vitals.listed => {
-            (StatusCode::SERVICE_UNAVAILABLE, "the groups have not been seen yet\n")
-        }
+        (StatusCode::OK, _) if !vitals.listed => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the groups have not been seen yet\n",
+        ),
         other => other,
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use vmgroup_core::observation::Observation;
 use vmgroup_core::plan::Answer;
 use vmgroup_engine::{Engine, LoadError, Module};
-use vmgroup_modules::{Candidate, Intake, Loader, Name, Refusal, Store, Taken, built_in, law_cases};
+use vmgroup_modules::{
+    Candidate, Intake, Loader, Name, Refusal, Store, Taken, built_in, law_cases,
+};
 use vmgroup_reconcile::event::{DecideResult, Event};
 use vmgroup_reconcile::modules::BUILT_IN;
 
@@ -63,7 +65,10 @@ pub(crate) type Modules = Intake<EngineLoader>;
 /// An intake that tries every module on the law cases.
 pub(crate) fn intake(events: impl Fn(Event) + Send + Sync + 'static) -> Result<Modules, Problem> {
     let laws = law_cases().map_err(|(name, error)| {
-        Problem::new(format!("failed to read the law case `{name}` of this program")).because(error)
+        Problem::new(format!(
+            "failed to read the law case `{name}` of this program"
+        ))
+        .because(error)
     })?;
     Ok(Intake::new(EngineLoader::new(), laws, events))
 }

@@ -16,7 +16,8 @@ pub(crate) fn schema() -> Schema {
         spec: |spec| vmgroup_api::spec_from_json(spec).map_err(|error| error.to_string()),
         unknown_fields: vmgroup_api::strict::unknown_fields,
         approval: |spec| {
-            let approved = vmgroup_api::approval_from_json(spec).map_err(|error| error.to_string())?;
+            let approved =
+                vmgroup_api::approval_from_json(spec).map_err(|error| error.to_string())?;
             Ok(vmgroup_files::ApprovedEffects {
                 group: approved.group,
                 effects_digest: approved.effects_digest,

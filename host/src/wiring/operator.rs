@@ -16,6 +16,7 @@ use super::hands::{Adapter, Hands};
 use super::loader::{self, Modules};
 use super::objects::{Folder, schema};
 use super::simulated::Simulated;
+use crate::files::chain;
 use crate::voice::Problem;
 
 /// What every operator is told at its start.
@@ -53,7 +54,7 @@ impl Ends {
     }
 
     /// From a thread of its own: waits for a place.
-    pub(crate) fn from_thread(&self) -> impl Fn(Event) + Send + Sync + 'static {
+    pub(crate) fn for_a_thread(&self) -> impl Fn(Event) + Send + Sync + 'static {
         let events = self.events.clone();
         move |event| {
             // Nobody hears it when the operator ends.
@@ -72,9 +73,9 @@ impl Folders {
     /// Takes the lock on the state and begins to watch the folder.
     pub(crate) fn open(&self, ends: &Ends) -> Result<Watched, Problem> {
         let groups = Groups::open(&self.groups, &self.state, schema())
-            .map_err(crate::files::state_problem)?;
+            .map_err(|error| crate::files::state_problem(&error))?;
         let groups = Arc::new(groups);
-        let watch = Watch::start(&groups, ends.from_thread())
+        let watch = Watch::start(&groups, ends.for_a_thread())
             .map_err(|error| Problem::new("failed to watch the groups").because(error))?;
         Ok(Watched {
             adapter: Arc::new(Folder {
@@ -102,31 +103,33 @@ pub(crate) async fn run(
     seen: tokio::sync::watch::Sender<Vitals>,
 ) -> Result<(), Problem> {
     let stop = signals()?;
-    let tell = ends.from_thread();
-    let file = start.module;
-    // Modules are compiled off the path: the operator watches meanwhile.
-    let (modules, _watch) = tokio::task::spawn_blocking(move || modules(tell, file))
-        .await
-        .map_err(|error| Problem::new("failed to load modules").because(error))??;
+    let modules = Arc::new(loader::intake(ends.for_a_thread())?);
+    let _watch = begin_modules(&modules, start.module)?;
     let hands = Hands::new(objects, vcenter, modules.store(), ends.events);
     let machine = Machine::new(start.config, ends.clocks.now());
     drive(machine, ends.clocks, ends.heard, hands, seen, stop).await;
     Ok(())
 }
 
-fn modules(
-    tell: impl Fn(Event) + Send + Sync + 'static,
+/// Modules are compiled off the path: the machine holds the groups meanwhile,
+/// and takes in all else that happens.
+fn begin_modules(
+    modules: &Arc<Modules>,
     file: Option<PathBuf>,
-) -> Result<(Arc<Modules>, Option<FileWatch>), Problem> {
-    let modules = Arc::new(loader::intake(tell)?);
-    let Some(file) = file else {
-        loader::take_built_in(&modules, &[None])?;
-        return Ok((modules, None));
-    };
-    loader::take_built_in(&modules, &[])?;
-    let watch = watch_file(Arc::clone(&modules), vec![None], file)
-        .map_err(|error| Problem::new("failed to watch the module").because(error))?;
-    Ok((modules, Some(watch)))
+) -> Result<Option<FileWatch>, Problem> {
+    let is_default = file.is_none();
+    let built_in = Arc::clone(modules);
+    tokio::task::spawn_blocking(move || {
+        let names: &[_] = if is_default { &[None] } else { &[] };
+        if let Err(problem) = loader::take_built_in(&built_in, names) {
+            tracing::error!(problem = chain(&problem), "there is no built-in module");
+        }
+    });
+    file.map(|file| {
+        watch_file(Arc::clone(modules), vec![None], file)
+            .map_err(|error| Problem::new("failed to watch the module").because(error))
+    })
+    .transpose()
 }
 
 /// Ends when the process is asked to end.
@@ -134,7 +137,8 @@ fn signals() -> Result<impl Future<Output = ()>, Problem> {
     let on = |kind| -> Result<Signal, Problem> {
         signal(kind).map_err(|error| Problem::new("failed to listen for signals").because(error))
     };
-    let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) =
+        (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -48,7 +48,10 @@ impl Simulated {
         }
         Arc::new(Simulated {
             clocks,
-            inner: Mutex::new(Inner { vcenter, session: None }),
+            inner: Mutex::new(Inner {
+                vcenter,
+                session: None,
+            }),
             planned: Notify::new(),
             events,
         })
@@ -57,7 +60,12 @@ impl Simulated {
     /// Lets time pass in it, until nobody listens.
     pub(crate) async fn run(self: Arc<Self>) {
         let version = CREDENTIALS.to_owned();
-        if self.events.send(Event::CredentialsChanged { version }).await.is_err() {
+        if self
+            .events
+            .send(Event::CredentialsChanged { version })
+            .await
+            .is_err()
+        {
             return;
         }
         loop {
@@ -87,7 +95,10 @@ impl Simulated {
         }
         let news = inner.vcenter.happen(now);
         let session = inner.session;
-        Some(news.filter(|(of, _)| session == Some(*of)).map(|(_, event)| event))
+        Some(
+            news.filter(|(of, _)| session == Some(*of))
+                .map(|(_, event)| event),
+        )
     }
 
     fn answer(&self, request: &Request) -> Option<Event> {
@@ -135,10 +146,17 @@ impl Simulated {
                 id: *id,
                 result: match session {
                     Some(session) => inner.vcenter.read(session, read),
-                    None => ReadResult::Failed { fault: Fault::NotAuthenticated },
+                    None => ReadResult::Failed {
+                        fault: Fault::NotAuthenticated,
+                    },
                 },
             },
-            Request::Call { id, group, operation_id, call } => {
+            Request::Call {
+                id,
+                group,
+                operation_id,
+                call,
+            } => {
                 let asked = Asked {
                     group: group.clone(),
                     operation_id: operation_id.clone(),

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, mpsc};
+use futures_util::FutureExt as _;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult};
 use vmgroup_reconcile::inventory::{Fault, VmId};
 use vmgroup_reconcile::request::{Request, RequestId};
@@ -23,8 +24,8 @@ struct Inner {
     config: Config,
     credentials: Arc<dyn CredentialSource>,
     events: mpsc::Sender<Event>,
-    /// Login, relist, track and logout follow one another.
-    order: tokio::sync::Mutex<()>,
+    /// Ends with the last login, relist, track or logout: they follow one another.
+    turn: Mutex<Option<oneshot::Receiver<()>>>,
     session: Mutex<Option<Arc<Session>>>,
     /// The VMs that each session's feed shows beyond those below the root.
     tracked: Mutex<Vec<VmId>>,
@@ -51,7 +52,7 @@ impl Vcenter {
                 config,
                 credentials,
                 events,
-                order: tokio::sync::Mutex::default(),
+                turn: Mutex::default(),
                 session: Mutex::default(),
                 tracked: Mutex::default(),
                 calls: Semaphore::new(CALLS_AT_ONCE),
@@ -64,20 +65,41 @@ impl Vcenter {
     /// whatever happens. `Login`, `Relist`, `Track`, `Logout`, `Read` and `Call`
     /// are for this adapter; it has nothing to say to others.
     ///
-    /// Returns when the request has been answered (a login or relist: when its
-    /// feed runs). Spawn it: calls and reads run beside one another. Login,
-    /// relist, track and logout are carried out in the order in which their
-    /// futures are first polled. Dropping the future does not stop the work.
-    pub async fn perform(&self, request: Request) {
+    /// The work begins at once, in a task of its own, and goes on if the future
+    /// is dropped; the future ends when the request has been answered (a login or
+    /// relist: when its feed runs). Calls and reads run beside one another; login,
+    /// relist, track and logout follow one another in the order of their calls.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn perform(&self, request: Request) -> impl Future<Output = ()> + Send + use<> {
         let answer = answer_to_failure(&request);
+        let turn = is_ordered(&request).then(|| self.inner.queue());
         let this = self.clone();
-        let work = tokio::spawn(async move { this.dispatch(request).await });
-        if let Err(error) = work.await {
-            tracing::warn!(error = %error, "a request to vCenter came to an unexpected end");
-            if let Some(answer) = answer {
-                self.inner.tell(answer).await;
+        let work = tokio::spawn(async move {
+            // Dropped when the work ends, however it does: the next one's turn.
+            let _ends = match turn {
+                Some((before, ends)) => {
+                    if let Some(before) = before {
+                        let _ = before.await;
+                    }
+                    Some(ends)
+                }
+                None => None,
+            };
+            this.dispatch(request).await;
+        });
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move {
+            if let Err(error) = work.await {
+                tracing::warn!(error = %error, "a request to vCenter came to an unexpected end");
+                if let Some(answer) = answer {
+                    inner.tell(answer).await;
+                }
             }
-        }
+        })
+        .map(|_| ())
     }
 
     /// Ends the session, if there is one: for the end of the process.
@@ -131,8 +153,14 @@ impl Vcenter {
 }
 
 impl Inner {
+    /// A place behind the last request that is carried out in order.
+    fn queue(&self) -> (Option<oneshot::Receiver<()>>, oneshot::Sender<()>) {
+        let (ends, over) = oneshot::channel();
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        (turn.replace(over), ends)
+    }
+
     async fn login(&self, id: RequestId) {
-        let _order = self.order.lock().await;
         self.end_session().await;
         let begun = self.begin_session().await;
         let result = match &begun {
@@ -168,14 +196,13 @@ impl Inner {
                 Err(Error::Vcenter {
                     doing: "begin the feed of updates".into(),
                     hint: "",
-                    source,
+                    source: Box::new(source),
                 })
             }
         }
     }
 
     async fn logout(&self) {
-        let _order = self.order.lock().await;
         self.end_session().await;
     }
 
@@ -187,7 +214,6 @@ impl Inner {
     }
 
     async fn relist(&self, id: RequestId) {
-        let _order = self.order.lock().await;
         let lost = |reason: String, session_ended| Event::FeedLost {
             reason,
             session_ended,
@@ -210,7 +236,6 @@ impl Inner {
     }
 
     async fn track(&self, vms: Vec<VmId>) {
-        let _order = self.order.lock().await;
         self.tracked().clone_from(&vms);
         if let Some(session) = self.session() {
             session.track(vms.into_iter().collect()).await;
@@ -233,6 +258,13 @@ impl Inner {
     fn tracked(&self) -> MutexGuard<'_, Vec<VmId>> {
         self.tracked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_ordered(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Login { .. } | Request::Relist { .. } | Request::Track { .. } | Request::Logout
+    )
 }
 
 /// What a request is answered with if performing it ends in a panic.

@@ -2,7 +2,6 @@
 
 use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, SPEC_HASH_KEY};
 use vmgroup_reconcile::event::CallResult;
-use vmgroup_reconcile::inventory::Fault;
 use vmgroup_reconcile::request::{Call, CloneCall};
 use vmgroup_vim::{
     Certainty, CloneSpec, ConfigSpec, Error, ManagedObjectRef, OptionValue, RelocateSpec,
@@ -12,6 +11,7 @@ use crate::error::chain;
 use crate::fault::{missing_object, translate};
 use crate::names::escape;
 use crate::session::Session;
+use crate::template::not_found;
 
 impl Session {
     /// Makes one call, once.
@@ -134,9 +134,7 @@ impl Session {
             .and_then(missing_object)
             .is_some_and(|missing| missing == source.id);
         if template_gone {
-            return CallResult::Refused(Fault::NotFound {
-                what: format!("the template \"{}\" has just been removed", clone.template),
-            });
+            return not_found(&clone.template);
         }
         self.started(task, &folder.id, operation).await
     }

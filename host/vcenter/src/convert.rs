@@ -41,6 +41,9 @@ pub(crate) struct Record {
     tools_absent: bool,
     ip: Option<String>,
     recent_tasks: Vec<TaskId>,
+    change_version: Option<String>,
+    /// The change version at which the devices were read.
+    devices_at: Option<Option<String>>,
 }
 
 type Setter = fn(&mut Record, Option<&Value>);
@@ -101,14 +104,25 @@ const TABLE: &[(&str, Setter)] = &[
 pub(crate) const DEVICES: &str = "config.hardware.device";
 
 /// Changes whenever the configuration does.
-pub(crate) const CHANGE_VERSION: &str = "config.changeVersion";
+const CHANGE_VERSION: &str = "config.changeVersion";
 
-/// The paths of all properties that are read of a VM.
+/// The paths that one read of a VM asks for.
 pub(crate) fn vm_paths() -> Vec<&'static str> {
     TABLE.iter().map(|(path, _)| *path).collect()
 }
 
-/// Those of its configuration.
+/// The paths that the feed follows: all but the devices, which are nine tenths
+/// of a VM's bytes and change only with the configuration.
+pub(crate) fn feed_paths() -> Vec<&'static str> {
+    let mut paths = vm_paths();
+    paths.retain(|path| *path != DEVICES);
+    paths.push(CHANGE_VERSION);
+    paths
+}
+
+/// The paths that are read once the configuration has changed: the devices, and
+/// what not every server tells by itself (vcsim keeps processors, memory and the
+/// UUID of a reconfiguration to itself).
 pub(crate) fn config_paths() -> Vec<&'static str> {
     let mut paths = vm_paths();
     paths.retain(|path| path.starts_with("config."));
@@ -125,11 +139,26 @@ impl Record {
         record
     }
 
+    /// A record that is told anew, with what the feed does not tell.
+    pub(crate) fn entered_again(&self) -> Self {
+        Record {
+            disks: self.disks.clone(),
+            devices_at: self.devices_at.clone(),
+            ..Record::default()
+        }
+    }
+
+    /// The configuration has changed since it was last read as a whole.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.instance_uuid.is_some() && self.devices_at.as_ref() != Some(&self.change_version)
+    }
+
     /// What a later read of the configuration gave.
     pub(crate) fn reread_config(&mut self, content: &ObjectContent) {
         for path in config_paths() {
             self.set(path, content.get(path));
         }
+        self.devices_at = Some(self.change_version.clone());
     }
 
     /// What an update says of one property.
@@ -140,6 +169,10 @@ impl Record {
     /// A property has this value, or none. Where vCenter names a property around
     /// those of the table, all inside it are set.
     pub(crate) fn set(&mut self, path: &str, value: Option<&Value>) {
+        if path == CHANGE_VERSION {
+            self.change_version = text(value);
+            return;
+        }
         for (known, setter) in TABLE {
             if *known == path {
                 return setter(self, value);
@@ -471,6 +504,30 @@ mod tests {
         let vm = record.vm("vm-1", nothing());
         assert_eq!((vm.instance_uuid.as_deref(), vm.cpus), (Some("u"), 4));
         assert_eq!(vm.marker, None, "the whole configuration has none");
+    }
+
+    #[test]
+    fn a_configuration_is_behind_until_it_is_read_at_its_version() {
+        let mut record = record(&full());
+        let read = ObjectContent {
+            object: ManagedObjectRef::virtual_machine("vm-1"),
+            properties: full().into_iter().map(|(n, v)| (n.into(), v)).collect(),
+            missing: Vec::new(),
+        };
+        record.set(CHANGE_VERSION, Some(&text("1")));
+        assert!(record.is_behind());
+        record.reread_config(&read);
+        assert!(!record.is_behind());
+        let mut again = record.entered_again();
+        assert!(!again.is_behind(), "nothing is known to read");
+        again.set("config.instanceUuid", Some(&text("u")));
+        again.set(CHANGE_VERSION, Some(&text("1")));
+        assert!(!again.is_behind());
+        assert_eq!(again.vm("vm-1", nothing()).disks, [2000, 2001]);
+        again.set(CHANGE_VERSION, Some(&text("2")));
+        assert!(again.is_behind());
+        again.set("config", None);
+        assert!(!again.is_behind(), "there is none to be read");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub enum Error {
         /// What a person can do about it, empty or beginning with `; `.
         hint: &'static str,
         /// Why.
-        source: vmgroup_vim::Error,
+        source: Box<vmgroup_vim::Error>,
     },
     /// vCenter refused user and password.
     #[error("{message}")]

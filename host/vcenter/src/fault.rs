@@ -23,7 +23,7 @@ pub(crate) fn translate(fault: &vmgroup_vim::Fault, target: &str) -> Fault {
         FaultKind::ManagedObjectNotFound { object } => match object {
             Some(object) if object.id == target => Fault::Gone,
             Some(object) => Fault::NotFound {
-                what: format!("{object} does not exist"),
+                what: object.to_string(),
             },
             None => other(fault),
         },
@@ -142,7 +142,7 @@ mod tests {
                     object: Some(ManagedObjectRef::folder("group-v2")),
                 },
                 Fault::NotFound {
-                    what: "Folder:group-v2 does not exist".into(),
+                    what: "Folder:group-v2".into(),
                 },
             ),
             (FaultKind::ManagedObjectNotFound { object: None }, other()),

@@ -19,7 +19,7 @@ use vmgroup_vim::{
     Error, FaultKind, FilterSpec, ManagedObjectRef, TaskInfo, UpdateSet, WaitOptions,
 };
 
-use crate::convert::{CHANGE_VERSION, VM, vm_paths};
+use crate::convert::{VM, feed_paths};
 use crate::error::chain;
 use crate::limits::{UPDATES_PER_PAGE, WAIT_S};
 use crate::replica::Replica;
@@ -53,8 +53,7 @@ impl Feed {
         session.tasks.flush(client).await?;
         let default = &session.content.property_collector;
         let collector = client.create_property_collector(default, None).await?;
-        let mut paths = vm_paths();
-        paths.push(CHANGE_VERSION);
+        let paths = feed_paths();
         let mut vms = FilterSpec::view(&session.inside, VM, &paths);
         let strays = FilterSpec::view(&session.strays, VM, &paths);
         vms.objects.extend(strays.objects);

@@ -21,7 +21,7 @@ pub(crate) async fn log_in(
     let content = content.map_err(|source| Error::Vcenter {
         doing: format!("reach vCenter at {}", client.address()),
         hint: hint(&source),
-        source,
+        source: Box::new(source),
     })?;
     let about = &content.about;
     let Some(vcenter) = about.instance_uuid.clone() else {
@@ -67,7 +67,7 @@ async fn open(
         .map_err(|source| Error::Vcenter {
             doing: "make views of the inventory".into(),
             hint: "",
-            source,
+            source: Box::new(source),
         })
 }
 
@@ -77,7 +77,7 @@ fn connect(config: &Config, credentials: &Credentials) -> Result<Client, Error> 
     let failed = |source| Error::Vcenter {
         doing: "prepare the connection to vCenter".into(),
         hint: "; check VC_HOST and the certificate authorities",
-        source,
+        source: Box::new(source),
     };
     let config = ClientConfig {
         address: Address::parse(&credentials.host).map_err(failed)?,
@@ -96,7 +96,7 @@ fn refused(error: vmgroup_vim::Error) -> Error {
         _ => Error::Vcenter {
             doing: "log in to vCenter".into(),
             hint: "",
-            source: error,
+            source: Box::new(error),
         },
     }
 }

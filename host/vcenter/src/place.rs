@@ -115,7 +115,7 @@ impl Finder<'_> {
         let created = created.map_err(|source| Error::Vcenter {
             doing: format!("create the root folder `{name}`, which does not exist"),
             hint: "; create it by hand or grant Folder.Create",
-            source,
+            source: Box::new(source),
         })?;
         tracing::info!(folder = name, id = created.id, "root folder created");
         Ok(created)
@@ -222,7 +222,7 @@ fn reading(doing: &str) -> impl FnOnce(vmgroup_vim::Error) -> Error {
     |source| Error::Vcenter {
         doing,
         hint: "",
-        source,
+        source: Box::new(source),
     }
 }
 

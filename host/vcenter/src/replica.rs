@@ -9,7 +9,7 @@ use vmgroup_vim::{
     Error, FilterSpec, ManagedObjectRef, ObjectUpdate, PowerOnResult, TaskInfo, UpdateKind, Value,
 };
 
-use crate::convert::{CHANGE_VERSION, Record, VM, config_paths};
+use crate::convert::{Record, VM, config_paths};
 use crate::fault::translate;
 use crate::limits::TASKS_REMEMBERED;
 use crate::session::Session;
@@ -25,8 +25,6 @@ pub(crate) struct Replica {
     changed_vms: BTreeSet<VmId>,
     changed_tasks: BTreeSet<TaskId>,
     left: BTreeSet<VmId>,
-    /// Their configuration has changed, in ways that the update may not tell.
-    reconfigured: BTreeSet<VmId>,
 }
 
 /// A task as it was last seen.
@@ -59,16 +57,14 @@ impl Replica {
                 return;
             }
             UpdateKind::Enter => {
-                self.vms.insert(id.clone(), Record::default());
+                let before = self.vms.remove(id).unwrap_or_default();
+                self.vms.insert(id.clone(), before.entered_again());
             }
             UpdateKind::Modify | UpdateKind::Unknown => {}
         }
         let record = self.vms.entry(id.clone()).or_default();
         for change in &update.changes {
             record.change(change);
-            if change.path == CHANGE_VERSION && update.kind != UpdateKind::Enter {
-                self.reconfigured.insert(id.clone());
-            }
         }
         for missing in &update.missing {
             record.set(&missing.path, None);
@@ -125,19 +121,18 @@ impl Replica {
         Ok(())
     }
 
-    /// Not every server tells all that a reconfiguration changed (vcsim leaves
-    /// processors, memory and the UUID out), and the machine waits to see the
-    /// effect of its own.
+    /// Reads the configurations that are not known as they are.
     async fn reread(&mut self, session: &Session) -> Result<(), Error> {
-        let mut reconfigured = std::mem::take(&mut self.reconfigured);
-        reconfigured.retain(|vm| self.vms.contains_key(vm));
-        if reconfigured.is_empty() {
-            return Ok(());
-        }
-        let refs: Vec<_> = reconfigured
+        let is_behind = |vm: &&VmId| self.vms.get(*vm).is_some_and(Record::is_behind);
+        let refs: Vec<_> = self
+            .changed_vms
             .iter()
+            .filter(is_behind)
             .map(ManagedObjectRef::virtual_machine)
             .collect();
+        if refs.is_empty() {
+            return Ok(());
+        }
         let mut spec = FilterSpec::objects(VM, &refs, &config_paths());
         // One that has gone leaves the feed too.
         spec.report_missing_objects = true;

@@ -182,7 +182,8 @@ impl Session {
     }
 }
 
-fn not_found(name: &str) -> CallResult {
+/// The words around `what` are the machine's.
+pub(crate) fn not_found(name: &str) -> CallResult {
     CallResult::Refused(Fault::NotFound {
         what: format!("template \"{name}\""),
     })

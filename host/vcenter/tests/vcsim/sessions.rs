@@ -138,3 +138,19 @@ async fn without_a_session_everything_is_answered() {
     world.until(|w| w.losses.len() == 1).await;
     assert!(world.losses[0].1, "a login is needed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_concerns_the_session_is_done_in_the_order_asked_for() {
+    let mut world = World::live().await;
+    let mut last = world.id();
+    for _ in 0..5 {
+        world.ask(Request::Logout);
+        last = world.id();
+        let reason = "test".into();
+        world.ask(Request::Login { id: last, reason });
+    }
+    world.until(|w| w.resets.contains(&last)).await;
+    assert_eq!(world.control().sessions().unwrap(), 1);
+    world.vcenter.close().await;
+    assert_eq!(world.control().sessions().unwrap(), 0);
+}

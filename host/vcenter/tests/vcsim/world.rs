@@ -176,8 +176,7 @@ impl World {
     }
 
     pub(crate) fn ask(&self, request: Request) {
-        let vcenter = self.vcenter.clone();
-        tokio::spawn(async move { vcenter.perform(request).await });
+        drop(self.vcenter.perform(request));
     }
 
     /// Takes events until that is so.

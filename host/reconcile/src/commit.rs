@@ -1,0 +1,119 @@
+//! Step 4, writes: commit before effect. The intent stands in the group's status
+//! before anything is done; the API server is the arbiter of who may.
+
+use std::collections::BTreeMap;
+
+use vmgroup_core::check::CheckedPlan;
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::Slot;
+use vmgroup_core::plan::Effect;
+use vmgroup_core::render;
+use vmgroup_core::status::Standing;
+
+use crate::group::{Commit, Stage};
+use crate::machine::{Machine, target};
+use crate::operation::{Operation, Work};
+use crate::request::Request;
+
+impl Machine {
+    /// Step 4, writes: what the module wants becomes the group's intent.
+    pub(crate) fn commit(&mut self, key: &GroupKey, plan: CheckedPlan, standing: Standing) {
+        let works = plan.actions().iter().map(|checked| {
+            let vm = checked.action.effect.member().map(str::to_owned);
+            (checked.slot, (work(&checked.action.effect), vm))
+        });
+        let works = works.collect();
+        if let Some(digest) = plan.approval() {
+            let uid = self.approval_of(key, digest);
+            if let Some(group) = self.groups.get_mut(key) {
+                group.used_approval = uid;
+            }
+        }
+        self.write_intent(key, works, Some(plan), standing);
+    }
+
+    /// Step 4 for what the host itself wants: adopting and letting go.
+    pub(crate) fn commit_own(&mut self, key: &GroupKey, works: BTreeMap<Slot, (Work, String)>) {
+        let message = format!("marking {} VMs", works.len());
+        let works = works
+            .into_iter()
+            .map(|(slot, (work, vm))| (slot, (work, Some(vm))))
+            .collect();
+        self.write_intent(key, works, None, Standing::Progressing(message));
+    }
+
+    fn write_intent(
+        &mut self,
+        key: &GroupKey,
+        works: BTreeMap<Slot, (Work, Option<String>)>,
+        plan: Option<CheckedPlan>,
+        standing: Standing,
+    ) {
+        let utc = self.now.utc;
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        group.intent += 1;
+        group.intent_generation = group.object.generation;
+        let mut operations = BTreeMap::new();
+        for (slot, (work, vm)) in works {
+            let mut operation =
+                Operation::queued(work, vm, (group.intent, group.intent_generation), utc);
+            if let Some(failure) = group.failures.get(&slot) {
+                operation.not_before = failure.retry_at;
+            }
+            operations.insert(slot, operation);
+        }
+        group.standing = Some(standing);
+        let mut with_intent = group.clone();
+        with_intent.operations.extend(operations.clone());
+        let status = Box::new(self.status(&with_intent));
+        self.tell_transition(key, &with_intent.object.status, &status);
+        let target = target(&with_intent.object);
+        let commit = Box::new(Commit { operations, plan });
+        self.ask(key, |id| {
+            let request = Request::WriteStatus { id, target, status };
+            (Stage::Committing(commit), request)
+        });
+    }
+
+    /// The intent stands in the status: its operations wait for their turn.
+    pub(crate) fn committed(&mut self, key: &GroupKey, commit: Commit) {
+        let now = self.now;
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        group.reported_at = now.monotonic;
+        if group.object.generation != group.intent_generation {
+            return;
+        }
+        if let Some(plan) = &commit.plan {
+            let spending = plan.spending();
+            for (times, delete) in [(spending.deletes, true), (spending.disruptions, false)] {
+                for _ in 0..times {
+                    group.spent.push_back((now.utc, delete));
+                }
+            }
+        }
+        let lines: Vec<String> = match &commit.plan {
+            Some(plan) => plan.actions().iter().map(render::action).collect(),
+            None => Vec::new(),
+        };
+        group.operations.extend(commit.operations);
+        self.queued.insert(key.clone());
+        for line in lines {
+            self.note(Some(key), false, "committed", line);
+        }
+    }
+}
+
+fn work(effect: &Effect) -> Work {
+    match effect {
+        Effect::Clone(_) => Work::Clone,
+        Effect::PowerOn(_) => Work::PowerOn,
+        Effect::PowerOff(power_off) => Work::PowerOff(power_off.mode),
+        Effect::Suspend(_) => Work::Suspend,
+        Effect::Reconfigure(_) => Work::Reconfigure,
+        Effect::Delete(_) => Work::Delete,
+    }
+}
