@@ -15,6 +15,8 @@ use crate::site::{INSTALL_NAMESPACE, Site};
 /// Kubernetes gives a Pod thirty seconds; the demo's gave it ten.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const SHOWN_LINES: usize = 60;
+/// Flags of the deployed Pod that mean nothing outside it, each written `--flag=value`.
+const OF_THE_POD: [&str; 2] = ["--vc-credentials", "--health-addr"];
 
 /// How to start an operator.
 #[derive(Debug, Clone, Default)]
@@ -213,9 +215,17 @@ fn is_error(line: &str) -> bool {
     level || line.contains(r#""level":"ERROR""#) || line.contains("panicked at")
 }
 
-/// What the deployed Pod tells its operator.
+/// What the deployed Pod tells its operator, without what names the Pod's own
+/// files and network.
 #[track_caller]
 fn deployed_arguments(pod: &Value) -> Vec<String> {
     let arguments = &pod["spec"]["containers"][0]["args"];
-    serde_json::from_value(arguments.clone()).expect("the container has arguments")
+    let mut arguments: Vec<String> =
+        serde_json::from_value(arguments.clone()).expect("the container has arguments");
+    let is_of_the_pod = |argument: &String| {
+        let flag = argument.split('=').next().unwrap_or_default();
+        OF_THE_POD.contains(&flag)
+    };
+    arguments.retain(|argument| !is_of_the_pod(argument));
+    arguments
 }

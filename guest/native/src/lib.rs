@@ -31,6 +31,11 @@ pub fn decide_with<T: Reconciler>(observation: &Observation) -> Answer {
     convert::answer(T::reconcile(&convert::observation(observation)))
 }
 
+/// Who the built-in module says it is.
+pub fn built_in_description() -> vmgroup_core::plan::Description {
+    describe::<DefaultReconciler>()
+}
+
 /// Who any logic says it is.
 pub fn describe<T: Reconciler>() -> vmgroup_core::plan::Description {
     convert::description(T::describe())

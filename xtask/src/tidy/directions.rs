@@ -49,7 +49,16 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("vmgroup-hostile", &["vmgroup-sdk"]),
     (
         "vmgroup-native",
-        &["vmgroup-core", "vmgroup-default-reconciler", "vmgroup-sdk"],
+        &[
+            "vmgroup-core",
+            "vmgroup-default-reconciler",
+            "vmgroup-one-by-one",
+            "vmgroup-sdk",
+        ],
+    ),
+    (
+        "vmgroup-bench",
+        &["vmgroup-core", "vmgroup-engine", "vmgroup-native"],
     ),
     ("vmgroup-rig", &[]),
     ("vmgroup-e2e", &["vmgroup-rig"]),
@@ -77,7 +86,13 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // Libraries have an error type of their own.
     (
         "anyhow",
-        &["vmgroup", "vmgroup-rig", "vmgroup-e2e", "xtask"],
+        &[
+            "vmgroup",
+            "vmgroup-rig",
+            "vmgroup-e2e",
+            "vmgroup-bench",
+            "xtask",
+        ],
     ),
 ];
 

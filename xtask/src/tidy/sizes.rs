@@ -7,7 +7,11 @@ use super::{Source, Sources, Violation};
 const LINES_MAX: usize = 400;
 
 /// Files that may be longer, up to the number given, and why.
-const LONGER: &[(&str, usize, &str)] = &[];
+const LONGER: &[(&str, usize, &str)] = &[(
+    "host/sim/src/toy.rs",
+    520,
+    "an operator with planted flaws, compiled for the crate's own tests alone",
+)];
 
 pub(super) fn check(sources: &Sources) -> Vec<Violation> {
     let sources_with_limit = sources

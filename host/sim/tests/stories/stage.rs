@@ -36,8 +36,7 @@ impl Stage {
 
     /// As many hosts as the options say; more than one use a lease.
     pub(crate) fn with(mut options: Options, faults: Vec<Fault>) -> Stage {
-        let description =
-            vmgroup_native::describe::<vmgroup_default_reconciler::DefaultReconciler>();
+        let description = vmgroup_native::built_in_description();
         options.modules = [None, Some("built-in".to_owned())]
             .map(|name| ActiveModule {
                 name,
