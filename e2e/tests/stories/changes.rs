@@ -85,6 +85,29 @@ pub(crate) fn an_edit_of_the_spec_reaches_running_vms_in_place() {
     group.until_gone();
 }
 
+pub(crate) fn a_suspended_group_waits_until_it_is_not() {
+    let busy = busy();
+    let site = &busy.site;
+    site.create_namespace("suspended");
+    let wish = Wish::new(1).with("suspend", json!(true));
+    let group = site.apply("suspended", "web", &wish);
+    group.until_phase("PENDING");
+    steadily("nothing is cloned", Duration::from_secs(3), || {
+        let found = group.members();
+        if found.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
+    });
+    group.patch(&json!({ "spec": { "suspend": false } }));
+    group.until_running(1);
+    // Deletion does not wait.
+    group.patch(&json!({ "spec": { "suspend": true } }));
+    group.delete();
+    group.until_gone();
+}
+
 pub(crate) fn a_foreign_power_off_is_undone_after_the_grace_period_unless_it_is_only_reported() {
     let busy = busy();
     let site = &busy.site;

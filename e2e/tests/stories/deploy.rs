@@ -222,7 +222,10 @@ pub(crate) fn the_probes_of_the_pod_are_answered() {
         let path = container[probe]["httpGet"]["path"].as_str().unwrap();
         eventually(probe, Duration::from_secs(30), || {
             match ureq::get(format!("http://{address}{path}")).call() {
-                Ok(answer) => Ok(assert_eq!(answer.status(), 200)),
+                Ok(answer) => {
+                    assert_eq!(answer.status(), 200);
+                    Ok(())
+                }
                 Err(error) => Err(error.to_string()),
             }
         });

@@ -13,6 +13,8 @@ mod strangers;
 
 mod crashes;
 
+mod losses;
+
 mod vcenter;
 
 mod sites;
@@ -32,6 +34,7 @@ const STORIES: &[Story] = stories![
     crashes::a_second_operator_takes_over_from_a_frozen_one_which_then_does_no_harm,
     vcenter::an_operator_outlives_a_vcenter_that_is_away_and_a_session_that_expires,
     vcenter::refused_credentials_are_tried_once_and_new_ones_at_once,
+    losses::lost_vms_are_cloned_again_but_many_at_once_wait_for_an_approval,
     walk::the_demos_walk_gives_what_it_promises,
     deploy::a_module_is_replaced_live_as_a_kubelet_replaces_it,
     crashes::an_operator_killed_at_any_call_goes_on_where_it_was,
@@ -46,6 +49,7 @@ const STORIES: &[Story] = stories![
     strangers::a_vm_that_was_moved_away_stays_a_member,
     strangers::a_vm_that_cannot_be_reached_is_not_cloned_again,
     changes::a_foreign_power_off_is_undone_after_the_grace_period_unless_it_is_only_reported,
+    changes::a_suspended_group_waits_until_it_is_not,
     changes::scaling_adds_and_removes_vms_and_leaves_the_others_alone,
     changes::an_edit_of_the_spec_reaches_running_vms_in_place,
     changes::a_group_that_is_only_observed_writes_nothing_to_vcenter,

@@ -9,7 +9,7 @@ use crate::sites::quiet;
 
 pub(crate) fn every_valid_sample_is_taken() {
     let site = quiet();
-    let mut samples = samples("valid");
+    let mut samples = samples("samples/valid");
     assert!(samples.len() >= 5);
     samples.push(repository().join("crds/samples/approval.yaml"));
     for sample in samples {
@@ -19,7 +19,7 @@ pub(crate) fn every_valid_sample_is_taken() {
 
 pub(crate) fn every_invalid_sample_is_refused_with_the_message_it_names() {
     let site = quiet();
-    let samples = samples("invalid");
+    let samples = samples("samples/invalid");
     assert!(samples.len() >= 15);
     for sample in samples {
         let content = std::fs::read_to_string(&sample).unwrap();
@@ -119,7 +119,7 @@ pub(crate) fn every_field_is_explained() {
 }
 
 fn samples(folder: &str) -> Vec<PathBuf> {
-    let folder = repository().join("crds/samples").join(folder);
+    let folder = repository().join("crds").join(folder);
     let entries = std::fs::read_dir(&folder).unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();

@@ -41,6 +41,16 @@ pub(crate) fn the_demos_walk_gives_what_it_promises() {
     let fix = r#"{"spec":{"template":"vm-operator-template"}}"#;
     site.kubectl(&["patch", "vg", "vg-2", "--type", "merge", "-p", fix]);
     group("vg-2").until_running(2);
+    let ready = [
+        "wait",
+        "--for=condition=Ready",
+        "vg",
+        "--all",
+        "--timeout=60s",
+    ];
+    site.kubectl(&ready);
+    let warnings = site.kubectl(&["events", "--for", "vg/vg-2", "--types=Warning"]);
+    assert!(warnings.contains("doesNotExist"), "{warnings}");
     let shown = site.kubectl(&["get", "vg"]);
     assert_eq!(shown.matches(" RUNNING ").count(), 3, "{shown}");
     nothing_happens_while_nothing_changes(&site);
