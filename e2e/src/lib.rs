@@ -20,7 +20,6 @@ pub use binary::{digest, guest, operator_binary, repository};
 pub use group::{Group, Wish};
 pub use operator::{Operator, Start};
 pub use patience::{eventually, steadily};
-pub use process::{Child, send_signal};
 pub use shared::Shared;
 pub use site::{INSTALL_NAMESPACE, Site};
 pub use stories::{Story, run};

@@ -24,8 +24,6 @@ pub struct Start {
     /// The folder with files `VC_HOST`, `VC_USER` and `VC_PASS`; none means the
     /// environment.
     pub credentials: Option<PathBuf>,
-    /// Another address of vCenter than the rig's.
-    pub vc_host: Option<String>,
     /// Another password than the rig's.
     pub vc_pass: Option<String>,
     /// The file of the module; none means the built-in one.
@@ -89,7 +87,7 @@ impl Operator {
             }
             None => {
                 command
-                    .env("VC_HOST", start.vc_host.as_deref().unwrap_or(rig.vc_host()))
+                    .env("VC_HOST", rig.vc_host())
                     .env("VC_USER", rig.vc_user())
                     .env("VC_PASS", password);
             }
@@ -228,4 +226,26 @@ fn deployed_arguments(pod: &Value) -> Vec<String> {
     };
     arguments.retain(|argument| !is_of_the_pod(argument));
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_error;
+
+    #[test]
+    fn lines_of_level_error_are_found_in_both_forms_of_the_log() {
+        assert!(is_error(
+            "2026-01-01T00:00:00Z ERROR vmgroup: an adapter failed"
+        ));
+        assert!(is_error(
+            r#"{"timestamp":"t","level":"ERROR","message":"m"}"#
+        ));
+        assert!(is_error("thread 'main' (1) panicked at src/main.rs:1:1:"));
+        assert!(!is_error(
+            r#"{"level":"WARN","detail":"ERROR: it needs a person"}"#
+        ));
+        assert!(!is_error(
+            "2026-01-01T00:00:00Z  WARN vmgroup: stands detail=ERROR"
+        ));
+    }
 }

@@ -13,7 +13,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running command, kept on a leash by the rig's steward.
 #[derive(Debug)]
-pub struct Child {
+pub(crate) struct Child {
     steward: std::process::Child,
     leash: Option<ChildStdin>,
     pid: i32,
@@ -26,7 +26,7 @@ impl Child {
     /// # Panics
     /// When it cannot be started.
     #[track_caller]
-    pub fn start(steward: &Path, command: &Command, log: &Path) -> Self {
+    pub(crate) fn start(steward: &Path, command: &Command, log: &Path) -> Self {
         let out = File::create(log).expect("a log file");
         let mut leashed = Command::new(steward);
         leashed
@@ -67,17 +67,17 @@ impl Child {
     }
 
     /// Its process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid.unsigned_abs()
     }
 
     /// Everything that it wrote so far.
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
     /// Whether it has not ended.
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.steward.try_wait(), Ok(None))
     }
 
@@ -86,8 +86,9 @@ impl Child {
     /// # Panics
     /// When there is no such process any more.
     #[track_caller]
-    pub fn signal(&self, signal: Signal) {
-        send_signal(self.pid, signal);
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid).expect("a process id");
+        kill_process(pid, signal).expect("the process exists");
     }
 
     /// Waits until it has ended; gives how (0 or not), and after what time.
@@ -95,7 +96,7 @@ impl Child {
     /// # Panics
     /// When it goes on for longer than that.
     #[track_caller]
-    pub fn ended(&mut self, limit: Duration) -> (ExitStatus, Duration) {
+    pub(crate) fn ended(&mut self, limit: Duration) -> (ExitStatus, Duration) {
         let start = Instant::now();
         loop {
             if let Ok(Some(status)) = self.steward.try_wait() {
@@ -125,16 +126,6 @@ impl Drop for Child {
         let _ = self.steward.kill();
         let _ = self.steward.wait();
     }
-}
-
-/// Sends a signal to a process.
-///
-/// # Panics
-/// When there is no such process.
-#[track_caller]
-pub fn send_signal(pid: i32, signal: Signal) {
-    let pid = Pid::from_raw(pid).expect("a process id");
-    kill_process(pid, signal).expect("the process exists");
 }
 
 /// Whether a status says that a command ended well.

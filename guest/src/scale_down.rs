@@ -57,7 +57,10 @@ fn live_slots(seen: &Observation) -> u64 {
         .map(|o| o.slot)
         .collect();
     let live = (seen.members.iter()).filter(|m| m.is_there() && !going.contains(&m.slot));
-    live.map(|m| m.slot).collect::<BTreeSet<u32>>().len() as u64
+    let mut slots: Vec<u32> = live.map(|m| m.slot).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots.len() as u64
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,14 +44,14 @@ fn filled_slots(seen: &Observation) -> u64 {
         .filter(|o| o.kind == OperationKind::Delete)
         .map(|o| o.slot)
         .collect();
-    let mut filled: BTreeSet<u32> = seen.members.iter().map(|m| m.slot).collect();
-    filled.extend(
-        seen.operations
-            .iter()
-            .filter(|o| o.may_clone())
-            .map(|o| o.slot),
-    );
-    filled.difference(&going).count() as u64
+    let coming = seen.operations.iter().filter(|o| o.may_clone());
+    let mut filled: Vec<u32> = (seen.members.iter().map(|m| m.slot))
+        .chain(coming.map(|o| o.slot))
+        .filter(|slot| !going.contains(slot))
+        .collect();
+    filled.sort_unstable();
+    filled.dedup();
+    filled.len() as u64
 }
 
 /// A stranger has the name of the slot's VM: any other free slot is better.

@@ -19,7 +19,8 @@ pub(crate) fn allowed(seen: &Observation) -> u64 {
 /// deleted ask for none: their surge would stay for ever. Broken members ask
 /// for it only where they cannot be deleted first, since enough have to stay.
 pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
-    if !headroom.has_deletes() {
+    let allowed = allowed(seen);
+    if allowed == 0 || !headroom.has_deletes() {
         return 0;
     }
     let to_replace = seen
@@ -27,5 +28,5 @@ pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
         .filter(|m| m.is_free_to_delete())
         .filter(|m| update::is_outdated(seen, m) || (heal::is_due(seen, m) && !headroom.allows(m)))
         .count() as u64;
-    to_replace.min(allowed(seen))
+    to_replace.min(allowed)
 }

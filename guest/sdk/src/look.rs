@@ -27,9 +27,10 @@ impl Observation {
     /// The free slots below the bound, lowest first; [`Iterator::rev`] gives
     /// the highest first.
     pub fn free_slots(&self) -> FreeSlots {
-        let taken = (self.members.iter().map(|m| m.slot))
+        let mut taken: Vec<u32> = (self.members.iter().map(|m| m.slot))
             .chain(self.operations.iter().map(|o| o.slot))
             .collect();
+        taken.sort_unstable();
         FreeSlots {
             taken,
             from: 0,
@@ -136,7 +137,8 @@ impl RemovalPolicy {
 /// See [`Observation::free_slots`].
 #[derive(Debug, Clone)]
 pub struct FreeSlots {
-    taken: BTreeSet<u32>,
+    /// Sorted.
+    taken: Vec<u32>,
     from: u64,
     to: u64,
 }
@@ -148,7 +150,7 @@ impl Iterator for FreeSlots {
         while self.from < self.to {
             let slot = u32::try_from(self.from).ok()?;
             self.from += 1;
-            if !self.taken.contains(&slot) {
+            if self.taken.binary_search(&slot).is_err() {
                 return Some(slot);
             }
         }
@@ -161,7 +163,7 @@ impl DoubleEndedIterator for FreeSlots {
         while self.from < self.to {
             self.to -= 1;
             let slot = u32::try_from(self.to).ok()?;
-            if !self.taken.contains(&slot) {
+            if self.taken.binary_search(&slot).is_err() {
                 return Some(slot);
             }
         }

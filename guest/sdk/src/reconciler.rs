@@ -34,7 +34,11 @@ impl<T: Reconciler> Guest for Exported<T> {
     }
 
     fn reconcile(observation: Observation) -> Result<Plan, Refusal> {
-        T::reconcile(&observation)
+        let answer = T::reconcile(&observation);
+        // The instance ends with this call and its memory with it: to free a
+        // thousand members one by one would be for nothing.
+        std::mem::forget(observation);
+        answer
     }
 }
 

@@ -27,6 +27,9 @@ pub const SETTLE_MS: u64 = 10_000;
 /// A guest operating system has so long to shut down; then the operation has
 /// failed, and the module decides whether to cut the power.
 pub const SHUTDOWN_MS: u64 = 3 * 60 * 1_000;
+/// A full relist in any case: heals a view from which an update got lost. One
+/// bulk read in a quarter of an hour, whatever the number of groups.
+pub const RELIST_EVERY_MS: u64 = 15 * 60 * 1_000;
 /// Between two full relists that look for lost answers: bounds their cost.
 pub const RELIST_GAP_MS: u64 = 2_000;
 

@@ -221,7 +221,8 @@ impl Session {
                 None
             }
             State::Live if self.relisting.is_none() && now.monotonic >= self.relist_at() => {
-                self.relist_wanted.take().map(Wish::Relist)
+                let reason = self.relist_wanted.take();
+                Some(Wish::Relist(reason.unwrap_or("it is time again".into())))
             }
             _ => None,
         }
@@ -242,9 +243,7 @@ impl Session {
             State::Down(at) => self.credentials.as_ref().map(|_| *at),
             State::Refused(at) => Some(*at),
             State::LoggingIn(_) | State::Starting(_) => Some(self.start_at()),
-            State::Live if self.relist_wanted.is_some() && self.relisting.is_none() => {
-                Some(self.relist_at().min(self.silent_at()))
-            }
+            State::Live if self.relisting.is_none() => Some(self.relist_at().min(self.silent_at())),
             State::Live => Some(self.silent_at()),
         }
     }
@@ -258,8 +257,14 @@ impl Session {
         self.fresh_at.monotonic.plus(FEED_SILENCE_MS)
     }
 
+    /// Soon if somebody asked for it, and now and then in any case: updates of
+    /// a feed get lost.
     fn relist_at(&self) -> Monotonic {
-        self.listed_at.unwrap_or_default().plus(RELIST_GAP_MS)
+        let gap = match self.relist_wanted {
+            Some(_) => RELIST_GAP_MS,
+            None => RELIST_EVERY_MS,
+        };
+        self.listed_at.unwrap_or_default().plus(gap)
     }
 
     fn down(&mut self, message: String, now: Now) {
@@ -377,6 +382,15 @@ mod tests {
         assert!(session.is_live());
         session.drive(at(FEED_SILENCE_MS + 1_000));
         assert!(!session.is_live());
+    }
+
+    #[test]
+    fn a_view_is_listed_anew_now_and_then_without_being_asked() {
+        let mut session = live();
+        session.feed_alive(at(RELIST_EVERY_MS - 1));
+        assert_eq!(session.drive(at(RELIST_EVERY_MS - 1)), None);
+        let wish = session.drive(at(RELIST_EVERY_MS));
+        assert!(matches!(wish, Some(Wish::Relist(_))), "{wish:?}");
     }
 
     #[test]
