@@ -15,7 +15,7 @@ use crate::backoff::Backoff;
 use crate::event::{LoginResult, RefusedCredentials};
 use crate::limits::{
     FEED_SILENCE_MS, LOGIN_MS_MAX, LOGIN_RETRY_FIRST_MS, LOGIN_RETRY_MOST_MS,
-    REFUSED_LOGIN_RETRY_MS, RELIST_GAP_MS,
+    REFUSED_LOGIN_RETRY_MS, RELIST_EVERY_MS, RELIST_GAP_MS,
 };
 use crate::request::RequestId;
 
