@@ -61,7 +61,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         &["vmgroup-core", "vmgroup-engine", "vmgroup-native"],
     ),
     ("vmgroup-rig", &[]),
-    ("vmgroup-e2e", &["vmgroup-rig"]),
+    ("vmgroup-e2e", &["vmgroup-rig", "vmgroup-vim"]),
     ("xtask", &["vmgroup-rig"]),
 ];
 
