@@ -1,12 +1,13 @@
 //! The one engine of a process: the same settings for every module, chosen so
 //! that the same bytes in give the same bytes out on every machine.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Config, WasmFeatures};
+use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmFeatures};
 
 use crate::Limits;
 
@@ -35,7 +36,12 @@ impl Engine {
     /// An engine with its own clock thread, which ends with the last clone of
     /// the engine and the last of its modules.
     pub fn new(limits: Limits) -> Engine {
-        let wasmtime = wasmtime::Engine::new(&config(&limits));
+        let mut pooled = config(&limits);
+        pooled.allocation_strategy(pool(&limits));
+        let wasmtime = wasmtime::Engine::new(&pooled)
+            // Where a process may not reserve that many addresses, each call
+            // maps its own memory: slower, else the same.
+            .or_else(|_| wasmtime::Engine::new(&config(&limits)));
         // Only settings of ours, or a machine that cannot run wasm, fail here.
         let wasmtime = wasmtime.expect("settings that this wasmtime and machine support");
         let ticker = Ticker::start(wasmtime.clone(), Duration::from_millis(limits.tick_ms));
@@ -89,6 +95,38 @@ fn config(limits: &Limits) -> Config {
         // Addresses in an error would differ between two runs.
         .wasm_backtrace_max_frames(None);
     config
+}
+
+/// Bytes of a memory whose pages stay with the process for the next call: about
+/// what a decision about a thousand members touches.
+const KEPT_BYTES: usize = 512 * 1024;
+/// What WebAssembly itself allows a module, so that the pool refuses none that
+/// would run without it.
+const TABLES_OF_A_MODULE_MAX: u32 = 100;
+const TABLE_ELEMENTS_MAX: usize = 10_000_000;
+
+/// Memory that outlives the calls: to map it anew, page by page, would take
+/// longer than most decisions. Every call still finds it as if new.
+///
+/// There is room for twice as many calls as processors, each with all that its
+/// limits allow, so that no module can starve another of its place.
+fn pool(limits: &Limits) -> PoolingAllocationConfig {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let places = 2 * processors * limits.core_instances;
+    let places = u32::try_from(places).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(places)
+        .total_core_instances(places)
+        .total_memories(places)
+        .total_tables(places)
+        .max_tables_per_module(TABLES_OF_A_MODULE_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .max_core_instance_size(limits.module_bytes)
+        .max_component_instance_size(limits.module_bytes)
+        .linear_memory_keep_resident(KEPT_BYTES)
+        .table_keep_resident(KEPT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pool
 }
 
 /// Moves the engine's clock, from which the deadlines of calls are counted.

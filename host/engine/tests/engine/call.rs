@@ -311,6 +311,36 @@ fn nothing_survives_from_one_call_to_the_next() {
     }
 }
 
+/// More than the engine keeps for the next call, of what the module begins with
+/// and of what it grows.
+#[test]
+fn memory_and_tables_are_as_new_for_every_call() {
+    let forge = Forge {
+        memory: "12",
+        items: "(table $t 8 funcref) (elem declare func $mark) (func $mark)".into(),
+        reconcile: format!(
+            "(local $at i32)
+             (drop (memory.grow (i32.const 12)))
+             (local.set $at (i32.const 65536))
+             (loop $pages
+                (if (i32.load (local.get $at)) (then unreachable))
+                (i32.store (local.get $at) (i32.const -1))
+                (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+                (br_if $pages (i32.lt_u (local.get $at) (i32.const {}))))
+             (if (i32.eqz (ref.is_null (table.get $t (i32.const 7)))) (then unreachable))
+             (table.set $t (i32.const 7) (ref.func $mark))
+             i32.const {ANSWER}",
+            24 * 65_536
+        ),
+        ..Forge::default()
+    };
+    let module = ENGINE.load(&forge.component()).unwrap();
+    for _ in 0..8 {
+        let attempt = module.attempt(&forge::observation(3));
+        assert_eq!(attempt.result, Ok(Answer::Plan(Plan::default())));
+    }
+}
+
 #[test]
 fn not_a_number_has_one_bit_pattern() {
     // A NaN made from two different NaNs: its payload differs between machines.
