@@ -1,11 +1,10 @@
 //! What a decision depends on besides the group and its VMs: who decides, what
 //! was approved, whether many members were lost.
 
-use std::collections::BTreeSet;
-
 use vmgroup_core::check::Circumstances;
 use vmgroup_core::group::{GroupKey, Mode};
 
+use crate::event::Approval;
 use crate::limits::BAD_DECISIONS_WHILE_DELETING;
 use crate::machine::Machine;
 use crate::modules::{Absent, BUILT_IN};
@@ -15,34 +14,33 @@ impl Machine {
         let members = self.recorded.len();
         let mass_loss = self.mass_loss.is_on(members, self.now.monotonic);
         let module = self.module_of(key).ok().flatten();
-        let used = self
-            .groups
-            .get(key)
-            .and_then(|group| group.used_approval.clone());
-        let approved: BTreeSet<String> = self
-            .approvals
-            .values()
-            .filter(|approval| {
-                approval.key.namespace == key.namespace
-                    && approval.group == key.name
-                    && Some(&approval.uid) != used.as_ref()
-                    && approval.expires_at.is_none_or(|at| self.now.utc < at)
-            })
-            .map(|approval| approval.effects_digest.clone())
-            .collect();
+        let approvals = self.approvals_of(key);
+        let approved = approvals.map(|approval| approval.effects_digest.clone());
         Circumstances {
             mass_loss,
-            approved,
+            approved: approved.collect(),
             reason_codes: self.modules.reason_codes(module.as_ref()),
         }
     }
 
-    pub(crate) fn approval_of(&self, key: &GroupKey, digest: &str) -> Option<String> {
-        let named = self.approvals.values().find(|approval| {
+    /// Approvals of the group that count at this moment.
+    fn approvals_of(&self, key: &GroupKey) -> impl Iterator<Item = &Approval> {
+        let used = self
+            .groups
+            .get(key)
+            .and_then(|group| group.used_approval.as_ref());
+        self.approvals.values().filter(move |approval| {
             approval.key.namespace == key.namespace
                 && approval.group == key.name
-                && approval.effects_digest == digest
-        });
+                && Some(&approval.uid) != used
+                && approval.expires_at.is_none_or(|at| self.now.utc < at)
+        })
+    }
+
+    /// UID of the approval of these effects.
+    pub(crate) fn approval_of(&self, key: &GroupKey, digest: &str) -> Option<String> {
+        let mut approvals = self.approvals_of(key);
+        let named = approvals.find(|approval| approval.effects_digest == digest);
         named.map(|approval| approval.uid.clone())
     }
 

@@ -30,8 +30,10 @@ impl Machine {
                 Some(Adoption::Adopt) => self.look_for_left_overs(key),
             };
         }
+        let leaves = group.object.deleting && group.has_nothing();
         if let Some(conflict) = self.conflict(key) {
-            return Some(conflict);
+            // A copied object that is deleted has nothing of its own to clear up.
+            return Some(if leaves { self.release(key) } else { conflict });
         }
         let group = self.groups.get(key)?;
         if group.is_claimed() || group.object.deleting || spec.mode == Mode::Observe {
@@ -249,7 +251,7 @@ impl Machine {
 }
 
 /// A VM as the demo made them: named after the group, and unmarked.
-fn is_left_over(key: &GroupKey, vm: &Vm) -> bool {
+pub(crate) fn is_left_over(key: &GroupKey, vm: &Vm) -> bool {
     vm.name.starts_with(&format!("{}-replica-", key.name))
         && vm.marker.as_deref().unwrap_or_default().is_empty()
         && vm.instance_uuid.is_some()

@@ -23,12 +23,6 @@ impl Machine {
             (checked.slot, (work(&checked.action.effect), vm))
         });
         let works = works.collect();
-        if let Some(digest) = plan.approval() {
-            let uid = self.approval_of(key, digest);
-            if let Some(group) = self.groups.get_mut(key) {
-                group.used_approval = uid;
-            }
-        }
         self.write_intent(key, works, Some(plan), standing);
     }
 
@@ -58,7 +52,7 @@ impl Machine {
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {
             let mut operation =
-                Operation::queued(work, vm, (group.intent, group.intent_generation), utc);
+                Operation::queued(work, vm, (group.intent, Some(group.intent_generation)), utc);
             if let Some(failure) = group.failures.get(&slot) {
                 operation.not_before = failure.retry_at;
             }
@@ -67,10 +61,19 @@ impl Machine {
         group.standing = Some(standing);
         let mut with_intent = group.clone();
         with_intent.operations.extend(operations.clone());
+        let digest = plan.as_ref().and_then(CheckedPlan::approval);
+        let approval = digest.and_then(|digest| self.approval_of(key, digest));
+        if approval.is_some() {
+            with_intent.used_approval.clone_from(&approval);
+        }
         let status = Box::new(self.status(&with_intent));
         self.tell_transition(key, &with_intent.object.status, &status);
         let target = target(&with_intent.object);
-        let commit = Box::new(Commit { operations, plan });
+        let commit = Box::new(Commit {
+            operations,
+            plan,
+            approval,
+        });
         self.ask(key, |id| {
             let request = Request::WriteStatus { id, target, status };
             (Stage::Committing(commit), request)
@@ -84,6 +87,9 @@ impl Machine {
             return;
         };
         group.reported_at = now.monotonic;
+        if commit.approval.is_some() {
+            group.used_approval = commit.approval;
+        }
         if group.object.generation != group.intent_generation {
             return;
         }

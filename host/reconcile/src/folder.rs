@@ -7,7 +7,7 @@ use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
 
 use crate::event::{CallResult, ReadResult};
 use crate::group::{Folder, Stage};
-use crate::inventory::{Fault, TaskId, TaskState};
+use crate::inventory::{Fault, Known, TaskId, TaskState, Vm};
 use crate::machine::{Asker, Machine};
 use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::Next;
@@ -83,7 +83,12 @@ impl Machine {
                 self.write_status(key);
             }
             // Whoever made it: it is looked for again.
-            CallResult::Refused(Fault::DuplicateName { .. }) | CallResult::Lost { .. } => {}
+            CallResult::Lost { .. } => {}
+            CallResult::Refused(Fault::DuplicateName { .. }) => {
+                let what = "the name of the group's folder is taken by something that the \
+                            operator does not see: rename that, or grant Read on it";
+                self.clones_fail(key, FailureClass::NameTaken, what);
+            }
             CallResult::Refused(fault) => {
                 if let Verdict::Failed(class, message) = judge(&Work::Clone, &fault) {
                     let message = format!("the group's folder could not be created: {message}");
@@ -122,27 +127,46 @@ impl Machine {
         let read = match &group.folder {
             Folder::Known(folder) => Read::Folder(folder.clone()),
             // It may have been created right before a crash.
-            Folder::Unknown | Folder::Looking(_) | Folder::Creating(_) => {
+            Folder::Unknown | Folder::Looking(_) | Folder::Creating(_) | Folder::Absent => {
                 Read::FolderNamed(names::folder_name(key))
             }
-            Folder::Absent => return self.release(key),
         };
         self.ask(key, |id| (Stage::ClosingFolder, Request::Read { id, read }));
         Next::Wait
     }
 
     pub(crate) fn folder_closed(&mut self, key: &GroupKey, result: ReadResult) {
-        let empty = match result {
-            ReadResult::Folder { id, vms, others } if vms.is_empty() && others == 0 => Some(id),
-            ReadResult::Folder { .. } | ReadResult::Gone | ReadResult::NoFolder => None,
+        let (folder, vms, others) = match result {
+            ReadResult::Folder { id, vms, others } => (id, vms, others),
+            ReadResult::Gone | ReadResult::NoFolder => {
+                self.release(key);
+                return;
+            }
             _ => return self.try_later(key),
         };
-        match empty {
-            Some(folder) => self.remove_folder(key, folder),
-            None => {
-                self.release(key);
-            }
+        if vms.is_empty() && others == 0 {
+            return self.remove_folder(key, folder);
         }
+        // Whatever the records say: a VM of ours, or one that may be, keeps the
+        // object.
+        let identity = self
+            .groups
+            .get(key)
+            .map(|group| group.identity().to_owned());
+        let of_ours = |vm: &Vm| {
+            let known = Known::new(vm.clone());
+            let marked = known.agreed().map(|marker| &marker.identity) == identity.as_ref();
+            !known.is_readable() || marked
+        };
+        let ours: Vec<Vm> = vms.into_iter().filter(of_ours).collect();
+        if ours.is_empty() {
+            self.release(key);
+            return;
+        }
+        for vm in ours {
+            self.put_stray(vm);
+        }
+        self.try_later(key);
     }
 
     fn remove_folder(&mut self, key: &GroupKey, folder: String) {

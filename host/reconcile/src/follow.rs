@@ -67,7 +67,7 @@ impl Machine {
         self.groups.get(key).is_some_and(|group| {
             group.operations.values().any(|operation| {
                 matches!(operation.stage, Stage::Calling(_))
-                    && operation.generation != group.object.generation
+                    && operation.generation != Some(group.object.generation)
             })
         })
     }
@@ -298,7 +298,13 @@ impl Machine {
     }
 
     pub(crate) fn searched(&mut self, key: &GroupKey, slot: Slot, vms: Vec<Vm>) {
-        if vms.is_empty() {
+        let recorded = self
+            .operation(key, slot)
+            .is_some_and(|operation| operation.heard_at.is_none());
+        if vms.is_empty() && recorded {
+            // Committed before a restart, and never begun.
+            self.abandon(key, slot);
+        } else if vms.is_empty() {
             let message = format!(
                 "no VM of slot {slot} came of the clone; another VM may have its name: look into \
                  the group's folder"
@@ -318,11 +324,9 @@ impl Machine {
             return;
         };
         group.failures.remove(&slot);
-        if operation.work == Work::Delete {
+        // A recorded one may never have been begun.
+        if operation.work == Work::Delete && operation.heard_at.is_some() {
             group.destroyed.insert(slot);
-        }
-        if operation.work == Work::LetGo {
-            group.slots.remove(&slot);
         }
         let detail = format!("{} slot {slot}", operation.work.kind());
         self.ended(key, slot);

@@ -36,8 +36,8 @@ pub(crate) enum Stage {
     Claiming,
     /// Proving that slots are empty.
     Proving(BTreeMap<RequestId, Slot>),
-    /// The module decides.
-    Deciding(Box<Observation>),
+    /// The module decides, on that version of the object.
+    Deciding(Version, Box<Observation>),
     /// Writing the intent.
     Committing(Box<Commit>),
     /// Writing the status.
@@ -50,6 +50,10 @@ pub(crate) enum Stage {
     Releasing,
 }
 
+/// What of an object makes a decision on it outdated when it changes:
+/// generation, and whether it is being deleted.
+pub(crate) type Version = (i64, bool);
+
 /// What becomes true when a commit is answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Commit {
@@ -57,6 +61,8 @@ pub(crate) struct Commit {
     pub(crate) operations: BTreeMap<Slot, Operation>,
     /// The plan that they come from; none if the host decided.
     pub(crate) plan: Option<CheckedPlan>,
+    /// UID of the approval that it uses up.
+    pub(crate) approval: Option<String>,
 }
 
 /// The group's folder.
@@ -175,10 +181,9 @@ impl Group {
     ) -> Self {
         let status = &object.status;
         let mut operations = BTreeMap::new();
-        let generation = status.intent.as_ref().map_or(0, |intent| intent.generation);
         for step in status.intent.iter().flat_map(|intent| &intent.steps) {
             let work = Work::recorded(step.kind);
-            let commit = (step.intent, generation);
+            let commit = (step.intent, None);
             let mut restored = Operation::queued(work, step.vm.clone(), commit, utc);
             restored.stage = match &step.task {
                 Some(task) => operation::Stage::Running(task.clone()),
@@ -261,6 +266,16 @@ impl Group {
             generation: self.intent_generation,
             steps: steps.collect(),
         })
+    }
+
+    /// What a decision is made on.
+    pub(crate) fn version(&self) -> Version {
+        (self.object.generation, self.object.deleting)
+    }
+
+    /// No VM is known or expected.
+    pub(crate) fn has_nothing(&self) -> bool {
+        self.slots.is_empty() && self.operations.is_empty()
     }
 
     /// The owner changed the spec since the last commit.

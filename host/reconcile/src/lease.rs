@@ -34,7 +34,8 @@ pub(crate) struct Lease {
     absent: bool,
     renewed_at: Monotonic,
     try_at: Monotonic,
-    writing: bool,
+    /// A write is under way, and was sent at that time.
+    writing: Option<Monotonic>,
     /// Credentials that vCenter refused, to be written with the next renewal.
     refused: Option<RefusedCredentials>,
 }
@@ -49,7 +50,7 @@ impl Lease {
             absent: false,
             renewed_at: Monotonic(0),
             try_at: Monotonic(0),
-            writing: false,
+            writing: None,
             refused: None,
         }
     }
@@ -78,9 +79,7 @@ impl Lease {
 
     /// The lease as the API server has it. `answered` if it answers a write of ours.
     pub(crate) fn saw(&mut self, lease: Option<LeaseRecord>, answered: bool, now: Monotonic) {
-        if answered {
-            self.writing = false;
-        }
+        let sent_at = if answered { self.writing.take() } else { None };
         let Some(lease) = lease else {
             self.absent = true;
             self.seen = None;
@@ -96,10 +95,13 @@ impl Lease {
         if changed {
             self.seen = Some((lease, now));
         }
-        if mine && answered {
-            self.role = Role::Holding;
-            self.renewed_at = now;
-            self.try_at = now.plus(LEASE_RETRY_MS);
+        if let (true, Some(sent_at)) = (mine, sent_at) {
+            // It counts from when it was sent: an answer may be read much later.
+            if now.since(sent_at) < LEASE_RENEW_DEADLINE_MS {
+                self.role = Role::Holding;
+                self.renewed_at = sent_at;
+                self.try_at = sent_at.plus(LEASE_RETRY_MS);
+            }
         } else if !mine {
             self.role = Role::Waiting;
         }
@@ -107,7 +109,7 @@ impl Lease {
 
     /// A write of ours failed, or lost against another one.
     pub(crate) fn failed(&mut self, now: Monotonic) {
-        self.writing = false;
+        self.writing = None;
         self.try_at = now.plus(LEASE_RETRY_MS);
     }
 
@@ -130,11 +132,11 @@ impl Lease {
         if self.role == Role::Holding && now.since(self.renewed_at) >= LEASE_RENEW_DEADLINE_MS {
             self.role = Role::Waiting;
         }
-        if self.writing || now < self.try_at {
+        if self.writing.is_some() || now < self.try_at {
             return None;
         }
         let wish = self.wish(now)?;
-        self.writing = true;
+        self.writing = Some(now);
         Some(wish)
     }
 
@@ -142,7 +144,7 @@ impl Lease {
     pub(crate) fn deadline(&self) -> Option<Monotonic> {
         let step_down =
             (self.role == Role::Holding).then(|| self.renewed_at.plus(LEASE_RENEW_DEADLINE_MS));
-        let act = if self.writing {
+        let act = if self.writing.is_some() {
             None
         } else if self.role == Role::Holding || self.absent {
             Some(self.try_at)
@@ -247,6 +249,15 @@ mod tests {
         assert!(me.drive(Monotonic(9_999)).is_some());
         assert_eq!(me.role(), Role::Holding);
         me.drive(Monotonic(10_000));
+        assert_eq!(me.role(), Role::Waiting);
+    }
+
+    #[test]
+    fn an_answer_that_is_read_too_late_renews_nothing() {
+        let mut me = holding(0);
+        assert!(me.drive(Monotonic(2_000)).is_some());
+        assert_eq!(me.drive(Monotonic(30_000)), None);
+        me.saw(Some(lease("me", "2")), true, Monotonic(30_000));
         assert_eq!(me.role(), Role::Waiting);
     }
 

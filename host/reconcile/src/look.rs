@@ -8,6 +8,7 @@ use vmgroup_core::marker::Marker;
 use vmgroup_core::names;
 use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot};
 
+use crate::claim::is_left_over;
 use crate::event::ReadResult;
 use crate::group::Folder;
 use crate::inventory::{Known, Vm};
@@ -19,6 +20,7 @@ use crate::request::{Call, CloneCall, Request, RequestId};
 impl Machine {
     /// The fresh look is answered.
     pub(crate) fn looked(&mut self, key: &GroupKey, slot: Slot, id: RequestId, result: ReadResult) {
+        let now = self.now.monotonic;
         let Some(operation) = self.operation(key, slot) else {
             return;
         };
@@ -37,7 +39,11 @@ impl Machine {
                 let what = "the VM could not be read right before the call";
                 self.failed(key, slot, FailureClass::Transient, what);
             }
-            (Stage::Searching(_), _) => self.become_unsure(key, slot),
+            (Stage::Searching(_), _) => {
+                // Paced by the relist that it waits for.
+                operation.heard_at = Some(now);
+                self.become_unsure(key, slot);
+            }
             _ => {}
         }
     }
@@ -50,7 +56,7 @@ impl Machine {
         }
         match self.clone_call(key, slot) {
             Some(call) => self.call(key, slot, call),
-            None => self.over(key, slot),
+            None => self.abandon(key, slot),
         }
     }
 
@@ -93,9 +99,7 @@ impl Machine {
         let mut ours = None;
         let mut stranger = String::new();
         for vm in vms {
-            // One that cannot be read may be ours: it holds the slot as unknown.
-            let unreadable = vm.instance_uuid.is_none();
-            if unreadable || self.fills(key, slot, &vm) {
+            if self.may_fill(key, slot, &vm) {
                 ours = Some(vm.id.clone());
                 self.put_stray(vm);
             } else {
@@ -117,6 +121,11 @@ impl Machine {
         }
     }
 
+    /// It fills the slot, or cannot be read: then it holds the slot as unknown.
+    pub(crate) fn may_fill(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
+        vm.instance_uuid.is_none() || self.fills(key, slot, vm)
+    }
+
     pub(crate) fn fills(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
         let Some(group) = self.groups.get(key) else {
             return false;
@@ -136,7 +145,8 @@ impl Machine {
         };
         let work = operation.work.clone();
         let ours = self.fills(key, slot, vm);
-        if !ours && work != Work::Adopt {
+        let adoptable = work == Work::Adopt && is_left_over(key, vm);
+        if !ours && !adoptable {
             if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {
                 self.over(key, slot);
                 return;
@@ -198,7 +208,7 @@ impl Machine {
         let Some(operation) = group.operations.get(&slot) else {
             return;
         };
-        if operation.generation != group.object.generation {
+        if operation.generation != Some(group.object.generation) {
             // The owner changed the spec between the commit and this moment.
             self.abandon(key, slot);
             return;
@@ -262,6 +272,6 @@ fn blocking(work: &Work, known: &Known) -> Option<Hold> {
         | Hold::Failover
         | Hold::Question
         | Hold::ForeignTask
-        | Hold::Duplicate => *work != Work::Adopt || *hold != Hold::ForeignTask,
+        | Hold::Duplicate => true,
     })
 }

@@ -129,6 +129,8 @@ impl Machine {
     pub fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
         self.now = now;
         if !self.stopped {
+            // A host that stood still may not act any more, whatever it hears.
+            self.drive_lease();
             self.file(event);
         }
         if !self.stopped {
@@ -199,8 +201,8 @@ impl Machine {
                     .credentials_changed(version, refused.as_ref(), now);
             }
             Event::LoginAnswered { id, result } => {
-                if self.session.login_answered(id, result, self.now) {
-                    self.remember_refused();
+                if let Some(version) = self.session.login_answered(id, result, self.now) {
+                    self.remember_refused(version);
                 }
                 self.view_changed();
             }

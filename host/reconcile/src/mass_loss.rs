@@ -1,37 +1,34 @@
 //! Many members gone at once are rather a fault of the view, or of vCenter,
 //! than a reason to clone a second fleet.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use vmgroup_core::time::Monotonic;
 
+use crate::inventory::VmId;
 use crate::limits::{MASS_LOSS_LEAST, MASS_LOSS_PERCENT, MASS_LOSS_WINDOW_MS};
 
-/// Members of one vCenter that became unknown or vanished lately.
+/// Members of one vCenter that became unknown or vanished lately, and when.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MassLoss {
-    lost: VecDeque<Monotonic>,
+    lost: BTreeMap<VmId, Monotonic>,
 }
 
 impl MassLoss {
     /// A member became unknown or vanished, not by our doing.
-    pub(crate) fn lost(&mut self, now: Monotonic) {
-        self.lost.push_back(now);
+    pub(crate) fn lost(&mut self, vm: &VmId, now: Monotonic) {
+        self.lost.entry(vm.clone()).or_insert(now);
     }
 
-    /// A member that had been counted is back.
-    pub(crate) fn found(&mut self) {
-        self.lost.pop_back();
+    /// A member is back.
+    pub(crate) fn found(&mut self, vm: &VmId) {
+        self.lost.remove(vm);
     }
 
     /// Too many of `members` were lost within the window.
     pub(crate) fn is_on(&mut self, members: usize, now: Monotonic) -> bool {
-        while let Some(first) = self.lost.front() {
-            if now.since(*first) < MASS_LOSS_WINDOW_MS {
-                break;
-            }
-            self.lost.pop_front();
-        }
+        self.lost
+            .retain(|_, at| now.since(*at) < MASS_LOSS_WINDOW_MS);
         let known = members + self.lost.len();
         self.lost.len() > MASS_LOSS_LEAST.max(known * MASS_LOSS_PERCENT / 100)
     }
@@ -43,7 +40,7 @@ mod tests {
 
     fn after_losing(count: u64) -> MassLoss {
         let mut mass_loss = MassLoss::default();
-        (0..count).for_each(|at| mass_loss.lost(Monotonic(at)));
+        (0..count).for_each(|at| mass_loss.lost(&format!("vm-{at}"), Monotonic(at)));
         mass_loss
     }
 
@@ -57,6 +54,13 @@ mod tests {
     fn in_a_large_vcenter_five_percent_may_go() {
         assert!(!after_losing(50).is_on(950, Monotonic(100)));
         assert!(after_losing(51).is_on(949, Monotonic(100)));
+    }
+
+    #[test]
+    fn members_that_come_back_do_not_hide_others_that_are_gone() {
+        let mut mass_loss = after_losing(6);
+        (100..110).for_each(|number| mass_loss.found(&format!("vm-{number}")));
+        assert!(mass_loss.is_on(10, Monotonic(10)));
     }
 
     #[test]

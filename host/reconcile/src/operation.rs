@@ -108,9 +108,10 @@ pub(crate) struct Operation {
     pub(crate) vm: Option<VmId>,
     /// The commit that it came with.
     pub(crate) intent: u64,
-    /// The generation that the commit was decided on. No call is made for
-    /// another one.
-    pub(crate) generation: i64,
+    /// The generation that the commit was decided on; none if that was before a
+    /// restart. No call is made for another one: what is recorded is followed to
+    /// its end, never carried on.
+    pub(crate) generation: Option<i64>,
     /// How far.
     pub(crate) stage: Stage,
     /// Since when it is in flight.
@@ -128,7 +129,7 @@ impl Operation {
     pub(crate) fn queued(
         work: Work,
         vm: Option<VmId>,
-        (intent, generation): (u64, i64),
+        (intent, generation): (u64, Option<i64>),
         since: Timestamp,
     ) -> Self {
         Operation {
@@ -182,7 +183,7 @@ pub(crate) enum NextStep {
 }
 
 /// The next step of power work on a VM as a fresh read shows it. Clone, adopt,
-/// let go and reconfigure need the group and are decided in `execute`.
+/// let go and reconfigure need the group and are decided in `look`.
 pub(crate) fn power_step(work: &Work, vm: &Vm) -> NextStep {
     let id = vm.id.clone();
     match (work, vm.power) {

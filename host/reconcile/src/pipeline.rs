@@ -21,7 +21,7 @@ use vmgroup_core::render;
 use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
-use crate::group::{Stage, count};
+use crate::group::{Group, Stage, count};
 use crate::limits::{MASS_LOSS_WINDOW_MS, NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
 use crate::machine::Machine;
 use crate::modules::Absent;
@@ -76,7 +76,8 @@ impl Machine {
         let object = &group.object;
         let spec = match &object.spec {
             Ok(spec) => spec.clone(),
-            Err(_) if object.deleting => Spec::nothing(),
+            // With VMs left, nobody can tell what the owner wants done to them.
+            Err(_) if object.deleting && group.has_nothing() => Spec::nothing(),
             Err(message) => return stalled("InvalidSpec", message.clone()),
         };
         if object.deleting && !object.finalizer && !object.demo_finalizer {
@@ -151,9 +152,12 @@ impl Machine {
         let Ok(module) = self.module_of(key) else {
             return;
         };
+        let Some(version) = self.groups.get(key).map(Group::version) else {
+            return;
+        };
         let group = key.clone();
         self.ask(key, |id| {
-            let stage = Stage::Deciding(observation.clone());
+            let stage = Stage::Deciding(version, observation.clone());
             let request = Request::Decide {
                 id,
                 group,
@@ -172,16 +176,16 @@ impl Machine {
         let Some(group) = self.groups.get_mut(&key) else {
             return;
         };
-        let Stage::Deciding(observation) = std::mem::replace(&mut group.stage, Stage::Idle) else {
+        let Stage::Deciding(version, observation) =
+            std::mem::replace(&mut group.stage, Stage::Idle)
+        else {
             return;
         };
-        let outdated = matches!(
-            group.again,
-            Some(WakeReason::ObjectChanged | WakeReason::ModuleChanged)
-        );
+        let swapped = group.again == Some(WakeReason::ModuleChanged);
+        let outdated = swapped || version != group.version();
         if outdated {
             // Decided on something that is not asked for any more.
-            self.next_pass(&key);
+            self.wake(&key, 0, WakeReason::ObjectChanged);
             return;
         }
         match result {

@@ -11,7 +11,7 @@ use vmgroup_core::status::SlotRecord;
 
 use crate::event::ReadResult;
 use crate::group::Stage;
-use crate::inventory::VmId;
+use crate::inventory::{Vm, VmId};
 use crate::machine::{Asker, Machine};
 use crate::observe::membership;
 use crate::pipeline::Next;
@@ -75,13 +75,16 @@ impl Machine {
                     waiting.insert(id, slot);
                 }
             }
-            ReadResult::Vms(vms) if vms.is_empty() => self.slot_is_empty(key, slot),
             ReadResult::Vms(vms) => {
-                self.slot_is_empty(key, slot);
-                for vm in vms {
+                let ours = vms.into_iter().filter(|vm| self.may_fill(key, slot, vm));
+                let ours: Vec<Vm> = ours.collect();
+                if ours.is_empty() {
+                    self.slot_is_empty(key, slot);
+                }
+                for vm in ours {
+                    self.record_slot(key, slot, vm.id.clone());
                     self.put_stray(vm);
                 }
-                self.record_members(key);
             }
             _ => {
                 let at = self.now.monotonic.plus(RETRY_MS);
@@ -132,7 +135,7 @@ impl Machine {
             self.recorded.remove(&record.vm);
             self.vm_is_gone(&record.vm);
             if !ours {
-                self.mass_loss.lost(self.now.monotonic);
+                self.mass_loss.lost(&record.vm, self.now.monotonic);
                 let detail = format!("{} of slot {slot} was removed by somebody else", record.vm);
                 self.note(Some(key), true, "member vanished", detail);
             }
@@ -140,20 +143,49 @@ impl Machine {
     }
 
     /// Members that the feed shows and the record lacks, such as after the
-    /// status was lost. A record is never replaced before its VM is proven gone.
+    /// status was lost. A record is replaced only if its VM is proven gone, or
+    /// plainly is no member any more while another VM is.
     fn record_members(&mut self, key: &GroupKey) {
         let Some(group) = self.groups.get(key) else {
             return;
         };
         let sorted = membership(group, &self.inventory, &self.config.install);
+        let left = |slot: &Slot| {
+            let record = group.slots.get(slot);
+            let known = record.and_then(|record| self.inventory.vm(&record.vm));
+            known.is_some_and(|known| !self.may_fill(key, *slot, &known.vm))
+        };
         let new: Vec<(Slot, VmId)> = sorted
             .members
             .into_iter()
-            .filter(|(slot, _)| !group.slots.contains_key(slot))
+            .filter(|(slot, _)| !group.slots.contains_key(slot) || left(slot))
             .filter_map(|(slot, vms)| Some((slot, vms.into_iter().next()?)))
+            .collect();
+        let let_go: Vec<Slot> = group
+            .slots
+            .keys()
+            .filter(|slot| group.object.deleting && !group.operations.contains_key(slot))
+            .filter(|slot| left(slot) && !new.iter().any(|(taken, _)| taken == *slot))
+            .copied()
             .collect();
         for (slot, vm) in new {
             self.record_slot(key, slot, vm);
+        }
+        for slot in let_go {
+            self.forget_slot(key, slot);
+        }
+    }
+
+    /// Somebody took the VM's marker away: it is not the group's any more, and
+    /// does not keep the group from being deleted.
+    fn forget_slot(&mut self, key: &GroupKey, slot: Slot) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        if let Some(record) = group.slots.remove(&slot) {
+            self.recorded.remove(&record.vm);
+            let detail = format!("{} of slot {slot} does not carry its marker", record.vm);
+            self.note(Some(key), true, "left alone", detail);
         }
     }
 

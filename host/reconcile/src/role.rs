@@ -66,10 +66,10 @@ impl Machine {
         }
     }
 
-    pub(crate) fn remember_refused(&mut self) {
-        let version = self.session.credentials().cloned();
-        if let (Some(lease), Some(version)) = (&mut self.lease, version) {
-            let at = self.now.utc;
+    /// vCenter refused the credentials of that version.
+    pub(crate) fn remember_refused(&mut self, version: String) {
+        let at = self.now.utc;
+        if let Some(lease) = &mut self.lease {
             let refused = RefusedCredentials { version, at };
             lease.remember_refused(Some(refused), self.now.monotonic);
         }

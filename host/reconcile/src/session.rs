@@ -49,6 +49,8 @@ pub(crate) struct Session {
     state: State,
     backoff: Backoff,
     credentials: Option<String>,
+    /// The version that the last login used.
+    tried: Option<String>,
     problem: Option<(&'static str, String)>,
     fresh_at: Now,
     /// A relist is under way, and was asked for at that time.
@@ -66,6 +68,7 @@ impl Session {
             state: State::Down(Monotonic(0)),
             backoff: Backoff::new(LOGIN_RETRY_FIRST_MS, LOGIN_RETRY_MOST_MS),
             credentials: None,
+            tried: None,
             problem: None,
             fresh_at: Now::default(),
             relisting: None,
@@ -133,26 +136,31 @@ impl Session {
         self.credentials.as_ref()
     }
 
-    /// A login was answered. True if the credentials were refused.
-    pub(crate) fn login_answered(&mut self, id: RequestId, result: LoginResult, now: Now) -> bool {
+    /// A login was answered. Returns the version of refused credentials.
+    pub(crate) fn login_answered(
+        &mut self,
+        id: RequestId,
+        result: LoginResult,
+        now: Now,
+    ) -> Option<String> {
         if self.state != State::LoggingIn(id) {
-            return false;
+            return None;
         }
         match result {
-            LoginResult::In { .. } => {
-                self.state = State::Starting(id);
-                false
-            }
+            LoginResult::In { .. } => self.state = State::Starting(id),
+            LoginResult::Failed { message } => self.down(message, now),
             LoginResult::Refused { message } => {
                 self.problem = Some(refused_problem(&message));
-                self.state = State::Refused(now.monotonic.plus(REFUSED_LOGIN_RETRY_MS));
-                true
-            }
-            LoginResult::Failed { message } => {
-                self.down(message, now);
-                false
+                // The secret may have changed while the login was under way.
+                self.state = if self.credentials == self.tried {
+                    State::Refused(now.monotonic.plus(REFUSED_LOGIN_RETRY_MS))
+                } else {
+                    State::Down(now.monotonic)
+                };
+                return self.tried.clone();
             }
         }
+        None
     }
 
     /// The feed shows everything anew. False if nobody waits for that.
@@ -232,7 +240,10 @@ impl Session {
     pub(crate) fn started(&mut self, wish: &Wish, id: RequestId, now: Now) {
         self.asked_at = now.monotonic;
         match wish {
-            Wish::Login(_) => self.state = State::LoggingIn(id),
+            Wish::Login(_) => {
+                self.tried.clone_from(&self.credentials);
+                self.state = State::LoggingIn(id);
+            }
             Wish::Relist(_) => self.relisting = Some((id, now.monotonic)),
         }
     }
@@ -337,12 +348,27 @@ mod tests {
         let refused = LoginResult::Refused {
             message: "no".into(),
         };
-        assert!(session.login_answered(RequestId(1), refused.clone(), at(10)));
+        let version = session.login_answered(RequestId(1), refused.clone(), at(10));
+        assert_eq!(version.as_deref(), Some("v1"));
         assert_eq!(session.drive(at(REFUSED_LOGIN_RETRY_MS)), None);
         login(&mut session, 2, at(REFUSED_LOGIN_RETRY_MS + 10));
         session.login_answered(RequestId(2), refused, at(REFUSED_LOGIN_RETRY_MS + 20));
         session.credentials_changed("v2".into(), None, at(REFUSED_LOGIN_RETRY_MS + 30));
         login(&mut session, 3, at(REFUSED_LOGIN_RETRY_MS + 30));
+    }
+
+    #[test]
+    fn a_secret_that_changes_during_a_refused_login_is_tried_at_once() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        session.credentials_changed("v2".into(), None, at(5));
+        let refused = LoginResult::Refused {
+            message: "no".into(),
+        };
+        let version = session.login_answered(RequestId(1), refused, at(10));
+        assert_eq!(version.as_deref(), Some("v1"), "v2 was not refused");
+        login(&mut session, 2, at(10));
     }
 
     #[test]

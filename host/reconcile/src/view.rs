@@ -113,8 +113,8 @@ impl Machine {
         }
         let reached = |known: &Known| known.vm.connection == Connection::Connected;
         match (reached(before), reached(after)) {
-            (true, false) => self.mass_loss.lost(self.now.monotonic),
-            (false, true) => self.mass_loss.found(),
+            (true, false) => self.mass_loss.lost(&after.vm.id, self.now.monotonic),
+            (false, true) => self.mass_loss.found(&after.vm.id),
             _ => {}
         }
     }

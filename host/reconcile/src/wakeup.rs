@@ -6,6 +6,8 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::WakeReason;
 use vmgroup_core::time::Monotonic;
 
+use crate::observe::stronger;
+
 /// When, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wakeup {
@@ -15,7 +17,8 @@ pub(crate) struct Wakeup {
     pub(crate) reason: WakeReason,
 }
 
-/// The next wake-up of every group. A group has at most one: the earliest.
+/// The next wake-up of every group. A group has at most one: at the earliest
+/// time, for the reason that explains most.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Agenda {
     by_group: BTreeMap<GroupKey, Wakeup>,
@@ -25,11 +28,13 @@ pub(crate) struct Agenda {
 impl Agenda {
     /// Looks at the group at `wakeup.at` at the latest.
     pub(crate) fn wake(&mut self, group: &GroupKey, wakeup: Wakeup) {
-        if let Some(earlier) = self.by_group.get(group) {
-            if earlier.at <= wakeup.at {
-                return;
-            }
-            self.by_time.remove(&(earlier.at, group.clone()));
+        let mut wakeup = wakeup;
+        if let Some(known) = self.by_group.get(group) {
+            self.by_time.remove(&(known.at, group.clone()));
+            wakeup = Wakeup {
+                at: known.at.min(wakeup.at),
+                reason: stronger(known.reason, wakeup.reason),
+            };
         }
         self.by_time.insert((wakeup.at, group.clone()));
         self.by_group.insert(group.clone(), wakeup);
@@ -71,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_wake_up_of_a_group_wins_and_comes_once() {
+    fn a_group_is_woken_once_at_the_earliest_time_for_the_strongest_reason() {
         let mut agenda = Agenda::default();
         let web = GroupKey::new("a", "web");
         agenda.wake(&web, at(50, WakeReason::TimeCame));
@@ -81,7 +86,7 @@ mod tests {
         assert_eq!(agenda.due(Monotonic(19)), None);
         assert_eq!(
             agenda.due(Monotonic(20)),
-            Some((web.clone(), WakeReason::VmChanged))
+            Some((web.clone(), WakeReason::ObjectChanged))
         );
         assert_eq!(agenda.due(Monotonic(1_000)), None);
     }
