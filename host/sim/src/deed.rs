@@ -75,6 +75,8 @@ pub enum Deed {
     Snapshot(Which, bool),
     /// Sets or removes the key that holds a VM.
     Hold(Which, bool),
+    /// Takes the VM's marker away.
+    Unmark(Which),
     /// The VM waits for a question to be answered, or no longer.
     Question(Which, bool),
     /// Keeps the VM busy for so many milliseconds.

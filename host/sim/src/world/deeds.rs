@@ -1,5 +1,6 @@
 //! Carries out what people do.
 
+use vmgroup_core::marker::MARKER_KEY;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Now;
 use vmgroup_reconcile::inventory::{FolderId, VmId};
@@ -89,6 +90,12 @@ impl<D: Decide> World<D> {
             Deed::Occupy(which, for_ms) => {
                 let id = self.find(which)?;
                 self.vcenter.occupy(now, &id, *for_ms)
+            }
+            Deed::Unmark(which) => {
+                let id = self.find(which)?;
+                self.vcenter.by_hand(now, &id, |vm| {
+                    vm.extra_config.remove(MARKER_KEY);
+                })
             }
             Deed::Hold(which, on) => {
                 let id = self.find(which)?;

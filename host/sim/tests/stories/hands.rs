@@ -151,3 +151,30 @@ fn a_recreated_object_does_not_clone_beside_its_predecessors_vms() {
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.vms("web").len(), 2);
 }
+
+#[test]
+fn a_vm_whose_marker_was_taken_away_is_left_alone_and_lets_the_group_go() {
+    let mut stage = settled(2);
+    stage.act(Deed::Unmark(Which::Member(key("web"), 0)));
+    let calls = stage.calls();
+    stage.world.run_for(60_000);
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    assert_eq!(stage.vms("web").len(), 1);
+}
+
+#[test]
+fn of_two_vms_in_one_slot_the_one_that_keeps_its_marker_stays_a_member() {
+    let mut stage = settled(2);
+    let which = Which::Member(key("web"), 0);
+    let first = stage.world.find(&which).unwrap();
+    stage.act(Deed::Twin(which, "web-twin".into(), Place::Root));
+    stage.world.run_for(10_000);
+    assert_eq!(stage.status("web").phase.as_deref(), Some("ERROR"));
+    stage.act(Deed::Unmark(Which::Id(first)));
+    stage.act(Deed::Power(Which::Named("web-twin".into()), PowerState::On));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+}
