@@ -75,6 +75,7 @@ impl Machine {
         let folder_known = matches!(group.folder, Folder::Known(_));
         let mut wants_folder = false;
         let mut waiting = Vec::new();
+        let (mut cloning, mut others) = (0, 0);
         let mut any = false;
         for (slot, operation) in &group.operations {
             if operation.is_started() {
@@ -83,8 +84,14 @@ impl Machine {
             any = true;
             let clones = operation.work == Work::Clone;
             wants_folder |= clones && !folder_known;
-            let room = waiting.len() < self.config.caps.operations;
-            if operation.not_before <= now && room && (folder_known || !clones) {
+            // Clones that wait for a place leave room for what needs none of theirs.
+            let (taken, room) = if clones {
+                (&mut cloning, self.config.caps.clones)
+            } else {
+                (&mut others, self.config.caps.operations)
+            };
+            if operation.not_before <= now && *taken < room && (folder_known || !clones) {
+                *taken += 1;
                 waiting.push(Candidate {
                     group: key.clone(),
                     slot: *slot,

@@ -77,6 +77,11 @@ impl Hands {
                 // The receiver lives as long as the hands do.
                 let _ = self.session.send(request);
             }
+            Request::WriteLease { .. } => {
+                // It waits behind nothing: who cannot renew has to stop acting.
+                let hands = Arc::clone(self);
+                tokio::spawn(async move { hands.perform(request).await });
+            }
             _ => {
                 let hands = Arc::clone(self);
                 tokio::spawn(async move {
