@@ -5,6 +5,7 @@ use vmgroup_core::check::Circumstances;
 use vmgroup_core::group::{GroupKey, Mode};
 
 use crate::event::Approval;
+use crate::group::Group;
 use crate::limits::BAD_DECISIONS_WHILE_DELETING;
 use crate::machine::Machine;
 use crate::modules::{Absent, BUILT_IN};
@@ -12,7 +13,11 @@ use crate::modules::{Absent, BUILT_IN};
 impl Machine {
     pub(crate) fn circumstances(&mut self, key: &GroupKey) -> Circumstances {
         let members = self.recorded.len();
-        let mass_loss = self.mass_loss.is_on(members, self.now.monotonic);
+        let waits = self
+            .groups
+            .get(key)
+            .is_some_and(Group::waits_after_mass_loss);
+        let mass_loss = self.mass_loss.is_on(members, self.now.monotonic) || waits;
         let module = self.module_of(key).ok().flatten();
         let approvals = self.approvals_of(key);
         let approved = approvals.map(|approval| approval.effects_digest.clone());

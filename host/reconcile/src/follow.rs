@@ -9,7 +9,7 @@ use vmgroup_core::plan::PowerOffMode;
 
 use crate::backoff::{delay_ms, jitter_ms};
 use crate::event::CallResult;
-use crate::group::{Group, SlotFailure};
+use crate::group::{Folder, Group, SlotFailure};
 use crate::inventory::{Fault, TaskState, Vm};
 use crate::limits::{SETTLE_MS, SHUTDOWN_MS, SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS};
 use crate::machine::Machine;
@@ -77,7 +77,14 @@ impl Machine {
         let Some(operation) = self.operation(key, slot) else {
             return;
         };
-        match judge(&operation.work, fault) {
+        let work = operation.work.clone();
+        if work == Work::Clone && self.is_about_the_folder(key, fault) {
+            self.folder_lost(key);
+            let message = "the group's folder is gone; it is made anew";
+            self.failed(key, slot, FailureClass::Transient, message);
+            return;
+        }
+        match judge(&work, fault) {
             Verdict::AlreadyDone => self.over(key, slot),
             Verdict::LookAtExisting(_) => {
                 // The VM that has the name is in the clone's folder; if it is
@@ -96,11 +103,17 @@ impl Machine {
                 self.view_changed();
             }
             Verdict::Failed(class, message) => {
-                if class == FailureClass::NotFound {
-                    self.folder_lost(key);
-                }
                 self.failed(key, slot, class, &message);
             }
+        }
+    }
+
+    /// What is missing is the folder that the clone was to go to.
+    fn is_about_the_folder(&self, key: &GroupKey, fault: &Fault) -> bool {
+        let folder = self.groups.get(key).map(|group| &group.folder);
+        match (fault, folder) {
+            (Fault::NotFound { what }, Some(Folder::Known(folder))) => what.contains(folder),
+            _ => false,
         }
     }
 

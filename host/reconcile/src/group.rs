@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use vmgroup_core::check::CheckedPlan;
+use vmgroup_core::check::{CheckedPlan, Rule};
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::{FailureClass, Health, Observation, PowerState, Slot, WakeReason};
 use vmgroup_core::plan::Violation;
@@ -271,6 +271,14 @@ impl Group {
     /// What a decision is made on.
     pub(crate) fn version(&self) -> Version {
         (self.object.generation, self.object.deleting)
+    }
+
+    /// Effects were held because of a mass loss. They go on waiting for approval
+    /// when the loss itself is long ago, and after a restart.
+    pub(crate) fn waits_after_mass_loss(&self) -> bool {
+        let rule = Rule::MassLoss.as_str();
+        let held = self.held.as_ref();
+        held.is_some_and(|held| held.rules.iter().any(|held| held == rule))
     }
 
     /// No VM is known or expected.

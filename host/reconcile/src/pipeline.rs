@@ -22,7 +22,7 @@ use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
 use crate::group::{Group, Stage, count};
-use crate::limits::{MASS_LOSS_WINDOW_MS, NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
+use crate::limits::{NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
 use crate::machine::Machine;
 use crate::modules::Absent;
 use crate::observe::{View, membership, observe, stronger};
@@ -239,13 +239,8 @@ impl Machine {
         }
         let look = checked.next_look().map(|look| look.after_ms);
         if held.is_some() {
-            // Both what holds plans end by themselves: a window each.
-            let budget = observation.desired.budget.window_ends.since(self.now.utc);
-            let window = if circumstances.mass_loss {
-                MASS_LOSS_WINDOW_MS
-            } else {
-                budget
-            };
+            // What the budget holds goes on when its window ends.
+            let window = observation.desired.budget.window_ends.since(self.now.utc);
             self.wake(key, window.max(NEXT_LOOK_LEAST_MS), WakeReason::TimeCame);
         }
         let standing = match held {

@@ -181,6 +181,14 @@ fn run(seed: u64) -> Result<(), String> {
         };
         stage.act(Deed::Edit(key(name), Box::new(Ok(fixed))));
     }
+    // Effects that wait for a person are approved.
+    for round in 0..5 {
+        stage.world.run_for(60_000);
+        for name in NAMES {
+            let approval = key(&format!("approval-{name}-{round}"));
+            drop(stage.world.act(&Deed::Approve(approval, key(name))));
+        }
+    }
     stage.world.run_for(1_500_000);
     let mut breaches = vmgroup_sim::oracles::safety(&stage.world);
     breaches.extend(liveness(&stage.world, 400_000, 1_400_000));
