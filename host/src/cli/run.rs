@@ -32,8 +32,8 @@ Examples:
   vmgroup run --groups groups/
   vmgroup run --groups groups/ --vcenter simulated --module my-module.wasm
 
-The simulated vCenter lives as long as the process: VMs that an earlier one made are gone, and
-are made anew.
+The simulated vCenter lives as long as the process: VMs that an earlier one made are gone. Give
+each try a --state of its own, or the loss of more than five VMs waits for an approval.
 
 {EXIT_CODES}"))]
 pub(crate) struct Run {
@@ -81,14 +81,22 @@ enum WhichVcenter {
 #[command(next_help_heading = "Caps")]
 struct CapsFlags {
     /// Clones of one template at a time.
-    #[arg(long, value_name = "N", default_value_t = Caps::default().clones_per_template)]
+    #[arg(long, value_name = "N", default_value_t = Caps::default().clones_per_template, value_parser = at_least_one)]
     clones_per_template: usize,
     /// Clones at a time.
-    #[arg(long, value_name = "N", default_value_t = Caps::default().clones)]
+    #[arg(long, value_name = "N", default_value_t = Caps::default().clones, value_parser = at_least_one)]
     clones: usize,
     /// Operations of all kinds at a time.
-    #[arg(long, value_name = "N", default_value_t = Caps::default().operations)]
+    #[arg(long, value_name = "N", default_value_t = Caps::default().operations, value_parser = at_least_one)]
     operations: usize,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("with none nothing would ever be done; suspend the groups instead".into()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("not a number: {error}")),
+    }
 }
 
 /// Where groups are: the adapter, the name of the replica if it takes part in
@@ -134,9 +142,9 @@ impl Run {
                 install: self.install.clone(),
                 replica: objects.replica.clone(),
                 caps: Caps {
-                    clones_per_template: self.caps.clones_per_template.max(1),
-                    clones: self.caps.clones.max(1),
-                    operations: self.caps.operations.max(1),
+                    clones_per_template: self.caps.clones_per_template,
+                    clones: self.caps.clones,
+                    operations: self.caps.operations,
                 },
             },
             module: self.module.clone(),
