@@ -31,6 +31,8 @@ mod look;
 
 mod follow;
 
+mod unsure;
+
 mod folder;
 
 mod report;

@@ -101,7 +101,7 @@ impl Machine {
             ..known.vm.clone()
         };
         let foreign = |known: &Known| {
-            let ours = |task: &String| self.is_our_task(task);
+            let ours = |task: &String| self.is_watched(task);
             known.vm.tasks.iter().any(|task| !ours(task))
         };
         strip(before) != strip(after) || foreign(before) != foreign(after)
@@ -135,15 +135,5 @@ impl Machine {
         let mut keys: BTreeSet<GroupKey> = by_marker.into_iter().chain(by_record).collect();
         keys.retain(|key| self.groups.contains_key(key));
         keys
-    }
-
-    fn is_our_task(&self, task: &str) -> bool {
-        self.started.iter().any(|(key, slot)| {
-            let operation = self
-                .groups
-                .get(key)
-                .and_then(|group| group.operations.get(slot));
-            operation.is_some_and(|operation| operation.stage.task() == Some(task))
-        })
     }
 }

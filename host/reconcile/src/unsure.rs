@@ -1,0 +1,114 @@
+//! Nobody knows whether a call was carried out: its answer, or its task, is lost.
+//! It is found out before anything is done about it, never assumed.
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::names;
+use vmgroup_core::observation::{FailureClass, Slot};
+
+use crate::inventory::{TaskState, Vm};
+use crate::machine::Machine;
+use crate::operation::{Operation, Stage, Work};
+use crate::request::{Read, Request};
+
+impl Machine {
+    /// A complete view was asked for after vCenter last spoke of the operation.
+    pub(crate) fn is_certain(&self, operation: &Operation) -> bool {
+        let listed_at = self.session.listed_at();
+        listed_at.is_some_and(|listed| operation.heard_at.is_none_or(|heard| listed > heard))
+    }
+
+    pub(crate) fn become_unsure(&mut self, key: &GroupKey, slot: Slot) {
+        if let Some(operation) = self.operation(key, slot) {
+            operation.stage = Stage::Unsure;
+        }
+        self.clear_up(key, slot);
+    }
+
+    /// Nobody knows whether it happened: a complete view without a task of it
+    /// tells, and for a clone a search of its identity after that.
+    pub(crate) fn clear_up(&mut self, key: &GroupKey, slot: Slot) {
+        if !self.session.is_live() {
+            return;
+        }
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let Some(operation) = group.operations.get(&slot) else {
+            return;
+        };
+        if !self.is_certain(operation) {
+            self.session.want_relist("an answer was lost");
+            return;
+        }
+        if operation.work == Work::Clone {
+            if !self.may_run_unseen(key, slot, operation) {
+                self.search(key, slot);
+            }
+            return;
+        }
+        let vm = operation.vm.as_ref().and_then(|vm| self.inventory.vm(vm));
+        if vm.is_none_or(|known| known.vm.tasks.is_empty()) {
+            self.over(key, slot);
+        }
+    }
+
+    /// A running task may be the clone's: it carries its operation id, or tells
+    /// none and works on something that is no member.
+    pub(crate) fn may_run_unseen(&self, key: &GroupKey, slot: Slot, operation: &Operation) -> bool {
+        let Some(group) = self.groups.get(key) else {
+            return false;
+        };
+        let wanted = names::operation_id(group.identity(), slot, operation.intent);
+        self.inventory.tasks().any(|task| {
+            let named = task.operation_id.as_ref();
+            task.state == TaskState::Running
+                && match named {
+                    Some(named) => *named == wanted,
+                    None => {
+                        let entity = task.entity.as_deref();
+                        let is_member = entity.is_some_and(|id| self.recorded.contains_key(id));
+                        !is_member && !self.is_watched(&task.id)
+                    }
+                }
+        })
+    }
+
+    /// Some operation follows this task.
+    pub(crate) fn is_watched(&self, task: &str) -> bool {
+        self.started.iter().any(|(key, slot)| {
+            let operation = self
+                .groups
+                .get(key)
+                .and_then(|group| group.operations.get(slot));
+            operation.is_some_and(|operation| operation.stage.task() == Some(task))
+        })
+    }
+
+    pub(crate) fn search(&mut self, key: &GroupKey, slot: Slot) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let read = Read::Identity(names::instance_uuid(group.identity(), slot));
+        self.set_stage(key, slot, |id| {
+            (Stage::Searching(id), Request::Read { id, read })
+        });
+    }
+
+    pub(crate) fn searched(&mut self, key: &GroupKey, slot: Slot, vms: Vec<Vm>) {
+        let recorded = self
+            .operation(key, slot)
+            .is_some_and(|operation| operation.heard_at.is_none());
+        if vms.is_empty() && recorded {
+            // Committed before a restart, and never begun.
+            self.abandon(key, slot);
+        } else if vms.is_empty() {
+            let message = format!(
+                "no VM of slot {slot} came of the clone; another VM may have its name: look into \
+                 the group's folder"
+            );
+            self.failed(key, slot, FailureClass::Transient, &message);
+        } else {
+            self.found_instead(key, slot, vms);
+        }
+    }
+}
