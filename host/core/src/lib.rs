@@ -16,6 +16,8 @@ pub mod observation;
 
 mod defaults;
 
+pub mod zone;
+
 pub mod plan;
 
 pub mod check;

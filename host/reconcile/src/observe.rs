@@ -9,6 +9,7 @@ use vmgroup_core::observation::{
     PowerState, PowerWish, Slot, WakeReason,
 };
 use vmgroup_core::time::{Now, Timestamp};
+use vmgroup_core::zone::zone;
 
 use crate::group::{Group, Since};
 use crate::inventory::{Inventory, Known, VmId};
@@ -154,7 +155,7 @@ pub(crate) fn observe(
                 Phase::Normal
             },
             now: view.now.utc,
-            zone: None,
+            zone: zone(&spec.settings, view.now.utc),
             woken: group.woken,
             settings: spec.settings.clone(),
             memo: group

@@ -2,6 +2,9 @@
 
 use vmgroup_core::group::{DeletionPolicy, Spec};
 use vmgroup_sim::deed::Deed;
+use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::random::Latency;
+use vmgroup_sim::trace::Detail;
 
 use crate::stage::{Stage, key, spec};
 
@@ -133,4 +136,36 @@ fn more_memory_is_added_while_the_members_run_and_more_cpus_wait() {
     assert!(stage.calls() >= calls);
     assert_eq!(stage.running("web"), 2);
     stage.assert_safe();
+}
+
+/// Milliseconds until all of twenty small groups run, beside a huge one or not.
+fn small_groups_take(with_huge: bool) -> u64 {
+    let options = Options {
+        trace: Detail::Nothing,
+        vcenter: VCenterOptions {
+            clone: Latency::exactly(2_000),
+            ..VCenterOptions::default()
+        },
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    if with_huge {
+        stage.create("huge", spec(500));
+    }
+    stage.world.run_for(1_000);
+    let begin = stage.world.now().monotonic;
+    let names: Vec<String> = (0..20).map(|number| format!("small-{number}")).collect();
+    for name in &names {
+        stage.create(name, spec(3));
+    }
+    for name in &names {
+        stage.until_phase(name, "RUNNING", 600);
+    }
+    stage.world.now().monotonic.since(begin)
+}
+
+#[test]
+fn small_groups_beside_a_huge_one_take_at_most_three_times_their_time_alone() {
+    let (alone, beside) = (small_groups_take(false), small_groups_take(true));
+    assert!(beside <= 3 * alone, "{beside} ms beside, {alone} ms alone");
 }
