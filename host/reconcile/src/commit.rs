@@ -13,6 +13,7 @@ use vmgroup_core::status::Standing;
 use crate::group::{Commit, Stage};
 use crate::machine::{Machine, target};
 use crate::operation::{Operation, Work};
+use crate::report::failing;
 use crate::request::Request;
 
 impl Machine {
@@ -33,7 +34,9 @@ impl Machine {
             .into_iter()
             .map(|(slot, (work, vm))| (slot, (work, Some(vm))))
             .collect();
-        self.write_intent(key, works, None, Standing::Progressing(message));
+        let failing = self.groups.get(key).and_then(failing);
+        let standing = failing.unwrap_or(Standing::Progressing(message));
+        self.write_intent(key, works, None, standing);
     }
 
     fn write_intent(

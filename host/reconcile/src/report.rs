@@ -247,7 +247,7 @@ pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize)
 }
 
 /// The worst failure of the group's slots.
-fn failing(group: &Group) -> Option<Standing> {
+pub(crate) fn failing(group: &Group) -> Option<Standing> {
     let worst = group
         .failures
         .values()
