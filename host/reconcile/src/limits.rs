@@ -49,10 +49,6 @@ pub const SLOT_RETRY_MOST_MS: u64 = 5 * 60 * 1_000;
 pub const REPORT_GAP_MS: u64 = 300;
 /// A memo alone is written at most so often.
 pub const MEMO_GAP_MS: u64 = 60_000;
-/// What a module may ask for as its next look.
-pub const NEXT_LOOK_LEAST_MS: u64 = 1_000;
-/// One day: the longest that a look may be put off.
-pub const NEXT_LOOK_MOST_MS: u64 = 24 * 60 * 60 * 1_000;
 /// All groups of a swapped module look anew within this time.
 pub const MODULE_SWAP_SPREAD_MS: u64 = 2_000;
 /// While a group is deleted, so many bad decisions in a row make the built-in

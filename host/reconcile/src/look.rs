@@ -13,7 +13,7 @@ use crate::event::ReadResult;
 use crate::group::Folder;
 use crate::inventory::{Known, Vm};
 use crate::machine::Machine;
-use crate::observe::holds;
+use crate::observe::{grows_while_running, holds};
 use crate::operation::{NextStep, Stage, Work, power_step};
 use crate::request::{Call, CloneCall, Request, RequestId};
 
@@ -242,10 +242,7 @@ fn reconfigure(spec: &Spec, vm: &Vm) -> NextStep {
     if vm.spec_hash.as_deref() == Some(spec_hash.as_str()) {
         return NextStep::Over;
     }
-    let hot = (vm.cpus <= spec.cpus && (vm.cpus == spec.cpus || vm.cpu_hot_add))
-        && (vm.memory_mib <= spec.memory_mib
-            && (vm.memory_mib == spec.memory_mib || vm.memory_hot_add));
-    if vm.power != PowerState::Off && !hot {
+    if vm.power != PowerState::Off && !grows_while_running(vm, spec) {
         return NextStep::Impossible(format!("VM {} has to be powered off for it", vm.id));
     }
     NextStep::Call(Call::Reconfigure {

@@ -12,7 +12,7 @@ use vmgroup_core::time::{Now, Timestamp};
 use vmgroup_core::zone::zone;
 
 use crate::group::{Group, Since};
-use crate::inventory::{Inventory, Known, VmId};
+use crate::inventory::{Inventory, Known, Vm, VmId};
 use crate::limits::{ACTIONS_PER_PLAN, BUDGET_DELETES, BUDGET_DISRUPTIONS};
 
 /// The VMs of a group, sorted out by their markers.
@@ -98,16 +98,21 @@ pub(crate) fn drift(known: &Known, spec: &Spec) -> Drift {
     if !known.is_readable() {
         return Drift::Unknown;
     }
-    let hot_cpu = vm.cpus == spec.cpus || (vm.cpus < spec.cpus && vm.cpu_hot_add);
-    let hot_memory =
-        vm.memory_mib == spec.memory_mib || (vm.memory_mib < spec.memory_mib && vm.memory_hot_add);
     match hash::compare(vm.spec_hash.as_deref(), spec) {
         hash::Difference::None => Drift::None,
         hash::Difference::Template => Drift::Replace,
         hash::Difference::Hardware if vm.power == PowerState::Off => Drift::InPlace,
-        hash::Difference::Hardware if hot_cpu && hot_memory => Drift::InPlace,
+        hash::Difference::Hardware if grows_while_running(vm, spec) => Drift::InPlace,
         hash::Difference::Hardware => Drift::PowerCycle,
     }
+}
+
+/// Nothing has to be taken away, and what has to be added can be while it runs.
+pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
+    let cpus = vm.cpus == spec.cpus || (vm.cpus < spec.cpus && vm.cpu_hot_add);
+    let memory =
+        vm.memory_mib == spec.memory_mib || (vm.memory_mib < spec.memory_mib && vm.memory_hot_add);
+    cpus && memory
 }
 
 /// Health from what vCenter tells: the one table. What has no source is

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::check::{self, CheckedPlan, Verdict};
 use vmgroup_core::group::{GroupKey, Mode, Spec};
+use vmgroup_core::limits::{NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN};
 use vmgroup_core::observation::{Observation, Slot, WakeReason};
 use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::{Answer, Plan};
@@ -22,7 +23,6 @@ use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
 use crate::group::{Group, Stage, count};
-use crate::limits::{NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS};
 use crate::machine::Machine;
 use crate::modules::Absent;
 use crate::observe::{View, membership, observe, stronger};
@@ -241,7 +241,7 @@ impl Machine {
         if held.is_some() {
             // What the budget holds goes on when its window ends.
             let window = observation.desired.budget.window_ends.since(self.now.utc);
-            self.wake(key, window.max(NEXT_LOOK_LEAST_MS), WakeReason::TimeCame);
+            self.wake(key, window.max(NEXT_LOOK_MS_MIN), WakeReason::TimeCame);
         }
         let standing = match held {
             Some(held) => Standing::Held {
@@ -287,7 +287,7 @@ impl Machine {
     /// Step 7: the time that the plan asks for.
     fn look_again(&mut self, key: &GroupKey, after_ms: Option<u64>) {
         if let Some(after_ms) = after_ms {
-            self.wake(key, within_limits(after_ms), WakeReason::TimeCame);
+            self.wake(key, after_ms, WakeReason::TimeCame);
         }
     }
 
@@ -304,8 +304,9 @@ pub(crate) fn stalled(reason: &'static str, message: String) -> Next {
     Next::Stand(Standing::Stalled { reason, message })
 }
 
+/// As `check` does for plans.
 fn within_limits(after_ms: u64) -> u64 {
-    after_ms.clamp(NEXT_LOOK_LEAST_MS, NEXT_LOOK_MOST_MS)
+    after_ms.clamp(NEXT_LOOK_MS_MIN, NEXT_LOOK_MS_MAX)
 }
 
 fn record(module: &str, generation: i64, plan: &CheckedPlan) -> DecisionRecord {
