@@ -18,13 +18,19 @@ use crate::request::Request;
 
 impl Machine {
     /// Step 4, writes: what the module wants becomes the group's intent.
-    pub(crate) fn commit(&mut self, key: &GroupKey, plan: CheckedPlan, standing: Standing) {
+    pub(crate) fn commit(
+        &mut self,
+        key: &GroupKey,
+        plan: CheckedPlan,
+        module: &str,
+        standing: Standing,
+    ) {
         let works = plan.actions().iter().map(|checked| {
             let vm = checked.action.effect.member().map(str::to_owned);
             (checked.slot, (work(&checked.action.effect), vm))
         });
         let works = works.collect();
-        self.write_intent(key, works, Some(plan), standing);
+        self.write_intent(key, works, Some((plan, module.to_owned())), standing);
     }
 
     /// Step 4 for what the host itself wants: adopting and letting go.
@@ -43,7 +49,7 @@ impl Machine {
         &mut self,
         key: &GroupKey,
         works: BTreeMap<Slot, (Work, Option<String>)>,
-        plan: Option<CheckedPlan>,
+        plan: Option<(CheckedPlan, String)>,
         standing: Standing,
     ) {
         let utc = self.now.utc;
@@ -64,6 +70,7 @@ impl Machine {
         group.standing = Some(standing);
         let mut with_intent = group.clone();
         with_intent.operations.extend(operations.clone());
+        let (plan, module) = plan.unzip();
         let digest = plan.as_ref().and_then(CheckedPlan::approval);
         let approval = digest.and_then(|digest| self.approval_of(key, digest));
         if approval.is_some() {
@@ -75,6 +82,7 @@ impl Machine {
         let commit = Box::new(Commit {
             operations,
             plan,
+            module,
             approval,
         });
         self.ask(key, |id| {
@@ -96,19 +104,14 @@ impl Machine {
         if group.object.generation != group.intent_generation {
             return;
         }
-        if let Some(plan) = &commit.plan {
-            let spending = plan.spending();
-            for (times, delete) in [(spending.deletes, true), (spending.disruptions, false)] {
-                for _ in 0..times {
-                    group.spent.push_back((now.utc, delete));
-                }
-            }
-        }
         let lines: Vec<String> = match &commit.plan {
             Some(plan) => plan.actions().iter().map(render::action).collect(),
             None => Vec::new(),
         };
         group.operations.extend(commit.operations);
+        if let Some(plan) = &commit.plan {
+            self.spend(key, commit.module.as_deref(), plan.spending());
+        }
         self.queued.insert(key.clone());
         for line in lines {
             self.note(Some(key), false, "committed", line);

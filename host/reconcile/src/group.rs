@@ -1,7 +1,7 @@
 //! What the machine remembers of one group. After a restart all of it comes
 //! back from the object's status, the feed, or not at all.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::check::{CheckedPlan, Rule};
 use vmgroup_core::group::GroupKey;
@@ -13,11 +13,11 @@ use vmgroup_core::status::{
 use vmgroup_core::time::{Monotonic, Timestamp};
 
 use crate::backoff::Backoff;
+use crate::budget::Window;
 use crate::event::GroupObject;
 use crate::inventory::{FolderId, VmId};
 use crate::limits::{
-    BUDGET_WINDOW_MS, GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS, OBJECT_RETRY_FIRST_MS,
-    OBJECT_RETRY_MOST_MS,
+    GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS, OBJECT_RETRY_FIRST_MS, OBJECT_RETRY_MOST_MS,
 };
 use crate::operation::{self, Operation, Work};
 use crate::request::RequestId;
@@ -61,6 +61,8 @@ pub(crate) struct Commit {
     pub(crate) operations: BTreeMap<Slot, Operation>,
     /// The plan that they come from; none if the host decided.
     pub(crate) plan: Option<CheckedPlan>,
+    /// Digest of the module that made the plan.
+    pub(crate) module: Option<String>,
     /// UID of the approval that it uses up.
     pub(crate) approval: Option<String>,
 }
@@ -102,6 +104,8 @@ pub(crate) struct Since {
     pub(crate) power: (PowerState, Timestamp),
     /// Health, and since when.
     pub(crate) health: (Health, Timestamp),
+    /// Its guest has answered since it was last off or out of reach.
+    pub(crate) answered: bool,
 }
 
 /// One group.
@@ -166,9 +170,8 @@ pub(crate) struct Group {
     pub(crate) copies: Vec<VmId>,
     /// The status was last written then.
     pub(crate) reported_at: Monotonic,
-    /// Budgeted deletes and disruptions that were begun, oldest first; true for
-    /// a delete.
-    pub(crate) spent: VecDeque<(Timestamp, bool)>,
+    /// What it has cost in the last hour.
+    pub(crate) spent: Window,
 }
 
 impl Group {
@@ -221,7 +224,7 @@ impl Group {
             seen: None,
             copies: status.copies.clone(),
             reported_at: Monotonic(0),
-            spent: VecDeque::new(),
+            spent: Window::default(),
             object,
         }
     }
@@ -296,21 +299,6 @@ impl Group {
     pub(crate) fn drop_queued(&mut self) {
         self.operations
             .retain(|_, operation| operation.is_started());
-    }
-
-    /// Budgeted effects begun in the window that ends at `now`: deletes and
-    /// others, and when the oldest of them leaves the window.
-    pub(crate) fn spent(&mut self, now: Timestamp) -> (u32, u32, Timestamp) {
-        while let Some((at, _)) = self.spent.front() {
-            if now.since(*at) < BUDGET_WINDOW_MS {
-                break;
-            }
-            self.spent.pop_front();
-        }
-        let deletes = self.spent.iter().filter(|(_, delete)| *delete).count();
-        let others = self.spent.len() - deletes;
-        let oldest = self.spent.front().map_or(now, |(at, _)| *at);
-        (count(deletes), count(others), oldest.plus(BUDGET_WINDOW_MS))
     }
 }
 

@@ -58,10 +58,26 @@ pub struct Vm {
     pub created_at: Option<Timestamp>,
     /// VMware Tools run in it; none if it has none or that cannot be told.
     pub tools_running: Option<bool>,
+    /// What the guest's heartbeat says.
+    pub heartbeat: Heartbeat,
     /// First IP address that the guest reports.
     pub ip: Option<String>,
     /// Running tasks on it (`recentTask` that have not ended), sorted.
     pub tasks: Vec<TaskId>,
+}
+
+/// `guestHeartbeatStatus`: what VMware Tools in the guest let vCenter know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Heartbeat {
+    /// Nothing: no tools, or they do not run.
+    #[default]
+    Gray,
+    /// It comes as it should.
+    Green,
+    /// It comes now and then.
+    Yellow,
+    /// It has stopped: the guest may hang.
+    Red,
 }
 
 /// A task of this operator's user.
@@ -305,6 +321,40 @@ fn take<K: Ord + Clone>(index: &mut BTreeMap<K, BTreeSet<VmId>>, key: &K, id: &s
         ids.remove(id);
         if ids.is_empty() {
             index.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A VM that is off, reached, and nothing special.
+    pub(crate) fn vm(id: &str) -> Vm {
+        Vm {
+            id: id.into(),
+            name: id.into(),
+            folder: None,
+            instance_uuid: Some(format!("uuid-of-{id}")),
+            template: false,
+            marker: None,
+            spec_hash: None,
+            hold: None,
+            power: PowerState::Off,
+            connection: Connection::Connected,
+            cpus: 1,
+            memory_mib: 1_024,
+            cpu_hot_add: false,
+            memory_hot_add: false,
+            disks: vec![2_000],
+            snapshot: false,
+            question: false,
+            destroy_disabled: false,
+            created_at: None,
+            tools_running: None,
+            heartbeat: Heartbeat::Gray,
+            ip: None,
+            tasks: Vec::new(),
         }
     }
 }

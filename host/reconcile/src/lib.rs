@@ -23,6 +23,8 @@ mod wind_up;
 
 mod observe;
 
+mod health;
+
 mod commit;
 
 mod execute;
@@ -46,6 +48,8 @@ mod group;
 mod operation;
 
 mod queue;
+
+mod budget;
 
 mod mass_loss;
 

@@ -1,5 +1,7 @@
 //! Every limit and waiting time of the state machine, each with its reason.
 
+use vmgroup_core::check::Spending;
+
 /// A lease lapses after this: client-go's default.
 pub const LEASE_DURATION_S: u32 = 15;
 /// A holder that could not renew for so long stops acting. It is shorter than
@@ -64,12 +66,25 @@ pub const CLONES_PER_VCENTER: usize = 8;
 /// and others work there too.
 pub const OPERATIONS_PER_VCENTER: usize = 32;
 
-/// Window in which deletes and disruptions of a group are counted.
+/// Window in which deletes and disruptions are counted.
 pub const BUDGET_WINDOW_MS: u64 = 60 * 60 * 1_000;
-/// Deletes of one group in that window, scale-down and deletion of the group apart.
-pub const BUDGET_DELETES: u32 = 10;
-/// Other disruptions of one group in that window.
-pub const BUDGET_DISRUPTIONS: u32 = 20;
+/// Of one group in that window, scale-down and deletion of the group apart: what
+/// a person notices and can make good in an afternoon.
+pub const BUDGET_OF_GROUP: Spending = Spending {
+    deletes: 10,
+    disruptions: 20,
+};
+/// Of one module in all its groups: an update that rolls through ten groups at
+/// once goes on, one that goes wrong everywhere stops.
+pub const BUDGET_OF_MODULE: Spending = Spending {
+    deletes: 10 * BUDGET_OF_GROUP.deletes,
+    disruptions: 10 * BUDGET_OF_GROUP.disruptions,
+};
+/// Of a module that took over from another one a short while ago: as much in all
+/// its groups as one group may.
+pub const BUDGET_OF_SWAPPED_MODULE: Spending = BUDGET_OF_GROUP;
+/// For so long a module has taken over a short while ago.
+pub const SWAP_IS_NEW_MS: u64 = BUDGET_WINDOW_MS;
 /// Window in which members that become unknown or vanish are counted.
 pub const MASS_LOSS_WINDOW_MS: u64 = 10 * 60 * 1_000;
 /// More than the larger of this many and 5 % of all members is a mass loss.

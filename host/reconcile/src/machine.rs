@@ -11,6 +11,7 @@ use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::time::{Monotonic, Now};
 
 use crate::backoff::jitter_ms;
+use crate::budget::Spenders;
 use crate::event::{Approval, Event, GroupObject};
 use crate::group::Group;
 use crate::inventory::{Inventory, TaskId, VmId};
@@ -94,6 +95,7 @@ pub struct Machine {
     pub(crate) started: BTreeSet<(GroupKey, Slot)>,
     /// Tasks that remove folders, and whose.
     pub(crate) closing: BTreeMap<TaskId, GroupKey>,
+    pub(crate) spenders: Spenders,
     pub(crate) mass_loss: MassLoss,
     pub(crate) stopped: bool,
 }
@@ -120,6 +122,7 @@ impl Machine {
             queued: BTreeSet::new(),
             started: BTreeSet::new(),
             closing: BTreeMap::new(),
+            spenders: Spenders::default(),
             mass_loss: MassLoss::default(),
             stopped: false,
         }
@@ -233,7 +236,11 @@ impl Machine {
                 let name = module.name.clone();
                 let (version, digest) = (&module.description.version, &module.digest);
                 let detail = format!("{} {version} ({digest})", module.description.name);
-                if self.modules.activate(module) {
+                let swapped = self.modules.get(name.as_ref()).is_ok();
+                if self.modules.activate(module.clone()) {
+                    if swapped {
+                        self.spenders.swapped_in(module.digest, self.now.utc);
+                    }
                     self.note(None, false, "module active", detail);
                     self.module_changed(name.as_ref());
                 }

@@ -12,8 +12,9 @@ use vmgroup_core::time::{Now, Timestamp};
 use vmgroup_core::zone::zone;
 
 use crate::group::{Group, Since};
+use crate::health::{Past, answers, health};
 use crate::inventory::{Inventory, Known, Vm, VmId};
-use crate::limits::{ACTIONS_PER_PLAN, BUDGET_DELETES, BUDGET_DISRUPTIONS};
+use crate::limits::ACTIONS_PER_PLAN;
 
 /// The VMs of a group, sorted out by their markers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,20 +116,6 @@ pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
     cpus && memory
 }
 
-/// Health from what vCenter tells: the one table. What has no source is
-/// unknown, and never healed.
-pub(crate) fn health(known: &Known, wished: PowerState, started: bool) -> Health {
-    let vm = &known.vm;
-    if vm.connection != Connection::Connected || vm.power == PowerState::Unknown {
-        return Health::Unknown;
-    }
-    match (vm.power == wished, started) {
-        (true, _) => Health::Ready,
-        (false, false) => Health::Starting,
-        (false, true) => Health::Unready,
-    }
-}
-
 /// Everything that a decision on the group may see. Also notes in the group
 /// since when its members are as they are.
 pub(crate) fn observe(
@@ -151,7 +138,6 @@ pub(crate) fn observe(
         })
         .collect();
     failures.sort_by_key(|failure| failure.slot);
-    let (deletes, disruptions, window_ends) = group.spent(view.now.utc);
     Observation {
         context: Context {
             phase: if group.object.deleting {
@@ -182,11 +168,7 @@ pub(crate) fn observe(
             heal: spec.heal,
             heal_after_ms: spec.heal_after_ms,
             parking: spec.parking,
-            budget: Budget {
-                deletes: BUDGET_DELETES.saturating_sub(deletes),
-                disruptions: BUDGET_DISRUPTIONS.saturating_sub(disruptions),
-                window_ends,
-            },
+            budget: view.budget,
             max_actions: ACTIONS_PER_PLAN,
         },
         members,
@@ -220,6 +202,8 @@ pub(crate) struct View {
     pub(crate) as_of: Timestamp,
     /// Digest of the module that will decide.
     pub(crate) module: Option<String>,
+    /// What may be taken down.
+    pub(crate) budget: Budget,
 }
 
 fn power_wish(group: &mut Group, spec: &Spec, now: Timestamp) -> PowerWish {
@@ -287,11 +271,21 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         record.started |= vm.power == spec.power_state;
         record.started
     });
-    let health = health(known, spec.power_state, started);
+    let before = group.since.get(&vm.id).is_some_and(|since| since.answered);
+    let up = vm.power == PowerState::On && vm.connection == Connection::Connected;
+    let answered = up && (before || answers(vm));
+    let past = Past {
+        wished: spec.power_state,
+        started,
+        answered,
+    };
+    let health = health(vm, past);
     let since = group.since.entry(vm.id.clone()).or_insert(Since {
         power: (vm.power, now),
         health: (health, now),
+        answered,
     });
+    since.answered = answered;
     if since.power.0 != vm.power {
         since.power = (vm.power, now);
     }

@@ -128,15 +128,20 @@ impl Machine {
                 });
             }
         };
+        let digest = self
+            .modules
+            .get(module.as_ref())
+            .ok()
+            .map(|module| module.digest.clone());
+        let Some(group) = self.groups.get(key) else {
+            return Next::Wait;
+        };
         let view = View {
             now: self.now,
             complete: self.session.is_live(),
             as_of: self.session.fresh_at(),
-            module: self
-                .modules
-                .get(module.as_ref())
-                .ok()
-                .map(|module| module.digest.clone()),
+            budget: self.budget(group, digest.as_deref()),
+            module: digest,
         };
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
@@ -190,6 +195,11 @@ impl Machine {
         }
         match result {
             DecideResult::Answered(Answer::Plan(plan)) => {
+                // What other groups have spent since the module was asked counts.
+                let mut observation = observation;
+                if let Some(group) = self.groups.get(&key) {
+                    observation.desired.budget = self.budget(group, Some(module));
+                }
                 self.judge_plan(&key, module, &observation, &plan);
             }
             DecideResult::Answered(Answer::Refusal(refusal)) => {
@@ -255,7 +265,7 @@ impl Machine {
         if checked.actions().is_empty() || observing {
             self.report(key, standing);
         } else {
-            self.commit(key, checked, standing);
+            self.commit(key, checked, module, standing);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use vmgroup_core::group::{Adoption, GroupKey, Spec};
 use vmgroup_core::observation::{Connection, PowerState, Slot};
-use vmgroup_reconcile::inventory::VmId;
+use vmgroup_reconcile::inventory::{Heartbeat, VmId};
 
 /// Which VM is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub enum Deed {
     Copy(Which, String, Place),
     /// Restores a backup beside the VM: both agree with the marker.
     Twin(Which, String, Place),
+    /// Its guest hangs, or answers again.
+    Guest(Which, Heartbeat),
     /// Its host or its files are lost, or found again.
     Connect(Which, Connection),
     /// Turns a VM into a template or back.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Timestamp;
-use vmgroup_reconcile::inventory::{TaskId, Vm};
+use vmgroup_reconcile::inventory::{Heartbeat, TaskId, Vm};
 use vmgroup_vim::{ObjectContent, PropertyChange, Value};
 
 use crate::fault::power_state;
@@ -38,7 +38,8 @@ pub(crate) struct Record {
     destroy_disabled: bool,
     created_at: Option<Timestamp>,
     tools_running: Option<bool>,
-    tools_absent: bool,
+    tools_installed: bool,
+    heartbeat: Heartbeat,
     ip: Option<String>,
     recent_tasks: Vec<TaskId>,
     change_version: Option<String>,
@@ -91,7 +92,16 @@ const TABLE: &[(&str, Setter)] = &[
         });
     }),
     ("guest.toolsVersionStatus2", |r, v| {
-        r.tools_absent = v.and_then(Value::as_str) == Some("guestToolsNotInstalled");
+        let status = v.and_then(Value::as_str);
+        r.tools_installed = status.is_some_and(|word| word != "guestToolsNotInstalled");
+    }),
+    ("guestHeartbeatStatus", |r, v| {
+        r.heartbeat = match v.and_then(Value::as_str) {
+            Some("green") => Heartbeat::Green,
+            Some("yellow") => Heartbeat::Yellow,
+            Some("red") => Heartbeat::Red,
+            _ => Heartbeat::Gray,
+        };
     }),
     ("guest.ipAddress", |r, v| r.ip = filled(v)),
     (RECENT_TASKS, |r, v| {
@@ -220,7 +230,8 @@ impl Record {
             // Destroy is disabled on every VM that runs.
             destroy_disabled: self.destroy_disabled && power == PowerState::Off,
             created_at: self.created_at,
-            tools_running: self.tools_running.filter(|_| !self.tools_absent),
+            tools_running: self.tools_running.filter(|_| self.tools_installed),
+            heartbeat: self.heartbeat,
             ip: self.ip.clone(),
             tasks: tasks.into_iter().collect(),
         }
@@ -356,6 +367,7 @@ mod tests {
             ("disabledMethod", Value::Array(vec![text("Destroy_Task")])),
             ("guest.toolsRunningStatus", text("guestToolsRunning")),
             ("guest.toolsVersionStatus2", text("guestToolsCurrent")),
+            ("guestHeartbeatStatus", text("green")),
             ("guest.ipAddress", text("192.0.2.1")),
             ("recentTask", Value::Array(vec![task])),
         ]
@@ -401,6 +413,7 @@ mod tests {
             destroy_disabled: true,
             created_at: Some(Timestamp(1_000)),
             tools_running: Some(true),
+            heartbeat: Heartbeat::Green,
             ip: Some("192.0.2.1".into()),
             tasks: vec!["task-1".into()],
         };
@@ -464,6 +477,12 @@ mod tests {
             None
         );
         assert_eq!(running("new-word", "guestToolsCurrent"), None);
+        let mut untold = Record::default();
+        untold.set(
+            "guest.toolsRunningStatus",
+            Some(&text("guestToolsNotRunning")),
+        );
+        assert_eq!(untold.vm("vm-1", nothing()).tools_running, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vmgroup_core::marker::HOLD_KEY;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Now;
-use vmgroup_reconcile::inventory::{FolderId, VmId};
+use vmgroup_reconcile::inventory::{FolderId, Heartbeat, VmId};
 
 use super::{Due, VCenter, VmTruth};
 use crate::Refused;
@@ -40,6 +40,7 @@ impl VCenter {
             destroy_disabled: false,
             created_at: now.utc,
             tools_running: false,
+            heartbeat: Heartbeat::Gray,
             ip: None,
             boots: 0,
         };
@@ -117,6 +118,7 @@ impl VCenter {
                 },
                 power: PowerState::Off,
                 tools_running: false,
+                heartbeat: Heartbeat::Gray,
                 ip: None,
                 boots: 0,
                 created_at: vm.created_at,

@@ -4,7 +4,7 @@ use vmgroup_core::marker::{MARKER_KEY, Marker, SPEC_HASH_KEY};
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::{Monotonic, Now};
 use vmgroup_reconcile::event::CallResult;
-use vmgroup_reconcile::inventory::{Fault, Task, TaskId, TaskState, VmId};
+use vmgroup_reconcile::inventory::{Fault, Heartbeat, Task, TaskId, TaskState, VmId};
 use vmgroup_reconcile::request::{Call, CloneCall};
 
 use super::calls::target;
@@ -195,6 +195,7 @@ impl VCenter {
             destroy_disabled: false,
             created_at: now.utc,
             tools_running: false,
+            heartbeat: Heartbeat::Gray,
             ip: None,
             boots: 0,
             ..template
@@ -210,11 +211,13 @@ impl VCenter {
         let number = self.number();
         if let Some(vm) = self.vms.get_mut(id).filter(|vm| vm.boots == boots) {
             vm.tools_running = true;
+            vm.heartbeat = Heartbeat::Green;
             vm.ip = Some(format!("192.0.2.{}", number % 254 + 1));
             let ip = vm.ip.clone();
             // A guest that a person started has come up as that person wanted.
             if let Some(was) = self.foreign.get_mut(id).filter(|was| was.boots == boots) {
                 was.tools_running = true;
+                was.heartbeat = Heartbeat::Green;
                 was.ip = ip;
             }
             self.show_vm(now, id);

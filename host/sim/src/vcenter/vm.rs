@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, Marker, SPEC_HASH_KEY};
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Timestamp;
-use vmgroup_reconcile::inventory::{FolderId, TaskId, Vm, VmId};
+use vmgroup_reconcile::inventory::{FolderId, Heartbeat, TaskId, Vm, VmId};
 
 /// A VM as it truly is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct VmTruth {
     pub created_at: Timestamp,
     /// VMware Tools run in it.
     pub tools_running: bool,
+    /// What the guest's heartbeat says.
+    pub heartbeat: Heartbeat,
     /// Address that the guest reports.
     pub ip: Option<String>,
     /// How often its power changed.
@@ -97,6 +99,7 @@ impl VmTruth {
             destroy_disabled: self.destroy_disabled,
             created_at: readable.then_some(self.created_at),
             tools_running: (self.connection == Connection::Connected).then_some(self.tools_running),
+            heartbeat: self.heartbeat,
             ip: self.ip.clone(),
             tasks,
         }
@@ -111,11 +114,12 @@ impl VmTruth {
         }
     }
 
-    /// Changes the power state. Tools and address go with the guest.
+    /// Changes the power state. Tools, heartbeat and address go with the guest.
     pub(super) fn set_power(&mut self, power: PowerState) {
         self.power = power;
         self.boots += 1;
         self.tools_running = false;
+        self.heartbeat = Heartbeat::Gray;
         self.ip = None;
     }
 }

@@ -3,7 +3,7 @@
 use vmgroup_core::marker::MARKER_KEY;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Now;
-use vmgroup_reconcile::inventory::{FolderId, VmId};
+use vmgroup_reconcile::inventory::{FolderId, Heartbeat, VmId};
 
 use super::{World, words};
 use crate::Refused;
@@ -107,6 +107,7 @@ impl<D: Decide> World<D> {
             }
             Deed::Rename(which, _)
             | Deed::Connect(which, _)
+            | Deed::Guest(which, _)
             | Deed::Template(which, _)
             | Deed::AddDisk(which)
             | Deed::Snapshot(which, _)
@@ -173,11 +174,14 @@ fn shape(vm: &mut VmTruth, deed: &Deed) {
             vm.connection = *connection;
             if *connection != Connection::Connected {
                 vm.tools_running = false;
+                vm.heartbeat = Heartbeat::Gray;
                 vm.ip = None;
             } else if vm.power == PowerState::On {
                 vm.tools_running = true;
+                vm.heartbeat = Heartbeat::Green;
             }
         }
+        Deed::Guest(_, heartbeat) => vm.heartbeat = *heartbeat,
         Deed::Template(_, template) => vm.template = *template,
         Deed::AddDisk(_) => vm
             .disks

@@ -1,7 +1,8 @@
 //! What people do to the VMs by hand.
 
 use vmgroup_core::group::Spec;
-use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_core::observation::{Connection, HealPolicy, PowerState};
+use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_sim::deed::{Deed, Place, Which};
 
 use crate::stage::{Stage, key, spec};
@@ -38,6 +39,31 @@ fn a_member_destroyed_by_hand_is_proven_gone_and_cloned_again() {
     assert_eq!(stage.running("web"), 3, "{}", stage.story());
     stage.until_phase("web", "RUNNING", 10);
     stage.assert_safe();
+}
+
+#[test]
+fn a_member_whose_guest_hangs_is_replaced_only_where_the_owner_allows_it() {
+    for heal in [HealPolicy::Never, HealPolicy::Replace] {
+        let mut stage = Stage::new(Vec::new());
+        let wanted = Spec {
+            heal,
+            heal_after_ms: 60_000,
+            ..spec(2)
+        };
+        stage.create("web", wanted);
+        stage.until_phase("web", "RUNNING", 60);
+        let before = stage.ids("web");
+        let hung = Which::Member(key("web"), 0);
+        stage.act(Deed::Guest(hung, Heartbeat::Red));
+        stage.world.run_for(30_000);
+        assert_eq!(stage.ids("web"), before, "it is given its time");
+        assert_eq!(stage.status("web").ready_replicas, Some(1));
+        stage.world.run_for(600_000);
+        let replaced = stage.ids("web") != before;
+        assert_eq!(replaced, heal == HealPolicy::Replace, "{}", stage.story());
+        assert_eq!(stage.vms("web").len(), 2);
+        stage.assert_safe();
+    }
 }
 
 #[test]

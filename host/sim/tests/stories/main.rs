@@ -11,6 +11,8 @@ mod stage;
 
 mod walk;
 
+mod modules;
+
 mod faults;
 
 mod hands;

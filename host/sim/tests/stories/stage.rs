@@ -15,12 +15,12 @@ use vmgroup_sim::oracles::safety;
 use vmgroup_sim::samples::small_spec;
 use vmgroup_sim::world::World;
 
-/// The default logic without its sandbox.
-pub(crate) struct Native;
+/// The default logic without its sandbox, under this digest.
+pub(crate) struct Native(pub(crate) &'static str);
 
 impl Decide for Native {
     fn decide(&mut self, _: Option<&str>, observation: &Observation) -> (String, DecideResult) {
-        ("native".into(), DecideResult::Answered(decide(observation)))
+        (self.0.into(), DecideResult::Answered(decide(observation)))
     }
 }
 
@@ -53,7 +53,7 @@ impl Stage {
             };
             Box::new(Machine::new(config, now)) as Box<dyn Host>
         });
-        let mut world = World::new(options, FaultPlan::new(faults), Native, factory);
+        let mut world = World::new(options, FaultPlan::new(faults), Native("native"), factory);
         world.act(&Deed::AddTemplate("base".into())).unwrap();
         Stage { world }
     }
@@ -111,6 +111,15 @@ impl Stage {
         let vms = self.world.vcenter().vms();
         vms.filter(|vm| vm.name.starts_with(&start))
             .map(|vm| vm.name.clone())
+            .collect()
+    }
+
+    /// MoIDs of the group's VMs.
+    pub(crate) fn ids(&self, name: &str) -> Vec<String> {
+        let start = format!("{name}-replica-");
+        let vms = self.world.vcenter().vms();
+        vms.filter(|vm| vm.name.starts_with(&start))
+            .map(|vm| vm.id.clone())
             .collect()
     }
 

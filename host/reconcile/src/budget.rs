@@ -1,0 +1,213 @@
+//! What may be taken down in an hour: by one group, and by one module over all
+//! of its groups. A module that has just taken over gets little, so that a bad
+//! one is noticed before it has been everywhere.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use vmgroup_core::check::Spending;
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::Budget;
+use vmgroup_core::time::Timestamp;
+
+use crate::group::{Group, Stage};
+use crate::limits::{
+    BUDGET_OF_GROUP, BUDGET_OF_MODULE, BUDGET_OF_SWAPPED_MODULE, BUDGET_WINDOW_MS, SWAP_IS_NEW_MS,
+};
+use crate::machine::Machine;
+
+/// Effects that cost something and were begun in the last hour, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Window {
+    begun: VecDeque<(Timestamp, Spending)>,
+}
+
+impl Window {
+    pub(crate) fn spend(&mut self, spending: Spending, now: Timestamp) {
+        self.forget(now);
+        if spending != Spending::default() {
+            self.begun.push_back((now, spending));
+        }
+    }
+
+    /// What is left of an allowance, and when more of it will be.
+    fn left(&self, allowance: Spending, reserved: Spending, now: Timestamp) -> Budget {
+        let counting = self
+            .begun
+            .iter()
+            .filter(|(at, _)| now.since(*at) < BUDGET_WINDOW_MS);
+        let spent = counting
+            .clone()
+            .fold(reserved, |sum, (_, spending)| sum.and(*spending));
+        let oldest = counting.map(|(at, _)| *at).next().unwrap_or(now);
+        Budget {
+            deletes: allowance.deletes.saturating_sub(spent.deletes),
+            disruptions: allowance.disruptions.saturating_sub(spent.disruptions),
+            window_ends: oldest.plus(BUDGET_WINDOW_MS),
+        }
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        self.begun
+            .retain(|(at, _)| now.since(*at) < BUDGET_WINDOW_MS);
+    }
+}
+
+/// What modules have spent, by digest, and when one took over from another.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Spenders {
+    windows: BTreeMap<String, Window>,
+    swapped: BTreeMap<String, Timestamp>,
+}
+
+impl Spenders {
+    /// The module of that digest took over from another one.
+    pub(crate) fn swapped_in(&mut self, digest: String, now: Timestamp) {
+        self.swapped.retain(|_, at| now.since(*at) < SWAP_IS_NEW_MS);
+        self.swapped.insert(digest, now);
+    }
+
+    pub(crate) fn spend(&mut self, digest: &str, spending: Spending, now: Timestamp) {
+        let window = self.windows.entry(digest.to_owned()).or_default();
+        window.spend(spending, now);
+        self.windows.retain(|_, window| !window.begun.is_empty());
+    }
+
+    fn left(&self, digest: &str, reserved: Spending, now: Timestamp) -> Budget {
+        let nothing = Window::default();
+        let window = self.windows.get(digest).unwrap_or(&nothing);
+        match self.swapped.get(digest) {
+            Some(at) if now.since(*at) < SWAP_IS_NEW_MS => {
+                let left = window.left(BUDGET_OF_SWAPPED_MODULE, reserved, now);
+                Budget {
+                    window_ends: left.window_ends.min(at.plus(SWAP_IS_NEW_MS)),
+                    ..left
+                }
+            }
+            _ => window.left(BUDGET_OF_MODULE, reserved, now),
+        }
+    }
+}
+
+impl Machine {
+    /// What the module may still take down in the group. What other groups are
+    /// committing at this moment counts as spent.
+    pub(crate) fn budget(&self, group: &Group, digest: Option<&str>) -> Budget {
+        let now = self.now.utc;
+        let of_group = group.spent.left(BUDGET_OF_GROUP, Spending::default(), now);
+        let Some(digest) = digest else {
+            return of_group;
+        };
+        let reserved = self.groups.values().filter_map(|other| match &other.stage {
+            Stage::Committing(commit) if commit.module.as_deref() == Some(digest) => {
+                Some(commit.plan.as_ref()?.spending())
+            }
+            _ => None,
+        });
+        let reserved = reserved.fold(Spending::default(), Spending::and);
+        tighter(of_group, self.spenders.left(digest, reserved, now))
+    }
+
+    /// A committed plan has been paid for.
+    pub(crate) fn spend(&mut self, key: &GroupKey, digest: Option<&str>, spending: Spending) {
+        let now = self.now.utc;
+        if let Some(group) = self.groups.get_mut(key) {
+            group.spent.spend(spending, now);
+        }
+        if let Some(digest) = digest {
+            self.spenders.spend(digest, spending, now);
+        }
+    }
+}
+
+/// What both leave, until the one that binds leaves more.
+fn tighter(a: Budget, b: Budget) -> Budget {
+    let binds = |one: &Budget, other: &Budget| {
+        one.deletes < other.deletes || one.disruptions < other.disruptions
+    };
+    Budget {
+        deletes: a.deletes.min(b.deletes),
+        disruptions: a.disruptions.min(b.disruptions),
+        window_ends: match (binds(&a, &b), binds(&b, &a)) {
+            (true, false) => a.window_ends,
+            (false, true) => b.window_ends,
+            _ => a.window_ends.max(b.window_ends),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = BUDGET_WINDOW_MS;
+
+    fn deletes(deletes: u32) -> Spending {
+        Spending {
+            deletes,
+            ..Spending::default()
+        }
+    }
+
+    #[test]
+    fn what_was_spent_counts_for_an_hour() {
+        let mut window = Window::default();
+        window.spend(deletes(3), Timestamp(0));
+        window.spend(deletes(4), Timestamp(HOUR / 2));
+        let left = |now| window.left(deletes(10), Spending::default(), Timestamp(now));
+        assert_eq!(
+            (left(HOUR / 2).deletes, left(HOUR / 2).window_ends.0),
+            (3, HOUR)
+        );
+        assert_eq!(
+            (left(HOUR).deletes, left(HOUR).window_ends.0),
+            (6, HOUR * 3 / 2)
+        );
+        assert_eq!(left(HOUR * 2).deletes, 10);
+    }
+
+    #[test]
+    fn what_is_being_committed_counts_as_spent() {
+        let window = Window::default();
+        let left = window.left(deletes(10), deletes(4), Timestamp(0));
+        assert_eq!(left.deletes, 6);
+    }
+
+    #[test]
+    fn a_module_that_took_over_gets_little_for_a_while() {
+        let mut spenders = Spenders::default();
+        let left =
+            |spenders: &Spenders, now| spenders.left("new", Spending::default(), Timestamp(now));
+        assert_eq!(left(&spenders, 0).deletes, BUDGET_OF_MODULE.deletes);
+        spenders.swapped_in("new".into(), Timestamp(0));
+        spenders.spend("new", deletes(4), Timestamp(HOUR / 2));
+        let tight = left(&spenders, HOUR / 2);
+        assert_eq!(tight.deletes, BUDGET_OF_SWAPPED_MODULE.deletes - 4);
+        assert_eq!(tight.window_ends, Timestamp(SWAP_IS_NEW_MS));
+        let later = left(&spenders, SWAP_IS_NEW_MS);
+        assert_eq!(later.deletes, BUDGET_OF_MODULE.deletes - 4);
+        assert_eq!(
+            spenders
+                .left("other", Spending::default(), Timestamp(0))
+                .deletes,
+            BUDGET_OF_MODULE.deletes
+        );
+    }
+
+    #[test]
+    fn the_tighter_of_two_budgets_says_when_there_is_more() {
+        let budget = |deletes, disruptions, ends| Budget {
+            deletes,
+            disruptions,
+            window_ends: Timestamp(ends),
+        };
+        let cases = [
+            (budget(1, 5, 10), budget(2, 5, 20), budget(1, 5, 10)),
+            (budget(2, 5, 10), budget(1, 5, 20), budget(1, 5, 20)),
+            (budget(1, 5, 10), budget(2, 3, 20), budget(1, 3, 20)),
+            (budget(1, 1, 30), budget(1, 1, 20), budget(1, 1, 30)),
+        ];
+        for (a, b, expected) in cases {
+            assert_eq!(tighter(a, b), expected);
+        }
+    }
+}
