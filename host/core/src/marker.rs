@@ -22,6 +22,9 @@ pub struct Marker {
     pub version: u32,
     /// Name of this installation of the operator.
     pub install: String,
+    /// `about.instanceUuid` of the vCenter in which the VM was made.
+    #[serde(default)]
+    pub vcenter: String,
     /// Namespace of the group.
     pub namespace: String,
     /// Name of the group.
@@ -68,12 +71,14 @@ impl Marker {
     pub fn claim(&self, owner: &Owner, instance_uuid: &str) -> Claim {
         if self.install != owner.install {
             Claim::OtherInstall
-        } else if self.group() != owner.group {
-            Claim::OtherGroup
         } else if !self.agrees(instance_uuid) {
             Claim::Copy
+        } else if self.group() != owner.group {
+            Claim::OtherGroup
         } else if self.identity != owner.identity {
             Claim::OtherIdentity
+        } else if self.vcenter != owner.vcenter {
+            Claim::OtherVcenter
         } else {
             Claim::Member
         }
@@ -90,6 +95,8 @@ impl Marker {
 pub struct Owner {
     /// Name of this installation of the operator.
     pub install: String,
+    /// `about.instanceUuid` of the vCenter.
+    pub vcenter: String,
     /// The group.
     pub group: GroupKey,
     /// Its identity.
@@ -106,6 +113,9 @@ pub enum Claim {
     Copy,
     /// A member of a group of that name that is gone: waits for adoption.
     OtherIdentity,
+    /// A member that was made in another vCenter: this one was rebuilt, or the VM
+    /// was brought here. Waits for adoption.
+    OtherVcenter,
     /// Another group's.
     OtherGroup,
     /// Another operator's.
@@ -122,6 +132,7 @@ mod tests {
         Marker {
             version: Marker::VERSION,
             install: "prod".into(),
+            vcenter: UUID.into(),
             namespace: "n".repeat(63),
             name: "g".repeat(253),
             identity: "i".repeat(crate::limits::IDENTITY_BYTES_MAX),
@@ -159,6 +170,7 @@ mod tests {
     fn a_vm_is_a_member_only_if_everything_agrees() {
         let owner = Owner {
             install: "prod".into(),
+            vcenter: UUID.into(),
             group: marker().group(),
             identity: marker().identity,
         };
@@ -175,6 +187,7 @@ mod tests {
             claim(&|m| m.identity = "older".into()),
             Claim::OtherIdentity
         );
+        assert_eq!(claim(&|m| m.vcenter.clear()), Claim::OtherVcenter);
         assert_eq!(claim(&|m| m.version = 2), Claim::Copy);
         assert_eq!(claim(&|m| m.slot = 1_000), Claim::Copy);
         assert_eq!(claim(&|m| m.instance_uuid = "0000".into()), Claim::Copy);

@@ -55,7 +55,7 @@ pub enum Report {
 /// When the module is asked again, if nothing changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backoff {
-    /// When its answer says; without a next look not at all.
+    /// When its answer says; after growing pauses if it does not.
     AsAsked,
     /// After growing pauses.
     Growing,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
 use vmgroup_core::names;
 use vmgroup_core::observation::Slot;
+use vmgroup_core::status::SlotRecord;
 
 use crate::event::ReadResult;
 use crate::group::{Folder, Stage};
@@ -56,7 +57,7 @@ impl Machine {
                 return Some(adoption_required(key, &what));
             }
         }
-        let sorted = membership(group, &self.inventory, &self.config.install);
+        let sorted = membership(&self.owner(group), &self.inventory);
         let others: BTreeSet<&String> = sorted
             .other_identity
             .iter()
@@ -90,7 +91,7 @@ impl Machine {
     /// Another object, or VMs of one, have this group's identity.
     fn conflict(&self, key: &GroupKey) -> Option<Next> {
         let group = self.groups.get(key)?;
-        let sorted = membership(group, &self.inventory, &self.config.install);
+        let sorted = membership(&self.owner(group), &self.inventory);
         if let Some(vm) = sorted.foreign.first() {
             let owner = self
                 .inventory
@@ -116,6 +117,9 @@ impl Machine {
             );
             return Some(stalled("IdentityConflict", message));
         }
+        if group.object.adoption.is_none() && !sorted.other_vcenter.is_empty() {
+            return Some(other_vcenter(key, &sorted.other_vcenter));
+        }
         let ignored = group.object.adoption == Some(Adoption::Ignore);
         if group.is_claimed()
             && !group.object.deleting
@@ -139,8 +143,8 @@ impl Machine {
         Some(Next::Wait)
     }
 
-    /// Marks left-overs of the demo, if their owner wants that. None if there
-    /// are none to be marked.
+    /// Marks left-overs of the demo, and members that were made in another
+    /// vCenter, if their owner wants that. None if there are none to be marked.
     pub(crate) fn adopt(&mut self, key: &GroupKey) -> Option<Next> {
         let group = self.groups.get(key)?;
         let observes = |spec: &Spec| spec.mode == Mode::Observe;
@@ -157,16 +161,31 @@ impl Machine {
             let known = self.inventory.vm(vm);
             known.is_some_and(|known| is_left_over(key, &known.vm))
         });
+        let brought = membership(&self.owner(group), &self.inventory).other_vcenter;
         let busy: BTreeSet<&VmId> = group
             .operations
             .values()
             .filter_map(|operation| operation.vm.as_ref())
             .collect();
         let mut free = (0..).filter(|slot: &Slot| {
-            !group.slots.contains_key(slot) && !group.operations.contains_key(slot)
+            !group.slots.contains_key(slot)
+                && !group.operations.contains_key(slot)
+                && !brought.values().any(|taken| taken == slot)
         });
         let mut works = BTreeMap::new();
         let mut waiting = false;
+        for (vm, slot) in &brought {
+            // It keeps its slot, which another VM may have by now: then it is a
+            // stranger.
+            let has_it = |record: &SlotRecord| record.vm == *vm;
+            if !group.slots.get(slot).is_none_or(has_it) || works.contains_key(slot) {
+                continue;
+            }
+            waiting = true;
+            if !group.operations.contains_key(slot) {
+                works.insert(*slot, (Work::Adopt, vm.clone()));
+            }
+        }
         for vm in unmarked {
             waiting = true;
             if !busy.contains(vm) {
@@ -279,6 +298,22 @@ fn other_identity(key: &GroupKey, vms: &[(VmId, String)]) -> Next {
             "{} VMs of a former group {key} exist, {first} first; to go on, annotate this one with \
              {annotation}=adopt (they become members) or {annotation}=ignore (they are left alone)",
             vms.len()
+        ),
+    )
+}
+
+fn other_vcenter(key: &GroupKey, vms: &BTreeMap<VmId, Slot>) -> Next {
+    let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
+    let first = vms.keys().next().map_or("", String::as_str);
+    stalled(
+        "AdoptionRequired",
+        format!(
+            "{} VMs of the group were made in another vCenter, {first} first: this one was rebuilt, \
+             or they were brought here; to go on, kubectl -n {} annotate vg {} {annotation}=adopt \
+             (they become members again) or {annotation}=ignore (they are left alone)",
+            vms.len(),
+            key.namespace,
+            key.name
         ),
     )
 }

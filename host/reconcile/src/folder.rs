@@ -1,7 +1,8 @@
 //! The group's folder: found or created before the first clone, removed after
 //! the last VM if nothing else is in it.
 
-use vmgroup_core::group::GroupKey;
+use vmgroup_core::group::{Adoption, GroupKey};
+use vmgroup_core::marker::Claim;
 use vmgroup_core::names;
 use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
 
@@ -149,14 +150,16 @@ impl Machine {
         }
         // Whatever the records say: a VM of ours, or one that may be, keeps the
         // object.
-        let identity = self
-            .groups
-            .get(key)
-            .map(|group| group.identity().to_owned());
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let owner = self.owner(group);
+        let ignored = group.object.adoption == Some(Adoption::Ignore);
         let of_ours = |vm: &Vm| {
             let known = Known::new(vm.clone());
-            let marked = known.agreed().map(|marker| &marker.identity) == identity.as_ref();
-            !known.is_readable() || marked
+            let named = known.agreed().map(|marker| &marker.identity) == Some(&owner.identity);
+            let brought = matches!(known.claim(&owner), Some((_, Claim::OtherVcenter)));
+            !known.is_readable() || (named && !(brought && ignored))
         };
         let ours: Vec<Vm> = vms.into_iter().filter(of_ours).collect();
         if ours.is_empty() {

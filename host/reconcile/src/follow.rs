@@ -200,7 +200,8 @@ impl Machine {
         let wanted = vm.zip(group.object.spec.as_ref().ok());
         let wanted =
             wanted.and_then(|(vm, spec)| hash::reconfigured(vm.spec_hash.as_deref(), spec));
-        let shown = settled(&operation.work, vm, &wanted.unwrap_or_default());
+        let fills = vm.is_some_and(|vm| self.fills(key, slot, vm));
+        let shown = settled(&operation.work, vm, &wanted.unwrap_or_default(), fills);
         match shown {
             Settled::Over => self.over(key, slot),
             Settled::StepDone => self.begin_operation(key, slot),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::marker::Marker;
+use vmgroup_core::marker::{Claim, Marker, Owner};
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Timestamp;
 
@@ -194,9 +194,21 @@ impl Known {
     /// replica inherits the marker, but not the instanceUuid.
     pub fn agreed(&self) -> Option<&Marker> {
         let own = self.vm.instance_uuid.as_deref()?;
-        self.marker
-            .as_ref()
-            .filter(|marker| marker.instance_uuid == own && !self.vm.template)
+        let marker = self.marker.as_ref()?;
+        (marker.agrees(own) && !self.vm.template).then_some(marker)
+    }
+
+    /// What the VM is to a group; none without a marker, or while it cannot be
+    /// read. A member that was turned into a template is like a copy.
+    pub fn claim(&self, owner: &Owner) -> Option<(&Marker, Claim)> {
+        let own = self.vm.instance_uuid.as_deref()?;
+        let marker = self.marker.as_ref()?;
+        let claim = match marker.claim(owner, own) {
+            Claim::OtherInstall => Claim::OtherInstall,
+            _ if self.vm.template => Claim::Copy,
+            claim => claim,
+        };
+        Some((marker, claim))
     }
 
     /// vCenter can read the VM's configuration.

@@ -4,7 +4,7 @@
 
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::hash;
-use vmgroup_core::marker::Marker;
+use vmgroup_core::marker::{Claim, Marker};
 use vmgroup_core::names;
 use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot};
 
@@ -84,6 +84,7 @@ impl Machine {
         Some(Marker {
             version: Marker::VERSION,
             install: self.config.install.clone(),
+            vcenter: self.session.vcenter().to_owned(),
             namespace: key.namespace.clone(),
             name: key.name.clone(),
             identity: self.groups.get(key)?.identity().into(),
@@ -131,12 +132,18 @@ impl Machine {
             return false;
         };
         let known = Known::new(vm.clone());
-        known.agreed().is_some_and(|marker| {
-            marker.install == self.config.install
-                && marker.identity == group.identity()
-                && marker.group() == *key
-                && marker.slot == slot
-        })
+        let claim = known.claim(&self.owner(group));
+        claim.is_some_and(|(marker, claim)| claim == Claim::Member && marker.slot == slot)
+    }
+
+    /// It would fill the slot, had it been made in this vCenter.
+    pub(crate) fn was_brought(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
+        let Some(group) = self.groups.get(key) else {
+            return false;
+        };
+        let known = Known::new(vm.clone());
+        let claim = known.claim(&self.owner(group));
+        claim.is_some_and(|(marker, claim)| claim == Claim::OtherVcenter && marker.slot == slot)
     }
 
     fn looked_at_vm(&mut self, key: &GroupKey, slot: Slot, vm: &Vm) {
@@ -145,7 +152,8 @@ impl Machine {
         };
         let work = operation.work.clone();
         let ours = self.fills(key, slot, vm);
-        let adoptable = work == Work::Adopt && is_left_over(key, vm);
+        let adoptable =
+            work == Work::Adopt && (is_left_over(key, vm) || self.was_brought(key, slot, vm));
         if !ours && !adoptable {
             if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {
                 self.over(key, slot);
@@ -183,11 +191,14 @@ impl Machine {
                 let Some(mut marker) = self.marker(key, slot, &instance_uuid) else {
                     return NextStep::Over;
                 };
-                marker.disks.clone_from(&vm.disks);
+                // A VM of another vCenter keeps what it was born with.
+                let before = vm.marker.as_deref().and_then(Marker::parse);
+                let disks = before.map_or_else(|| vm.disks.clone(), |before| before.disks);
+                marker.disks = disks;
                 NextStep::Call(Call::Mark {
                     vm: vm.id.clone(),
                     marker: marker.to_text(),
-                    spec_hash: String::new(),
+                    spec_hash: vm.spec_hash.clone().unwrap_or_default(),
                     instance_uuid: Some(instance_uuid),
                 })
             }

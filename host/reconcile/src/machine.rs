@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::GroupKey;
+use vmgroup_core::marker::Owner;
 use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::time::{Monotonic, Now};
 
@@ -298,6 +299,16 @@ impl Machine {
         for key in keys {
             let spread = jitter_ms(MODULE_SWAP_SPREAD_MS, &key);
             self.wake(&key, spread, WakeReason::ModuleChanged);
+        }
+    }
+
+    /// Whom the markers of a group's members have to name.
+    pub(crate) fn owner(&self, group: &Group) -> Owner {
+        Owner {
+            install: self.config.install.clone(),
+            vcenter: self.session.vcenter().to_owned(),
+            group: group.key().clone(),
+            identity: group.identity().to_owned(),
         }
     }
 

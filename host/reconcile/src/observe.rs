@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::Spec;
 use vmgroup_core::hash;
+use vmgroup_core::marker::{Claim, Owner};
 use vmgroup_core::observation::{
     Budget, Connection, Context, Desired, Drift, Failure, Health, Hold, Member, Observation, Phase,
     PowerState, PowerWish, Slot, WakeReason,
@@ -27,34 +28,29 @@ pub(crate) struct Membership {
     pub(crate) foreign: Vec<VmId>,
     /// Agreeing VMs of this group and install under another identity.
     pub(crate) other_identity: Vec<(VmId, String)>,
+    /// VMs that would be members, had they been made in this vCenter.
+    pub(crate) other_vcenter: BTreeMap<VmId, Slot>,
 }
 
 /// Sorts out the VMs that claim to be of the group.
-pub(crate) fn membership(group: &Group, inventory: &Inventory, install: &str) -> Membership {
+pub(crate) fn membership(owner: &Owner, inventory: &Inventory) -> Membership {
     let mut sorted = Membership::default();
-    for known in inventory.of_identity(group.identity()) {
-        let Some(marker) = &known.marker else {
-            continue;
-        };
-        if marker.install != install {
-            continue;
-        }
+    for known in inventory.of_identity(&owner.identity) {
         let id = known.vm.id.clone();
-        if known.agreed().is_none() {
-            if known.is_readable() {
-                sorted.copies.push(id);
+        match known.claim(owner) {
+            Some((marker, Claim::Member)) => {
+                sorted.members.entry(marker.slot).or_default().insert(id);
             }
-        } else if marker.group() == *group.key() {
-            sorted.members.entry(marker.slot).or_default().insert(id);
-        } else {
-            sorted.foreign.push(id);
+            Some((marker, Claim::OtherVcenter)) => {
+                sorted.other_vcenter.insert(id, marker.slot);
+            }
+            Some((_, Claim::Copy)) => sorted.copies.push(id),
+            Some((_, Claim::OtherGroup)) => sorted.foreign.push(id),
+            Some((_, Claim::OtherIdentity | Claim::OtherInstall)) | None => {}
         }
     }
-    for known in inventory.of_group(group.key()) {
-        if let Some(marker) = known.agreed()
-            && marker.install == install
-            && marker.identity != group.identity()
-        {
+    for known in inventory.of_group(&owner.group) {
+        if let Some((marker, Claim::OtherIdentity)) = known.claim(owner) {
             let entry = (known.vm.id.clone(), marker.identity.clone());
             sorted.other_identity.push(entry);
         }

@@ -282,8 +282,8 @@ pub(crate) enum Settled {
 }
 
 /// Whether the feed shows the effect of the last step. `hash` is the spec hash
-/// that a reconfiguration writes.
-pub(crate) fn settled(work: &Work, vm: Option<&Vm>, hash: &str) -> Settled {
+/// that a reconfiguration writes; `fills` says that the VM fills the slot.
+pub(crate) fn settled(work: &Work, vm: Option<&Vm>, hash: &str, fills: bool) -> Settled {
     let Some(vm) = vm else {
         return match work {
             Work::Clone => Settled::NotYet,
@@ -298,7 +298,7 @@ pub(crate) fn settled(work: &Work, vm: Option<&Vm>, hash: &str) -> Settled {
         Work::Delete if vm.power == PowerState::Off => return Settled::StepDone,
         Work::Delete => false,
         Work::Reconfigure => vm.spec_hash.as_deref() == Some(hash),
-        Work::Adopt => vm.marker.as_deref().is_some_and(|text| !text.is_empty()),
+        Work::Adopt => fills,
         Work::LetGo => vm.marker.as_deref().unwrap_or_default().is_empty(),
     };
     if shown {

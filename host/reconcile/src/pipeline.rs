@@ -16,7 +16,7 @@ use vmgroup_core::check::{self, CheckedPlan, Verdict};
 use vmgroup_core::group::{GroupKey, Mode, Spec};
 use vmgroup_core::limits::{NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN};
 use vmgroup_core::observation::{Observation, Slot, WakeReason};
-use vmgroup_core::outcome::Outcome;
+use vmgroup_core::outcome::{Backoff, Outcome};
 use vmgroup_core::plan::{Answer, Plan};
 use vmgroup_core::render;
 use vmgroup_core::status::{DecisionRecord, Memo, Standing};
@@ -143,10 +143,10 @@ impl Machine {
             budget: self.budget(group, digest.as_deref()),
             module: digest,
         };
+        let sorted = membership(&self.owner(group), &self.inventory);
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
         };
-        let sorted = membership(group, &self.inventory, &self.config.install);
         group.copies.clone_from(&sorted.copies);
         let observation = observe(group, spec, &sorted, &self.inventory, &view);
         Next::Ask(Box::new(observation))
@@ -281,14 +281,14 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        group.bad_decisions += 1;
+        group.bad_decisions += u32::from(outcome.is_bad());
         group.seen = Some(observation.clone());
-        let wait = group.backoff.fail(key);
-        self.wake(
-            key,
-            after_ms.map_or(wait, within_limits),
-            WakeReason::TimeCame,
-        );
+        let growing = group.backoff.fail(key);
+        let wait = match (outcome.consequence().backoff, after_ms) {
+            (Backoff::AsAsked, Some(after_ms)) => within_limits(after_ms),
+            (Backoff::AsAsked, None) | (Backoff::Growing, _) => growing,
+        };
+        self.wake(key, wait, WakeReason::TimeCame);
         if let Some(standing) = outcome.standing(message) {
             self.report(key, standing);
         }

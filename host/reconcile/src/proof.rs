@@ -76,7 +76,10 @@ impl Machine {
                 }
             }
             ReadResult::Vms(vms) => {
-                let ours = vms.into_iter().filter(|vm| self.may_fill(key, slot, vm));
+                // One that was made in another vCenter waits for its owner's word.
+                let ours = vms
+                    .into_iter()
+                    .filter(|vm| self.may_fill(key, slot, vm) || self.was_brought(key, slot, vm));
                 let ours: Vec<Vm> = ours.collect();
                 if ours.is_empty() {
                     self.slot_is_empty(key, slot);
@@ -149,7 +152,7 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return;
         };
-        let sorted = membership(group, &self.inventory, &self.config.install);
+        let sorted = membership(&self.owner(group), &self.inventory);
         let left = |slot: &Slot| {
             let record = group.slots.get(slot);
             let known = record.and_then(|record| self.inventory.vm(&record.vm));

@@ -51,6 +51,10 @@ pub(crate) struct Session {
     credentials: Option<String>,
     /// The version that the last login used.
     tried: Option<String>,
+    /// The last login that was asked for.
+    login: Option<RequestId>,
+    /// `about.instanceUuid` of the vCenter that the last login reached.
+    vcenter: Option<String>,
     problem: Option<(&'static str, String)>,
     fresh_at: Now,
     /// A relist is under way, and was asked for at that time.
@@ -69,6 +73,8 @@ impl Session {
             backoff: Backoff::new(LOGIN_RETRY_FIRST_MS, LOGIN_RETRY_MOST_MS),
             credentials: None,
             tried: None,
+            login: None,
+            vcenter: None,
             problem: None,
             fresh_at: Now::default(),
             relisting: None,
@@ -80,7 +86,12 @@ impl Session {
 
     /// The view can be used.
     pub(crate) fn is_live(&self) -> bool {
-        self.state == State::Live
+        self.state == State::Live && self.vcenter.is_some()
+    }
+
+    /// `about.instanceUuid` of the vCenter; empty before the first login.
+    pub(crate) fn vcenter(&self) -> &str {
+        self.vcenter.as_deref().unwrap_or_default()
     }
 
     /// The session exists, whether or not the feed is up.
@@ -143,6 +154,11 @@ impl Session {
         result: LoginResult,
         now: Now,
     ) -> Option<String> {
+        if let LoginResult::In { vcenter, .. } = &result
+            && self.login == Some(id)
+        {
+            self.vcenter = Some(vcenter.clone());
+        }
         if self.state != State::LoggingIn(id) {
             return None;
         }
@@ -243,6 +259,7 @@ impl Session {
             Wish::Login(_) => {
                 self.tried.clone_from(&self.credentials);
                 self.state = State::LoggingIn(id);
+                self.login = Some(id);
             }
             Wish::Relist(_) => self.relisting = Some((id, now.monotonic)),
         }

@@ -27,7 +27,7 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return Next::Wait;
         };
-        let sorted = membership(group, &self.inventory, &self.config.install);
+        let sorted = membership(&self.owner(group), &self.inventory);
         let mut works = BTreeMap::new();
         let mut left = group.operations.len();
         for (slot, vms) in sorted.members {

@@ -263,6 +263,7 @@ impl Toy {
             marker: Marker {
                 version: 1,
                 install: "toy".into(),
+                vcenter: String::new(),
                 namespace: object.key.namespace.clone(),
                 name: object.key.name.clone(),
                 identity,

@@ -42,6 +42,8 @@ pub use vm::VmTruth;
 pub struct VCenter {
     options: VCenterOptions,
     random: Random,
+    /// `about.instanceUuid`.
+    instance: String,
     vms: BTreeMap<VmId, VmTruth>,
     folders: BTreeMap<FolderId, FolderTruth>,
     /// The folder below which all group folders are.
@@ -100,6 +102,7 @@ impl VCenter {
         let mut vcenter = VCenter {
             options,
             random,
+            instance: Self::INSTANCE.to_owned(),
             vms: BTreeMap::new(),
             folders: BTreeMap::new(),
             root: String::new(),

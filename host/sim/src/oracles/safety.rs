@@ -141,7 +141,9 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
                             .is_none_or(|identity| *identity == marker.identity)
                 });
                 let adopting = matches!(called.call, Call::Mark { .. })
-                    && target.marker().is_none()
+                    && target
+                        .marker()
+                        .is_none_or(|marker| marker.group() == called.group)
                     && object.is_some_and(|it| it.adoption == Some(Adoption::Adopt));
                 if adopting {
                     adopted.insert(&target.id);

@@ -127,6 +127,12 @@ impl VCenter {
         }))
     }
 
+    /// Sets this vCenter up anew around the same hosts: it has another id from
+    /// the next login on.
+    pub fn rebuild(&mut self, instance: &str) {
+        instance.clone_into(&mut self.instance);
+    }
+
     /// Keeps a VM busy with a task of somebody else.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl VCenter {
         self.sessions.insert(id, Session::default());
         (
             LoginResult::In {
-                vcenter: Self::INSTANCE.to_owned(),
+                vcenter: self.instance.clone(),
                 root: self.root.clone(),
             },
             Some(id),

@@ -43,6 +43,7 @@ fn clone_call(folder: &str, name: &str, uuid: &str) -> Call {
         marker: Marker {
             version: 1,
             install: "test".into(),
+            vcenter: "vcenter".into(),
             namespace: "shop".into(),
             name: "web".into(),
             identity: "id-1".into(),

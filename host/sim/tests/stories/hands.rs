@@ -1,9 +1,10 @@
 //! What people do to the VMs by hand.
 
-use vmgroup_core::group::Spec;
+use vmgroup_core::group::{Adoption, Spec};
 use vmgroup_core::observation::{Connection, HealPolicy, PowerState};
 use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_sim::deed::{Deed, Place, Which};
+use vmgroup_sim::faults::WorldFault;
 
 use crate::stage::{Stage, key, spec};
 
@@ -63,6 +64,35 @@ fn a_member_whose_guest_hangs_is_replaced_only_where_the_owner_allows_it() {
         assert_eq!(replaced, heal == HealPolicy::Replace, "{}", stage.story());
         assert_eq!(stage.vms("web").len(), 2);
         stage.assert_safe();
+    }
+}
+
+#[test]
+fn members_of_a_rebuilt_vcenter_wait_for_their_owner() {
+    for adoption in [Adoption::Adopt, Adoption::Ignore] {
+        let mut stage = settled(3);
+        let (before, calls) = (stage.ids("web"), stage.calls());
+        stage.world.vcenter_mut().rebuild("another-vcenter");
+        let now = stage.world.now().monotonic;
+        stage.world.plan_fault(now, WorldFault::ExpireSession(0));
+        stage.until_phase("web", "ERROR", 60);
+        let message = stage.status("web").last_message.unwrap_or_default();
+        assert!(message.contains("adopt"), "{message}");
+        assert_eq!(stage.calls(), calls, "nothing is done");
+        stage.act(Deed::Adopt(key("web"), Some(adoption)));
+        if adoption == Adoption::Adopt {
+            stage.until_phase("web", "RUNNING", 60);
+            assert_eq!(stage.calls(), calls + 3, "{}", stage.story());
+        } else {
+            stage.world.run_for(60_000);
+            assert_eq!(stage.calls(), calls, "they hold their slots");
+        }
+        assert_eq!(stage.ids("web"), before);
+        stage.assert_safe();
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(600);
+        let left = if adoption == Adoption::Adopt { 0 } else { 3 };
+        assert_eq!(stage.ids("web").len(), left, "{}", stage.story());
     }
 }
 

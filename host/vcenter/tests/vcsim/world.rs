@@ -248,6 +248,7 @@ pub(crate) fn clone_call(folder: &str, name: &str) -> Call {
         marker: Marker {
             version: Marker::VERSION,
             install: "test".into(),
+            vcenter: "vcenter".into(),
             namespace: "n".into(),
             name: "g".into(),
             identity: "i".into(),
