@@ -54,7 +54,7 @@ pub struct Vm {
     pub question: bool,
     /// vCenter has disabled Destroy on it.
     pub destroy_disabled: bool,
-    /// When vCenter created it, by vCenter's clock.
+    /// When vCenter created it, told by the operator's clock.
     pub created_at: Option<Timestamp>,
     /// VMware Tools run in it; none if it has none or that cannot be told.
     pub tools_running: Option<bool>,

@@ -13,6 +13,7 @@ mod credentials;
 mod error;
 mod limits;
 
+mod clock;
 mod login;
 mod place;
 mod session;

@@ -43,6 +43,14 @@ pub(crate) const TEMPLATE_NAME_TTL: Duration = Duration::from_secs(300);
 /// Attempts at a read whose objects vanish while it looks at them.
 pub(crate) const READ_ATTEMPTS: u32 = 3;
 
+/// Clocks no further apart than this count as alike: a login's own calls take as
+/// long on a slow day.
+pub(crate) const CLOCKS_ALIKE_MS: u64 = 5_000;
+
+/// Clocks further apart than this are worth a warning: single sign-on refuses
+/// tokens when they differ by minutes.
+pub(crate) const CLOCKS_APART_MS: u64 = 60_000;
+
 /// Names in one message; the rest is counted.
 pub(crate) const NAMES_LISTED_MAX: usize = 10;
 

@@ -208,7 +208,7 @@ impl Session {
                     .filter(|task| running.contains(task.as_str()))
                     .map(|task| self.tasks.outermost(task).unwrap_or_else(|| task.clone()))
                     .collect();
-                record.vm(&content.object.id, tasks)
+                self.vm(&content.object.id, &record, tasks)
             })
             .collect()
     }

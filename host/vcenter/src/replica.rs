@@ -248,7 +248,7 @@ impl Replica {
                 .filter(|task| self.tasks.get(*task).is_none_or(Seen::is_running))
                 .map(|task| session.tasks.outermost(task).unwrap_or(task.clone()))
                 .collect();
-            let vm = record.vm(&id, running);
+            let vm = session.vm(&id, record, running);
             if self.told_vms.get(&id) != Some(&vm) {
                 self.told_vms.insert(id, vm.clone());
                 told.push(vm);

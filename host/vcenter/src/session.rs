@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vmgroup_reconcile::event::Event;
-use vmgroup_reconcile::inventory::VmId;
+use vmgroup_reconcile::inventory::{TaskId, Vm, VmId};
 use vmgroup_vim::{Client, Error, ManagedObjectRef, ServiceContent};
 
-use crate::convert::VM;
+use crate::clock::Clock;
+use crate::convert::{Record, VM};
 use crate::error::chain;
 use crate::fault::is_session_over;
 use crate::limits::CLOSE_LIMIT;
@@ -26,6 +27,7 @@ pub(crate) struct Session {
     /// The user as vCenter names it on tasks.
     pub(crate) user: String,
     pub(crate) place: Place,
+    pub(crate) clock: Clock,
     /// All VMs below the root folder.
     pub(crate) inside: ManagedObjectRef,
     /// Our VMs that are elsewhere.
@@ -54,6 +56,7 @@ impl Session {
         place: Place,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, Error> {
+        let clock = Clock::compare(&client).await?;
         let views = &content.view_manager;
         let inside = client
             .create_container_view(views, &place.root, &[VM], true, None)
@@ -65,6 +68,7 @@ impl Session {
             content,
             user,
             place,
+            clock,
             inside,
             strays,
             tasks: Tasks::new(tasks),
@@ -74,6 +78,15 @@ impl Session {
             feed: Mutex::default(),
             lost: AtomicBool::new(false),
         })
+    }
+
+    /// A VM in the inventory's words, with those tasks running on it.
+    pub(crate) fn vm(&self, id: &str, record: &Record, tasks: BTreeSet<TaskId>) -> Vm {
+        let vm = record.vm(id, tasks);
+        Vm {
+            created_at: vm.created_at.map(|at| self.clock.ours(at)),
+            ..vm
+        }
     }
 
     /// Tells the machine; whether it still listens does not matter here.
