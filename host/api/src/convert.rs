@@ -134,6 +134,7 @@ impl TryFrom<VmGroupSpec> for Spec {
             suspend: spec.suspend,
             mode: spec.mode.into(),
             settings,
+            allow: spec.reconciler.allow.into_iter().collect(),
             module: spec.reconciler.module,
         })
     }

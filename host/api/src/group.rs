@@ -212,7 +212,7 @@ pub struct Reconciler {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub settings: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Keys of the VMs' labels that the module may see.
+    /// Names of the VMs' custom attributes in vCenter that the module may see, as labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "label_keys")]
     pub allow: Vec<String>,

@@ -1,5 +1,7 @@
 //! What the owner of a group asks for, parsed: nothing here can be half right.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{
@@ -118,6 +120,8 @@ pub struct Spec {
     pub mode: Mode,
     /// Settings for the module, canonical JSON.
     pub settings: String,
+    /// Names of labels that the module may see.
+    pub allow: BTreeSet<String>,
     /// Named module; none for the operator's own choice.
     pub module: Option<String>,
 }
@@ -162,6 +166,7 @@ impl Spec {
             suspend: false,
             mode: Mode::Apply,
             settings: "{}".into(),
+            allow: BTreeSet::new(),
             module: None,
         }
     }

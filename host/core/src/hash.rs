@@ -96,6 +96,7 @@ mod tests {
             suspend: false,
             mode: Mode::Apply,
             settings: "{}".into(),
+            allow: std::collections::BTreeSet::new(),
             module: None,
         }
     }

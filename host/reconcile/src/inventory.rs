@@ -62,6 +62,9 @@ pub struct Vm {
     pub heartbeat: Heartbeat,
     /// First IP address that the guest reports.
     pub ip: Option<String>,
+    /// What people wrote on it, by name; only what a group's owner allows is seen
+    /// by a module.
+    pub labels: BTreeMap<String, String>,
     /// Running tasks on it (`recentTask` that have not ended), sorted.
     pub tasks: Vec<TaskId>,
 }
@@ -366,6 +369,7 @@ pub(crate) mod tests {
             tools_running: None,
             heartbeat: Heartbeat::Gray,
             ip: None,
+            labels: BTreeMap::new(),
             tasks: Vec::new(),
         }
     }

@@ -93,3 +93,6 @@ pub const MASS_LOSS_LEAST: usize = 5;
 pub const MASS_LOSS_PERCENT: usize = 5;
 /// Actions in one plan.
 pub const ACTIONS_PER_PLAN: u32 = 50;
+/// Characters of a label's value that a module sees: an attribute of vCenter may
+/// hold an essay.
+pub const LABEL_VALUE_CHARS_MAX: usize = 200;

@@ -15,7 +15,7 @@ use vmgroup_core::zone::zone;
 use crate::group::{Group, Since};
 use crate::health::{Past, answers, health};
 use crate::inventory::{Inventory, Known, Vm, VmId};
-use crate::limits::ACTIONS_PER_PLAN;
+use crate::limits::{ACTIONS_PER_PLAN, LABEL_VALUE_CHARS_MAX};
 
 /// The VMs of a group, sorted out by their markers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -316,9 +316,19 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         cpus: vm.cpus,
         memory_mib: vm.memory_mib,
         created_at: vm.created_at,
-        labels: Vec::new(),
+        labels: allowed_labels(vm, spec),
         holds,
     }
+}
+
+/// The labels that the group's owner lets the module see, sorted.
+fn allowed_labels(vm: &Vm, spec: &Spec) -> Vec<(String, String)> {
+    let allowed = spec.allow.iter().filter_map(|name| {
+        let value = vm.labels.get(name)?;
+        let value = value.chars().take(LABEL_VALUE_CHARS_MAX).collect();
+        Some((name.clone(), value))
+    });
+    allowed.collect()
 }
 
 fn unknown(slot: Slot, id: &str, known: Option<&Known>, now: Timestamp) -> Member {
@@ -359,4 +369,31 @@ pub(crate) fn stronger(a: WakeReason, b: WakeReason) -> WakeReason {
         WakeReason::Unknown => 0,
     };
     if rank(a) >= rank(b) { a } else { b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::tests::vm;
+
+    #[test]
+    fn a_module_sees_the_labels_that_the_owner_allows_and_no_more_of_them_than_fits() {
+        let spec = Spec {
+            allow: ["tier", "essay", "absent"].map(str::to_owned).into(),
+            ..Spec::nothing()
+        };
+        let labels = [
+            ("tier", "web"),
+            ("secret", "x"),
+            ("essay", &"é".repeat(900)),
+        ];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let vm = Vm {
+            labels: labels.into(),
+            ..vm("vm-1")
+        };
+        let essay = "é".repeat(LABEL_VALUE_CHARS_MAX);
+        let expected = [("essay".into(), essay), ("tier".into(), "web".into())];
+        assert_eq!(allowed_labels(&vm, &spec), expected);
+    }
 }

@@ -75,6 +75,8 @@ pub enum Deed {
     AddDisk(Which),
     /// Takes a snapshot, or removes it.
     Snapshot(Which, bool),
+    /// Writes a label on it.
+    Label(Which, String, String),
     /// Sets or removes the key that holds a VM.
     Hold(Which, bool),
     /// Takes the VM's marker away.

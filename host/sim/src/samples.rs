@@ -29,6 +29,7 @@ pub fn small_spec(replicas: u32, template: &str) -> Spec {
         suspend: false,
         mode: Mode::Apply,
         settings: "{}".to_owned(),
+        allow: std::collections::BTreeSet::new(),
         module: None,
     }
 }

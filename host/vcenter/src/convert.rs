@@ -1,6 +1,6 @@
 //! The one table from vSphere's properties to the inventory's words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Timestamp;
@@ -8,6 +8,7 @@ use vmgroup_reconcile::inventory::{Heartbeat, TaskId, Vm};
 use vmgroup_vim::{ObjectContent, PropertyChange, Value};
 
 use crate::fault::power_state;
+use crate::labels;
 use crate::names::unescape;
 
 /// The type of a VM.
@@ -41,6 +42,7 @@ pub(crate) struct Record {
     tools_installed: bool,
     heartbeat: Heartbeat,
     ip: Option<String>,
+    attributes: Vec<(i32, String)>,
     recent_tasks: Vec<TaskId>,
     change_version: Option<String>,
     /// The change version at which the devices were read.
@@ -104,6 +106,7 @@ const TABLE: &[(&str, Setter)] = &[
         };
     }),
     ("guest.ipAddress", |r, v| r.ip = filled(v)),
+    ("customValue", |r, v| r.attributes = labels::values(v)),
     (RECENT_TASKS, |r, v| {
         let tasks = v.map(Value::references).into_iter().flatten();
         r.recent_tasks = tasks.map(|task| task.id.clone()).collect();
@@ -200,7 +203,12 @@ impl Record {
         &self.recent_tasks
     }
 
-    /// The VM, with those tasks running on it.
+    /// Custom attributes: keys and values.
+    pub(crate) fn attributes(&self) -> &[(i32, String)] {
+        &self.attributes
+    }
+
+    /// The VM, with those tasks running on it; its labels have no names here.
     pub(crate) fn vm(&self, id: &str, tasks: BTreeSet<TaskId>) -> Vm {
         let connection = self.connection.as_deref();
         // vCenter unsets the configuration then; what was known may be stale.
@@ -233,6 +241,7 @@ impl Record {
             tools_running: self.tools_running.filter(|_| self.tools_installed),
             heartbeat: self.heartbeat,
             ip: self.ip.clone(),
+            labels: BTreeMap::new(),
             tasks: tasks.into_iter().collect(),
         }
     }
@@ -369,6 +378,7 @@ mod tests {
             ("guest.toolsVersionStatus2", text("guestToolsCurrent")),
             ("guestHeartbeatStatus", text("green")),
             ("guest.ipAddress", text("192.0.2.1")),
+            ("customValue", Value::Array(vec![])),
             ("recentTask", Value::Array(vec![task])),
         ]
     }
@@ -415,6 +425,7 @@ mod tests {
             tools_running: Some(true),
             heartbeat: Heartbeat::Green,
             ip: Some("192.0.2.1".into()),
+            labels: BTreeMap::new(),
             tasks: vec!["task-1".into()],
         };
         assert_eq!(vm, wanted);

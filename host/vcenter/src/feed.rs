@@ -40,6 +40,7 @@ impl Feed {
     /// vCenter when this began is in its first set.
     pub(crate) async fn begin(session: &Arc<Session>) -> Result<Feed, Error> {
         session.stop_feed().await;
+        session.read_names().await;
         let client = &session.client;
         let mut replica = Replica::default();
         // Before the filters: a task that begins later is followed by its call.

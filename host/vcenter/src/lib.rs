@@ -28,6 +28,7 @@ mod template;
 
 mod convert;
 mod fault;
+mod labels;
 mod names;
 
 pub use adapter::Vcenter;

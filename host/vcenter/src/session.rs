@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::convert::{Record, VM};
 use crate::error::chain;
 use crate::fault::is_session_over;
+use crate::labels::Names;
 use crate::limits::CLOSE_LIMIT;
 use crate::place::Place;
 use crate::tasks::Tasks;
@@ -35,6 +36,7 @@ pub(crate) struct Session {
     pub(crate) tasks: Tasks,
     pub(crate) templates: Templates,
     pub(crate) events: mpsc::Sender<Event>,
+    names: Mutex<Names>,
     tracked: tokio::sync::Mutex<BTreeSet<VmId>>,
     feed: Mutex<Option<Running>>,
     lost: AtomicBool,
@@ -74,6 +76,7 @@ impl Session {
             tasks: Tasks::new(tasks),
             templates: Templates::default(),
             events,
+            names: Mutex::default(),
             tracked: tokio::sync::Mutex::default(),
             feed: Mutex::default(),
             lost: AtomicBool::new(false),
@@ -85,8 +88,15 @@ impl Session {
         let vm = record.vm(id, tasks);
         Vm {
             created_at: vm.created_at.map(|at| self.clock.ours(at)),
+            labels: self.names().labels(record.attributes()),
             ..vm
         }
+    }
+
+    /// Learns what custom attributes are called.
+    pub(crate) async fn read_names(&self) {
+        let names = Names::read(&self.client, &self.content).await;
+        *self.names() = names;
     }
 
     /// Tells the machine; whether it still listens does not matter here.
@@ -189,6 +199,10 @@ impl Session {
             }
             Err(_) => tracing::warn!("session stays until it times out"),
         }
+    }
+
+    fn names(&self) -> std::sync::MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn feed(&self) -> std::sync::MutexGuard<'_, Option<Running>> {

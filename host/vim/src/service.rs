@@ -22,6 +22,8 @@ pub struct ServiceContent {
     pub search_index: ManagedObjectRef,
     /// Lists tasks.
     pub task_manager: ManagedObjectRef,
+    /// Names custom attributes; an ESXi host has none.
+    pub custom_fields_manager: Option<ManagedObjectRef>,
     /// What the server is.
     pub about: About,
 }
@@ -96,6 +98,7 @@ fn service_content(value: &Value) -> Result<ServiceContent, Unreadable> {
         authorization_manager: reference("authorizationManager")?,
         search_index: reference("searchIndex")?,
         task_manager: reference("taskManager")?,
+        custom_fields_manager: value.reference("customFieldsManager").cloned(),
         about: About {
             full_name: text("fullName"),
             version: text("version"),

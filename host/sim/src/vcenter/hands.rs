@@ -42,6 +42,7 @@ impl VCenter {
             tools_running: false,
             heartbeat: Heartbeat::Gray,
             ip: None,
+            labels: BTreeMap::new(),
             boots: 0,
         };
         shape(&mut vm);

@@ -50,6 +50,8 @@ pub struct VmTruth {
     pub heartbeat: Heartbeat,
     /// Address that the guest reports.
     pub ip: Option<String>,
+    /// What people wrote on it, by name.
+    pub labels: BTreeMap<String, String>,
     /// How often its power changed.
     pub boots: u64,
 }
@@ -101,6 +103,7 @@ impl VmTruth {
             tools_running: (self.connection == Connection::Connected).then_some(self.tools_running),
             heartbeat: self.heartbeat,
             ip: self.ip.clone(),
+            labels: self.labels.clone(),
             tasks,
         }
     }

@@ -108,6 +108,7 @@ impl<D: Decide> World<D> {
             Deed::Rename(which, _)
             | Deed::Connect(which, _)
             | Deed::Guest(which, _)
+            | Deed::Label(which, _, _)
             | Deed::Template(which, _)
             | Deed::AddDisk(which)
             | Deed::Snapshot(which, _)
@@ -182,6 +183,9 @@ fn shape(vm: &mut VmTruth, deed: &Deed) {
             }
         }
         Deed::Guest(_, heartbeat) => vm.heartbeat = *heartbeat,
+        Deed::Label(_, name, value) => {
+            vm.labels.insert(name.clone(), value.clone());
+        }
         Deed::Template(_, template) => vm.template = *template,
         Deed::AddDisk(_) => vm
             .disks
