@@ -122,6 +122,8 @@ fn a_group_in_a_file_is_made_scaled_and_deleted_on_request_only() {
 
     let ran = operator.here(&["get"]);
     assert!(ran.out.starts_with("NAMESPACE"), "{}", ran.out);
+    let ran = operator.here(&["get", "-n", "elsewhere"]);
+    assert_eq!(ran.out, "", "{ran:?}");
     let ran = operator.here(&["delete", "web"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     operator.until("it is gone", <[Value]>::is_empty);
@@ -233,6 +235,21 @@ fn without_a_vcenter_nothing_runs() {
     let ran = run(&["run", "--groups", argument(folder.path())]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.talk.contains("hint: set VC_HOST"), "{}", ran.talk);
+}
+
+#[test]
+fn a_plan_may_be_asked_for_several_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let web = write(folder.path(), "web.yaml", group("web", 1, "t"));
+    let db = write(folder.path(), "db.yaml", group("db", 1, "t"));
+    let ran = run(&["plan", "-f", argument(&web), "-f", argument(&db)]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let order = (ran.out.find("default/web"), ran.out.find("default/db"));
+    assert!(
+        matches!(order, (Some(web), Some(db)) if web < db),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]

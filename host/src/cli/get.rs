@@ -21,15 +21,16 @@ const MESSAGE_CHARS_MAX: usize = 120;
 Examples:
   vmgroup get
   vmgroup get web -o yaml
+  vmgroup get -n shop
 
 {EXIT_CODES}
 A name that is not there ends in 1."))]
 pub(crate) struct Get {
     /// Only these groups.
     names: Vec<String>,
-    /// Namespace of the names.
-    #[arg(short, long, default_value = "default")]
-    namespace: String,
+    /// Only groups of this namespace; for names, `default` if left out.
+    #[arg(short, long)]
+    namespace: Option<String>,
     /// The state folder of `vmgroup run`.
     #[arg(long, value_name = "DIR", default_value = super::STATE)]
     state: PathBuf,
@@ -61,16 +62,20 @@ impl Get {
         let mut objects = vmgroup_files::list(&self.state, &schema())
             .map_err(|error| files::state_problem(&error))?;
         let mut verdict = Verdict::Fine;
-        if !self.names.is_empty() {
+        let namespace = self.namespace.as_deref();
+        if self.names.is_empty() {
+            objects.retain(|object| namespace.is_none_or(|it| object.key.namespace == it));
+        } else {
+            let namespace = namespace.unwrap_or("default");
             for name in &self.names {
-                let key = GroupKey::new(&self.namespace, name);
+                let key = GroupKey::new(namespace, name);
                 if objects.iter().all(|object| object.key != key) {
                     say(format_args!("error: there is no group {key}"));
                     verdict = Verdict::Failed;
                 }
             }
             objects.retain(|object| {
-                object.key.namespace == self.namespace && self.names.contains(&object.key.name)
+                object.key.namespace == namespace && self.names.contains(&object.key.name)
             });
         }
         match self.output {

@@ -27,20 +27,20 @@ use crate::wiring::objects::schema;
 #[command(after_long_help = format!("\
 Examples:
   vmgroup plan -f group.yaml
-  vmgroup plan -f group.yaml --module my-module.wasm -o json
+  vmgroup plan -f web.yaml -f db.yaml --module my-module.wasm -o json
   vmgroup plan --observation case.json            what a module sees, as in guest/cases
 
 {EXIT_CODES}
 A plan that a rule refuses, or a module that gives none, ends in 1; a file without groups in 3."))]
 pub(crate) struct Plan {
-    /// VmGroup objects, in YAML.
+    /// VmGroup objects, in YAML; can be repeated.
     #[arg(
         short,
         long,
         value_name = "FILE",
         required_unless_present = "observation"
     )]
-    file: Option<PathBuf>,
+    file: Vec<PathBuf>,
     /// A case: its `input` is what is seen. With -f, what is wanted comes from the group.
     #[arg(long, value_name = "FILE")]
     observation: Option<PathBuf>,
@@ -96,10 +96,17 @@ impl Plan {
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
         let module = modules::load(self.module.as_deref())?;
         let seen = self.observation.as_deref().map(observation).transpose()?;
-        let foreseen = match (&self.file, seen) {
-            (None, None) => Vec::new(),
-            (None, Some(seen)) => vec![foresee(&module, "the case".into(), Some(&seen))],
-            (Some(file), seen) => self.groups(&module, file, seen.as_ref())?,
+        let foreseen = match seen {
+            Some(seen) if self.file.is_empty() => {
+                vec![foresee(&module, "the case".into(), Some(&seen))]
+            }
+            seen => {
+                let mut foreseen = Vec::new();
+                for file in &self.file {
+                    foreseen.extend(groups(&module, file, seen.as_ref())?);
+                }
+                foreseen
+            }
         };
         match self.output {
             Form::Text => foreseen.iter().for_each(Foreseen::tell),
@@ -108,7 +115,7 @@ impl Plan {
             }
         }
         if foreseen.is_empty() {
-            say("error: there is no VmGroup in the file");
+            say("error: there is no VmGroup in the files");
             return Ok(Verdict::NothingRan);
         }
         let bad = |it: &Foreseen| matches!(it.verdict, Word::Refused | Word::NoPlan);
@@ -118,45 +125,44 @@ impl Plan {
             Verdict::Fine
         })
     }
+}
 
-    fn groups(
-        &self,
-        module: &Module,
-        file: &Path,
-        seen: Option<&Observation>,
-    ) -> anyhow::Result<Vec<Foreseen>> {
-        let mut foreseen = Vec::new();
-        for document in read_documents(file, &schema()) {
-            let Document::Group(group) = document.map_err(written)? else {
-                continue;
-            };
-            let spec = group.spec.map_err(written)?;
-            if let Err(errors) = module.validate_settings(&spec.settings)? {
-                let errors: Vec<String> = errors
-                    .iter()
-                    .map(|error| format!("{}: {}", error.pointer, error.message))
-                    .collect();
-                let text = format!(
-                    "{}: the module refuses spec.reconciler.settings: {}",
-                    group.place,
-                    errors.join("; ")
-                );
-                return Err(Problem::new(text)
-                    .hint("`vmgroup module inspect` prints settings that it accepts")
-                    .into());
-            }
-            let first = first_observation(&group.key, &spec, now());
-            let observation = match (first, seen) {
-                (Some(first), Some(seen)) => Some(Observation {
-                    desired: first.desired,
-                    ..seen.clone()
-                }),
-                (first, _) => first,
-            };
-            foreseen.push(foresee(module, group.key.to_string(), observation.as_ref()));
+fn groups(
+    module: &Module,
+    file: &Path,
+    seen: Option<&Observation>,
+) -> anyhow::Result<Vec<Foreseen>> {
+    let mut foreseen = Vec::new();
+    for document in read_documents(file, &schema()) {
+        let Document::Group(group) = document.map_err(written)? else {
+            continue;
+        };
+        let spec = group.spec.map_err(written)?;
+        if let Err(errors) = module.validate_settings(&spec.settings)? {
+            let errors: Vec<String> = errors
+                .iter()
+                .map(|error| format!("{}: {}", error.pointer, error.message))
+                .collect();
+            let text = format!(
+                "{}: the module refuses spec.reconciler.settings: {}",
+                group.place,
+                errors.join("; ")
+            );
+            return Err(Problem::new(text)
+                .hint("`vmgroup module inspect` prints settings that it accepts")
+                .into());
         }
-        Ok(foreseen)
+        let first = first_observation(&group.key, &spec, now());
+        let observation = match (first, seen) {
+            (Some(first), Some(seen)) => Some(Observation {
+                desired: first.desired,
+                ..seen.clone()
+            }),
+            (first, _) => first,
+        };
+        foreseen.push(foresee(module, group.key.to_string(), observation.as_ref()));
     }
+    Ok(foreseen)
 }
 
 fn foresee(module: &Module, group: String, observation: Option<&Observation>) -> Foreseen {
