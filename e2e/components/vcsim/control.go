@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -24,10 +23,7 @@ func newControl(sim *inventory, gate *gateway) http.Handler {
 		writeJSON(w, map[string]any{"tasks": sim.listTasks(&gate.trace)})
 	})
 	mux.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) {
-		gate.mu.Lock()
-		count := len(gate.sessions)
-		gate.mu.Unlock()
-		writeJSON(w, map[string]any{"count": count})
+		writeJSON(w, map[string]any{"count": gate.countSessions()})
 	})
 	mux.HandleFunc("GET /trace", func(w http.ResponseWriter, r *http.Request) {
 		seq, err := strconv.ParseUint(r.URL.Query().Get("since"), 10, 64)
@@ -71,25 +67,7 @@ func newControl(sim *inventory, gate *gateway) http.Handler {
 	post(mux, "/sessions/expire", func(context.Context, struct{}) (any, error) {
 		return map[string]any{"count": gate.expireSessions()}, nil
 	})
-	post(mux, "/password", func(_ context.Context, want struct {
-		Password string `json:"password"`
-	}) (any, error) {
-		if want.Password == "" {
-			return nil, errors.New("the password is empty")
-		}
-		sim.mu.Lock()
-		defer sim.mu.Unlock()
-		sim.password = want.Password
-		return nil, nil
-	})
-	post(mux, "/hot-add", func(_ context.Context, want struct {
-		On bool `json:"on"`
-	}) (any, error) {
-		sim.mu.Lock()
-		defer sim.mu.Unlock()
-		sim.hotAdd = want.On
-		return nil, nil
-	})
+	newSettings(mux, sim, gate)
 	post(mux, "/folders/create", sim.createFolder)
 	post(mux, "/vms/create", sim.createStranger)
 	post(mux, "/vms/copy", sim.copyVM)

@@ -30,20 +30,15 @@ func installCorrections(sim *inventory) {
 
 func (c *corrections) Reference() types.ManagedObjectReference { return c.Self }
 
-// PutObject gives a new VM the hot-add flags, which the simulator's clone drops.
-func (c *corrections) PutObject(_ *simulator.Context, o mo.Reference) {
-	vm, ok := o.(*simulator.VirtualMachine)
-	if !ok || vm.Config == nil || vm.Config.CpuHotAddEnabled != nil {
-		return
-	}
-	c.sim.mu.Lock()
-	defer c.sim.mu.Unlock()
-	vm.Config.CpuHotAddEnabled = types.NewBool(c.sim.hotAdd)
-	vm.Config.MemoryHotAddEnabled = types.NewBool(c.sim.hotAdd)
-}
+// PutObject makes corrections a listener.
+func (c *corrections) PutObject(*simulator.Context, mo.Reference) {}
 
-// UpdateObject makes corrections a listener.
-func (c *corrections) UpdateObject(*simulator.Context, mo.Reference, []types.PropertyChange) {}
+// UpdateObject hears of tasks that end.
+func (c *corrections) UpdateObject(_ *simulator.Context, o mo.Reference, properties []types.PropertyChange) {
+	if _, ok := o.(*mo.Task); ok && ended(properties) {
+		c.sim.retire(o.Reference())
+	}
+}
 
 // RemoveObject makes corrections a listener.
 func (c *corrections) RemoveObject(*simulator.Context, types.ManagedObjectReference) {}
@@ -62,6 +57,11 @@ func (c *corrections) route(ctx *simulator.Context, call *simulator.Method) (mo.
 			return nil, fault
 		}
 	}
+	if ctx.Session.UserName != "" {
+		if fault := c.refuseUnprivileged(call); fault != nil {
+			return nil, fault
+		}
+	}
 	object := call.This
 	switch req := call.Body.(type) {
 	case *types.CloneVM_Task:
@@ -69,10 +69,13 @@ func (c *corrections) route(ctx *simulator.Context, call *simulator.Method) (mo.
 			return nil, fault
 		}
 	case *types.ReconfigVM_Task:
-		if fault := c.hotPlug(ctx, req); fault != nil {
+		if fault := c.reconfigurable(ctx, req); fault != nil {
 			c.ruled.Store(call.Body, fault)
 		}
-	case *types.PowerOnMultiVM_Task, *types.UnregisterAndDestroy_Task:
+	case *types.PowerOnMultiVM_Task, *types.UnregisterAndDestroy_Task,
+		*types.CreatePropertyCollector, *types.CreateContainerView, *types.CreateListView,
+		*types.CreateCollectorForTasks,
+		*types.FetchUserPrivilegeOnEntities, *types.CurrentTime:
 		call.This = c.Self
 	case *types.Destroy_Task:
 		if call.This.Type == "Folder" {
@@ -144,12 +147,18 @@ func (c *corrections) prepareClone(ctx *simulator.Context, req *types.CloneVM_Ta
 	return nil
 }
 
-func (c *corrections) hotPlug(ctx *simulator.Context, req *types.ReconfigVM_Task) (fault types.BaseMethodFault) {
+// reconfigurable gives the fault that a reconfiguration ends with: somebody else
+// was faster, or the VM runs and cannot change while it does.
+func (c *corrections) reconfigurable(ctx *simulator.Context, req *types.ReconfigVM_Task) (fault types.BaseMethodFault) {
 	vm, ok := ctx.Map.Get(req.This).(*simulator.VirtualMachine)
 	if !ok {
 		return nil
 	}
 	ctx.WithLock(vm, func() {
+		if req.Spec.ChangeVersion != "" && req.Spec.ChangeVersion != vm.Config.ChangeVersion {
+			fault = &types.ConcurrentAccess{}
+			return
+		}
 		if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn {
 			return
 		}

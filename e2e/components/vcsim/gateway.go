@@ -17,7 +17,6 @@ import (
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
-	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 	"github.com/vmware/govmomi/vim25/xml"
 )
@@ -31,17 +30,19 @@ type gateway struct {
 	trace trace
 	rules rules
 
-	mu       sync.Mutex
-	sessions map[string]*session
-}
-
-type session struct {
-	user  string
-	ended chan struct{}
+	mu          sync.Mutex
+	sessions    map[string]*session
+	sessionsMax int
+	idleLimit   time.Duration
 }
 
 func newGateway(sim *inventory) *gateway {
-	g := &gateway{sim: sim, sessions: make(map[string]*session)}
+	g := &gateway{
+		sim:         sim,
+		sessions:    make(map[string]*session),
+		sessionsMax: sessionsMax,
+		idleLimit:   idleLimit,
+	}
 	sim.taskFault = func(method, object string) types.BaseMethodFault {
 		return g.rules.fault("task", method, object)
 	}
@@ -71,7 +72,8 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request, call *simulator.Method) {
-	key, caller := g.caller(r)
+	key, caller, leave := g.caller(r)
+	defer leave()
 	seen := g.trace.begin(call, key, caller.user)
 	due := g.rules.due(call.Name)
 	for _, t := range due {
@@ -88,7 +90,7 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, call *simulator.
 	if answer.Code != http.StatusOK {
 		result = "fault"
 	}
-	g.learn(r, call, answer)
+	g.learn(key, call, answer)
 	g.label(call, task, caller.user)
 	lose := g.rules.out()
 	for _, t := range due {
@@ -111,39 +113,27 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, call *simulator.
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
-// caller gives the live session of a request, if any.
-func (g *gateway) caller(r *http.Request) (string, *session) {
-	nobody := &session{}
-	cookie, err := r.Cookie(soap.SessionCookieName)
-	if err != nil {
-		return "", nobody
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if known, ok := g.sessions[cookie.Value]; ok {
-		return cookie.Value, known
-	}
-	return cookie.Value, nobody
-}
-
 // answer executes a call. A wait ends with its session, as in vCenter.
 func (g *gateway) answer(r *http.Request, call *simulator.Method, caller *session) *httptest.ResponseRecorder {
 	if fault := g.rules.fault("call", call.Name, call.This.Value); fault != nil {
 		return faultAnswer(fault)
 	}
+	if refusal := g.full(call); refusal != nil {
+		return refusal
+	}
 	if !strings.HasPrefix(call.Name, "WaitForUpdates") {
-		g.sim.moving.RLock()
-		defer g.sim.moving.RUnlock()
 		return g.execute(r, call)
 	}
 	done := make(chan *httptest.ResponseRecorder, 1)
 	go func() { done <- g.execute(r, call) }()
 	select {
 	case answer := <-done:
-		return answer
+		if !caller.over() {
+			return answer
+		}
 	case <-caller.ended:
-		return faultAnswer(notAuthenticated(call.This))
 	}
+	return faultAnswer(notAuthenticated(call.This))
 }
 
 // execute keeps a panic of the simulator from ending a call without an answer.
@@ -182,58 +172,17 @@ func (g *gateway) holdFolder(call *simulator.Method) func(task string) {
 			count(-1)
 			return
 		}
-		go func() {
-			task.Wait()
-			count(-1)
-		}()
-	}
-}
-
-// learn notes sessions that begin and end.
-func (g *gateway) learn(r *http.Request, call *simulator.Method, answer *httptest.ResponseRecorder) {
-	if answer.Code != http.StatusOK {
-		return
-	}
-	switch req := call.Body.(type) {
-	case *types.Login:
-		for _, cookie := range answer.Result().Cookies() {
-			if cookie.Name == soap.SessionCookieName {
-				g.mu.Lock()
-				g.sessions[cookie.Value] = &session{user: req.UserName, ended: make(chan struct{})}
-				g.mu.Unlock()
+		// The end of a task is told under its lock: it is still to come, or over.
+		g.sim.context().WithLock(task, func() {
+			if task.Info.CompleteTime != nil {
+				count(-1)
+				return
 			}
-		}
-	case *types.Logout:
-		if key, _ := g.caller(r); key != "" {
-			g.forget(key)
-		}
+			g.sim.mu.Lock()
+			defer g.sim.mu.Unlock()
+			g.sim.clones[ref] = req.Folder
+		})
 	}
-}
-
-func (g *gateway) forget(key string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if known, ok := g.sessions[key]; ok {
-		close(known.ended)
-		delete(g.sessions, key)
-	}
-}
-
-// expireSessions ends all sessions and gives their number.
-func (g *gateway) expireSessions() int {
-	g.mu.Lock()
-	var keys []string
-	for key := range g.sessions {
-		keys = append(keys, key)
-	}
-	g.mu.Unlock()
-	ctx := g.sim.context()
-	for _, key := range keys {
-		// A session that ended by itself is unknown here: nothing to end.
-		_ = g.sim.objects().SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{key}})
-		g.forget(key)
-	}
-	return len(keys)
 }
 
 // label puts the user and the operation id of the call on its task.
@@ -256,6 +205,9 @@ var (
 )
 
 func outcome(answer *httptest.ResponseRecorder) (fault, task string) {
+	if answer.Code == http.StatusServiceUnavailable {
+		return "ServiceUnavailable", ""
+	}
 	if answer.Code != http.StatusOK {
 		if found := faultType.FindSubmatch(answer.Body.Bytes()); found != nil {
 			return string(found[1]), ""

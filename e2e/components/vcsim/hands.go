@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"reflect"
-	"strings"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -205,8 +204,7 @@ func (sim *inventory) setConnection(_ context.Context, want struct {
 	return nil, nil
 }
 
-// moveVM moves a VM to another folder. When that takes it out of the operator's
-// folder, listeners see it leave; within it, they see another parent.
+// moveVM moves a VM to another folder.
 func (sim *inventory) moveVM(ctx context.Context, want struct {
 	Moid   string `json:"moid"`
 	Folder string `json:"folder"`
@@ -215,33 +213,9 @@ func (sim *inventory) moveVM(ctx context.Context, want struct {
 	if err != nil {
 		return nil, err
 	}
-	found, err := sim.finder().Folder(ctx, want.Folder)
+	folder, err := sim.finder().Folder(ctx, want.Folder)
 	if err != nil {
 		return nil, err
 	}
-	sim.moving.Lock()
-	defer sim.moving.Unlock()
-	objects := sim.objects()
-	to, ok := objects.Get(found.Reference()).(*simulator.Folder)
-	if !ok {
-		return nil, fmt.Errorf("%s is not a folder of VMs", want.Folder)
-	}
-	from, ok := objects.Get(*vm.Parent).(*simulator.Folder)
-	if !ok {
-		return nil, fmt.Errorf("%s is in no folder", want.Moid)
-	}
-	inside := func(f *simulator.Folder) bool {
-		return strings.HasPrefix(sim.path(&f.Self)+"/", operatorFolder+"/")
-	}
-	own := sim.context()
-	if inside(from) && !inside(to) {
-		objects.Remove(own, vm.Self)
-	}
-	own.WithLock(from, func() { simulator.RemoveReference(&from.ChildEntity, vm.Self) })
-	own.WithLock(to, func() { to.ChildEntity = append(to.ChildEntity, vm.Self) })
-	own.WithLock(vm, func() {
-		objects.PutEntity(to, vm)
-		own.Update(vm, []types.PropertyChange{{Name: "parent", Val: to.Self}})
-	})
-	return nil, nil
+	return nil, finished(ctx)(folder.MoveInto(ctx, []types.ManagedObjectReference{vm.Self}))
 }

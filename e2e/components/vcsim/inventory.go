@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/object"
@@ -30,20 +31,32 @@ type inventory struct {
 	// client acts as an administrator whose calls are outside the trace.
 	client *vim25.Client
 	user   string
+	// changes feeds the property collectors.
+	changes *changes
 
 	mu       sync.Mutex
 	password string
 	hotAdd   bool
 	// hidden keeps the configuration of VMs that are inaccessible.
 	hidden map[types.ManagedObjectReference]*types.VirtualMachineConfigInfo
-	// cloning counts clones under way per target folder.
+	// cloning counts clones under way per target folder; clones are their tasks.
 	cloning map[types.ManagedObjectReference]int
+	clones  map[types.ManagedObjectReference]types.ManagedObjectReference
+	// taskRetention is how long a task stays after its end; retired are those
+	// that are gone.
+	taskRetention time.Duration
+	retired       []types.TaskInfo
+	// histories are the live lists of tasks, with their sessions.
+	histories map[types.ManagedObjectReference]string
+	// uniqueUUIDs gives a VM another instanceUuid when its own is taken.
+	uniqueUUIDs bool
+	// missing are the privileges that the operator's user lacks.
+	missing []string
+	// skew is how far vCenter's clock is ahead.
+	skew time.Duration
 
 	// taskFault gives the fault that a test wants the task of a call to end with.
 	taskFault func(method, object string) types.BaseMethodFault
-
-	// moving is held for writing while a VM is in no folder.
-	moving sync.RWMutex
 }
 
 func newInventory(address, user, password string, bystanders int) (*inventory, error) {
@@ -59,13 +72,17 @@ func newInventory(address, user, password string, bystanders int) (*inventory, e
 		return nil, err
 	}
 	sim := &inventory{
-		model:    model,
-		service:  model.Service,
-		user:     user,
-		password: password,
-		hotAdd:   true,
-		hidden:   make(map[types.ManagedObjectReference]*types.VirtualMachineConfigInfo),
-		cloning:  make(map[types.ManagedObjectReference]int),
+		model:     model,
+		service:   model.Service,
+		user:      user,
+		password:  password,
+		hotAdd:    true,
+		hidden:    make(map[types.ManagedObjectReference]*types.VirtualMachineConfigInfo),
+		cloning:   make(map[types.ManagedObjectReference]int),
+		clones:    make(map[types.ManagedObjectReference]types.ManagedObjectReference),
+		histories: make(map[types.ManagedObjectReference]string),
+
+		taskRetention: taskRetention,
 	}
 	sim.service.Listen = &url.URL{Scheme: "https", Host: address, Path: vim25.Path, User: url.UserPassword(user, "")}
 	sim.service.RegisterSDK(sim.objects(), vim25.Path+"/vimService")
@@ -85,6 +102,7 @@ func newInventory(address, user, password string, bystanders int) (*inventory, e
 		return nil, err
 	}
 	sim.client = client
+	sim.changes = installChanges(sim, client.ServiceContent.PropertyCollector)
 	return sim, sim.populate(ctx, bystanders)
 }
 

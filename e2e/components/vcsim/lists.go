@@ -108,29 +108,27 @@ type taskView struct {
 	User        string `json:"user"`
 }
 
-// listTasks gives the tasks that calls from outside made.
+// listTasks gives the tasks that calls from outside made, vanished ones included.
 func (sim *inventory) listTasks(trace *trace) []taskView {
 	tasks := []taskView{}
-	ctx := sim.context()
-	for _, object := range sim.objects().AllReference("Task") {
-		task := object.(*simulator.Task)
-		operationID, user := trace.operation(task.Self.Value)
-		if user == "" {
-			continue
+	for _, info := range sim.tasks() {
+		view := describe(&info)
+		view.OperationID, view.User = trace.operation(view.Moid)
+		if view.User != "" {
+			tasks = append(tasks, view)
 		}
-		view := taskView{Moid: task.Self.Value, OperationID: operationID, User: user}
-		ctx.WithLock(task, func() {
-			info := task.Info
-			view.Name, view.Entity, view.State = info.Name, info.Entity.Value, string(info.State)
-			if info.Error != nil {
-				view.Fault = typeName(info.Error.Fault)
-			}
-			if ref, ok := info.Result.(types.ManagedObjectReference); ok {
-				view.Result = ref.Value
-			}
-		})
-		tasks = append(tasks, view)
 	}
 	sort.Slice(tasks, func(i, j int) bool { return tasks[i].Moid < tasks[j].Moid })
 	return tasks
+}
+
+func describe(info *types.TaskInfo) taskView {
+	view := taskView{Moid: info.Task.Value, Name: info.Name, Entity: info.Entity.Value, State: string(info.State)}
+	if info.Error != nil {
+		view.Fault = typeName(info.Error.Fault)
+	}
+	if ref, ok := info.Result.(types.ManagedObjectReference); ok {
+		view.Result = ref.Value
+	}
+	return view
 }

@@ -2,27 +2,47 @@
 // with one datacenter, an HTTP control port for the tests, and corrections
 // where the simulator is more forgiving than a real vCenter.
 //
-// What is put right here:
-//   - user and password are checked, and a read without a live session answers
-//     NotAuthenticated, also for a wait that was pending when the session ended;
-//   - a clone inherits extraConfig (and the hot-add flags) of its source unless
-//     the clone spec sets or blanks the key;
-//   - UnregisterAndDestroy_Task exists and only unregisters the VMs inside;
-//     Destroy_Task on a folder really destroys everything below it;
-//   - PowerOnMultiVM_Task reports templates as not attempted (the simulator
-//     ends with a panic); clones into or with objects that are gone are faults;
-//   - processors and memory of a running VM change only where hot-add is on;
-//   - config.* of an inaccessible or invalid VM is empty, and calls on a VM that
-//     is not connected are refused;
-//   - a VM that is moved out of the operator's folder leaves the views on it;
-//   - a task names the user who asked for it, and its activationId is the
-//     operationID header of the call.
+// What is put right, and where:
 //
-// What stays laxer than a real vCenter: sessions are unlimited, versions of a
-// collector are never invalid, tasks never expire, changeVersion is not
-// compared, filters of task collectors are ignored, numbers (not strings) under
-// config.* of an inaccessible VM read as 0. A duplicate instanceUuid is accepted
-// and reported by the control port.
+//	property collectors    collector.go, sights.go, filter.go: what a change costs does not grow with
+//	                       the number of VMs; an answer is kept until it is acknowledged, and given
+//	                       again; other versions are InvalidCollectorVersion; an answer shows one moment
+//	views                  views.go, listview.go: what is moved out of a container leaves; a list view
+//	                       names what it does not know; each session has a default collector of its own
+//	what is told           changes.go: a VM is shown when it is complete; numbers and UUIDs that a
+//	                       reconfiguration sets are told
+//	sessions               gateway.go, sessions.go: user and password are checked; nothing is read
+//	                       without a session, and a wait ends with it; 100 at most (then 503), ended
+//	                       after 30 minutes without a call; both can be set
+//	clones                 corrections.go, birth.go: extraConfig and the hot-add flags of the source come along
+//	                       unless the spec sets or blanks a key; what is gone is a fault, not a panic;
+//	                       a taken instanceUuid is replaced, if asked for
+//	reconfigurations       corrections.go: changeVersion is compared (ConcurrentAccess); processors and
+//	                       memory of a running VM change only where hot-add is on
+//	power                  tasks.go: PowerOnMultiVM_Task reports templates as not attempted
+//	folders                tasks.go: UnregisterAndDestroy_Task exists and only unregisters the VMs
+//	                       inside; Destroy_Task destroys everything below; neither while a clone is on
+//	                       its way there
+//	unreachable VMs        hidden.go, corrections.go: config is unset; calls on them are refused
+//	tasks                  gateway.go: a task names its user and the operationID of its call;
+//	                       retention.go: it vanishes ten minutes after its end, or when asked for;
+//	                       taskhistory.go: filters by user, state and entity are heeded
+//	privileges             privileges.go: those that a test takes away are not listed, and the calls
+//	                       that need them end in NoPermission
+//	clock                  privileges.go: CurrentTime and createDate can be ahead or behind
+//
+// What stays laxer than a real vCenter, and why:
+//
+//	duplicate instanceUuid accepted by default and reported by the control port, so that no
+//	                       duplicate of ours is healed before a test sees it
+//	restart                loses the inventory, which is in memory: tests make an outage instead
+//	other traversals,      refused as NotSupported in filters and task lists, because nothing of ours
+//	recursion, time        asks for them; reads by RetrievePropertiesEx follow any traversal
+//	an old version         gives the kept answer as it was, without what happened since
+//	partialUpdates         taken as false: a changed property comes whole
+//	space, DRS, licences   nothing runs out: tests ask for the faults by rule
+//	other times            of tasks, sessions and events are by the machine's clock
+//	privileges             are the user's everywhere, not by object
 package main
 
 import (

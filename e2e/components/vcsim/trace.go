@@ -32,6 +32,8 @@ type record struct {
 type trace struct {
 	mu      sync.Mutex
 	records []*record
+	// tasks finds the call that made a task.
+	tasks map[string]*record
 }
 
 func (t *trace) begin(call *simulator.Method, session, user string) *record {
@@ -56,6 +58,12 @@ func (t *trace) end(r *record, outcome, fault, task string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r.Outcome, r.Fault, r.Task, r.EndedMs = outcome, fault, task, time.Now().UnixMilli()
+	if task != "" {
+		if t.tasks == nil {
+			t.tasks = make(map[string]*record)
+		}
+		t.tasks[task] = r
+	}
 }
 
 // since marshals under the lock, because pending records still change.
@@ -74,10 +82,8 @@ func (t *trace) since(seq uint64) ([]byte, error) {
 func (t *trace) operation(task string) (operationID, user string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := len(t.records) - 1; i >= 0; i-- {
-		if t.records[i].Task == task {
-			return t.records[i].OperationID, t.records[i].User
-		}
+	if r, ok := t.tasks[task]; ok {
+		return r.OperationID, r.User
 	}
 	return "", ""
 }
