@@ -191,7 +191,7 @@ impl Control {
         read(path, self.agent.get(format!("{}{path}", self.url)).call())
     }
 
-    fn post(&self, path: &str, body: &Value) -> Result<()> {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<()> {
         self.post_for::<Value>(path, body).map(|_| ())
     }
 

@@ -12,6 +12,7 @@ mod ports;
 mod process;
 mod records;
 mod rig;
+mod settings;
 mod up;
 mod vcenter;
 

@@ -247,6 +247,57 @@ fn people_change_vms_by_hand_and_bystanders_stay() {
 }
 
 #[test]
+fn limits_privileges_clock_and_retention_are_as_they_were_set() {
+    let rig = Rig::start(&Options::vcenter_only()).unwrap();
+    let control = rig.control();
+    control.set_session_limits(1, Duration::ZERO).unwrap();
+    let cookie = log_in(&rig, rig.vc_pass()).unwrap();
+    assert_eq!(log_in(&rig, rig.vc_pass()), None);
+
+    let parent = folder_moid(&rig);
+    control.set_missing_privileges(&["Folder.Create"]).unwrap();
+    let refused = soap(&rig, &cookie, &create_folder(&parent, "a"));
+    assert!(refused.contains("NoPermission"), "{refused}");
+    control.set_missing_privileges(&[]).unwrap();
+    soap(&rig, &cookie, &create_folder(&parent, "a"));
+
+    let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    control
+        .set_clock_skew(century.as_millis().try_into().unwrap())
+        .unwrap();
+    let clock = r#"<CurrentTime xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></CurrentTime>"#;
+    let time = soap(&rig, &cookie, clock);
+    assert!(time.contains(">21"), "{time}");
+
+    control.set_unique_instance_uuids(true).unwrap();
+    let folder = "/vcqaDC/vm/vm-operator";
+    let moid = control.create_vm("stranger", folder).unwrap();
+    control.copy_vm(&moid, "copy", folder, true).unwrap();
+    assert!(control.vms().unwrap().duplicates.is_empty());
+
+    control
+        .set_task_retention(Duration::from_millis(1))
+        .unwrap();
+    let destroy = format!(
+        r#"<Destroy_Task xmlns="urn:vim25"><_this type="VirtualMachine">{moid}</_this></Destroy_Task>"#
+    );
+    soap(&rig, &cookie, &destroy);
+    let task = control.trace(0).unwrap().calls.pop().unwrap().task;
+    let read =
+        format!(r#"<CancelTask xmlns="urn:vim25"><_this type="Task">{task}</_this></CancelTask>"#);
+    wait_for(|| {
+        let answer = soap(&rig, &cookie, &read);
+        answer.contains("ManagedObjectNotFound").then_some(())
+    });
+    let tasks = control.tasks().unwrap();
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+    assert_eq!(
+        (tasks[0].moid.as_str(), tasks[0].state.as_str()),
+        (task.as_str(), "success")
+    );
+}
+
+#[test]
 fn the_corrections_of_the_simulator_hold_for_another_client() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../components/vcsim");
     let output = Command::new("go")
