@@ -151,6 +151,14 @@ func (c *changes) put(v *view, ref types.ManagedObjectReference, inside bool) {
 	}
 }
 
+// touch has an object read again that a call may have changed without a word, as
+// the simulator does when a VM becomes a template.
+func (c *changes) touch(ref types.ManagedObjectReference) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mark(ref)
+}
+
 // mark has an object read again for all filters that show it.
 func (c *changes) mark(ref types.ManagedObjectReference) {
 	for _, f := range c.filters {

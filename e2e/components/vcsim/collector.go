@@ -156,7 +156,7 @@ func (p *collector) wait(ctx *simulator.Context, version string, options *types.
 		p.restart(c)
 		set := cut(p.collect(ctx, c), most)
 		return p.answer("", set), nil
-	case version != strconv.FormatUint(p.version, 10):
+	case p.version == 0 || version != strconv.FormatUint(p.version, 10):
 		if p.last != nil && version == p.from {
 			return p.last, nil
 		}

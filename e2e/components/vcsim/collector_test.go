@@ -125,6 +125,17 @@ func TestAnEnterCarriesAllPropertiesAndAModifyOnlyTheChangedOnes(t *testing.T) {
 	}
 }
 
+func TestAVMThatBecomesATemplateIsTold(t *testing.T) {
+	b := start(t)
+	vm := b.clone(t, templateName, "a", nil)
+	w := b.watch(t, b.inFolder(t), "VirtualMachine", "name", "config.template")
+	b.updates(t, w, 0)
+	must(t, object.NewVirtualMachine(b.client.Client, vm.Self).MarkAsTemplate(b.ctx))
+	if got := b.updates(t, w, 5); len(got) != 1 || !slices.Equal(names(got[0]), []string{"config.template"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestALostAnswerIsGivenAgainAndAnUnknownVersionIsRefused(t *testing.T) {
 	b := start(t)
 	w := b.watch(t, b.inFolder(t), "VirtualMachine", "name")
@@ -140,6 +151,11 @@ func TestALostAnswerIsGivenAgainAndAnUnknownVersionIsRefused(t *testing.T) {
 	}
 	if more := b.updates(t, w, 0); len(more) != 0 {
 		t.Errorf("an acknowledged answer came again: %+v", more)
+	}
+	unasked := b.watch(t, b.inFolder(t), "VirtualMachine", "name")
+	unasked.version = "0"
+	if _, err := b.wait(unasked, 0); !isFault[types.InvalidCollectorVersion](err) {
+		t.Errorf("a version of nothing gave %v", err)
 	}
 	for _, version := range []string{before, "no version"} {
 		w.version = version

@@ -92,6 +92,9 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, call *simulator.
 	}
 	g.learn(key, call, answer)
 	g.label(call, task, caller.user)
+	if call.This.Type == "VirtualMachine" {
+		g.sim.changes.touch(call.This)
+	}
 	lose := g.rules.out()
 	for _, t := range due {
 		lose = lose || t.LoseAnswer
