@@ -7,6 +7,7 @@ mod test;
 
 mod audit;
 mod bench;
+mod fuzz;
 mod tidy;
 
 mod child;
@@ -41,6 +42,7 @@ enum Task {
     Tidy(tidy::Tidy),
     Audit(audit::Audit),
     Bench(bench::Bench),
+    Fuzz(fuzz::Fuzz),
 }
 
 /// What a task found out; that it could not be run at all is an error.
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Task::Tidy(task) => task.run(&workspace),
         Task::Audit(task) => task.run(&workspace),
         Task::Bench(task) => task.run(&workspace),
+        Task::Fuzz(task) => task.run(&workspace),
     });
     match verdict {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,

@@ -41,6 +41,16 @@ pub fn describe<T: Reconciler>() -> vmgroup_core::plan::Description {
     convert::description(T::describe())
 }
 
+/// What the built-in module has against settings.
+///
+/// # Errors
+/// As the contract's `validate-settings`.
+pub fn validate_built_in_settings(
+    settings: &str,
+) -> Result<(), Vec<vmgroup_core::plan::SettingsError>> {
+    validate_settings::<DefaultReconciler>(settings)
+}
+
 /// What any logic has against settings.
 ///
 /// # Errors

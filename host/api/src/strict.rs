@@ -1,6 +1,9 @@
 //! Fields that the schema does not know: a slip of the pen, which the API
 //! server reports to those who ask for strict validation.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -8,19 +11,24 @@ use serde_json::Value;
 
 use crate::crd::crds;
 
+/// What the schema says of each field at the top. To derive it takes longer than
+/// to read an object.
+static OWN_FIELDS: LazyLock<BTreeMap<String, JSONSchemaProps>> = LazyLock::new(|| {
+    let group = crds().into_iter().next();
+    let version = group.and_then(|crd| crd.spec.versions.into_iter().next());
+    let schema = version.and_then(|version| version.schema?.open_api_v3_schema);
+    schema
+        .and_then(|schema| schema.properties)
+        .unwrap_or_default()
+});
+
 /// Paths, such as `spec.replcas`, of the fields of a `VmGroup` that its schema
 /// does not know, in the order of the object.
 pub fn unknown_fields(group: &Value) -> Vec<String> {
     let mut unknown = Vec::new();
-    let schema = crds()
-        .into_iter()
-        .next()
-        .and_then(|crd| crd.spec.versions.into_iter().next())
-        .and_then(|version| version.schema?.open_api_v3_schema);
-    if let (Some(schema), Value::Object(fields)) = (schema, group) {
-        let own = schema.properties.unwrap_or_default();
+    if let Value::Object(fields) = group {
         for (key, value) in fields {
-            match own.get(key) {
+            match OWN_FIELDS.get(key) {
                 Some(field) => collect(field, value, key, &mut unknown),
                 None if matches!(key.as_str(), "apiVersion" | "kind" | "metadata") => {}
                 None => unknown.push(key.clone()),

@@ -46,7 +46,15 @@ pub struct GroupDocument {
 
 /// All documents of a file; one that cannot be understood does not hide the others.
 pub fn read_documents(file: &Path, schema: &Schema) -> Vec<Result<Document, Problem>> {
-    match read_text(file).and_then(|text| parse(file, &text)) {
+    match read_text(file) {
+        Ok(text) => documents_in(file, &text, schema),
+        Err(problem) => vec![Err(problem)],
+    }
+}
+
+/// All documents of a text that stands in `file`.
+pub fn documents_in(file: &Path, text: &str, schema: &Schema) -> Vec<Result<Document, Problem>> {
+    match parse(file, text) {
         Ok(all) => all
             .iter()
             .map(|yaml| Reader { file, yaml, schema }.document())

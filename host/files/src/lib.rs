@@ -38,7 +38,7 @@ mod error;
 
 pub mod limits;
 
-pub use document::{Document, GroupDocument, read_documents};
+pub use document::{Document, GroupDocument, documents_in, read_documents};
 pub use error::{FilesError, Problem};
 pub use groups::Groups;
 pub use outside::{Asked, list, request_deletion};

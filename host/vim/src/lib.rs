@@ -15,6 +15,8 @@ mod folder;
 mod limits;
 mod machine;
 mod object;
+#[cfg(feature = "offline")]
+pub mod offline;
 mod privilege;
 mod property;
 mod retrieve;

@@ -120,7 +120,7 @@ impl Client {
 }
 
 /// No result at all is what servers answer when no object matches.
-fn page(value: Option<Value>) -> Result<RetrievedPage, Unreadable> {
+pub(crate) fn page(value: Option<Value>) -> Result<RetrievedPage, Unreadable> {
     let Some(value) = value else {
         return Ok(RetrievedPage {
             objects: Vec::new(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::retrieve::missing_properties;
-use crate::soap::Request;
+use crate::soap::{Request, Returned};
 use crate::{Client, Error, Fault, ManagedObjectRef, MissingProperty, Unreadable, Value};
 
 /// How long to wait, and for how much.
@@ -118,10 +118,7 @@ impl Client {
             request.number("maxObjectUpdates", options.max_object_updates);
         });
         request.server_waits(Duration::from_secs(options.max_wait_seconds.into()));
-        self.call(request, |returned| {
-            returned.optional().as_ref().map(update_set).transpose()
-        })
-        .await
+        self.call(request, changes).await
     }
 
     /// `CancelWaitForUpdates`: a waiting call on this collector ends with `RequestCanceled`.
@@ -133,6 +130,11 @@ impl Client {
         let request = Request::new("CancelWaitForUpdates", property_collector, operation);
         self.call(request, |_| Ok(())).await
     }
+}
+
+/// Nothing at all is what servers answer when nothing has changed.
+pub(crate) fn changes(returned: Returned) -> Result<Option<UpdateSet>, Unreadable> {
+    returned.optional().as_ref().map(update_set).transpose()
 }
 
 fn update_set(value: &Value) -> Result<UpdateSet, Unreadable> {

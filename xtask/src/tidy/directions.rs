@@ -62,6 +62,17 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ),
     ("vmgroup-rig", &[]),
     ("vmgroup-e2e", &["vmgroup-rig", "vmgroup-vim"]),
+    (
+        "vmgroup-fuzz-targets",
+        &[
+            "vmgroup-api",
+            "vmgroup-core",
+            "vmgroup-engine",
+            "vmgroup-files",
+            "vmgroup-native",
+            "vmgroup-vim",
+        ],
+    ),
     ("xtask", &["vmgroup-rig"]),
 ];
 

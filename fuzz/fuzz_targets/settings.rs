@@ -1,0 +1,8 @@
+//! The target `settings`, for libFuzzer.
+#![no_main]
+
+use vmgroup_fuzz_targets::target;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (target("settings").run)(bytes);
+});
