@@ -41,13 +41,11 @@ const LIMITS: Limits = Limits {
 };
 
 fn run(body: &[u8]) -> Verdict {
-    if let Some(fault) = offline::fault(body, &LIMITS) {
-        is_printable(&fault);
+    let says = |word: &[u8]| body.windows(word.len()).any(|part| part == word);
+    if says(b"Fault") {
+        offline::fault(body, &LIMITS).iter().for_each(is_printable);
     }
-    let of_updates = b"WaitForUpdatesEx";
-    let updates = body
-        .windows(of_updates.len())
-        .any(|part| part == of_updates);
+    let updates = says(b"WaitForUpdatesEx");
     let verdict = if updates {
         offline::updates(body, &LIMITS).map(|set| set.iter().for_each(check_updates))
     } else {

@@ -27,12 +27,14 @@ pub fn canonical(settings: Option<&Map<String, Value>>) -> Result<String, String
 }
 
 /// Canonical JSON has only numbers of double precision: an integer that would
-/// change its value is refused.
+/// change its value is refused. So is a number that was written with a point or
+/// an exponent and is that large: it would become such an integer, or it was one
+/// of more digits than a parser keeps.
 fn exact_numbers(value: &Value, path: &str) -> Result<(), String> {
     match value {
         Value::Number(number) => {
-            let size = number.as_u64().or(number.as_i64().map(i64::unsigned_abs));
-            if size.is_some_and(|size| size > INTEGER_MAX) {
+            let size = number.as_f64().map(f64::abs);
+            if size.is_some_and(|size| size > INTEGER_MAX as f64) {
                 return Err(format!(
                     "{path} is {number}, and whole numbers are exact up to {INTEGER_MAX} only: \
                      write it as a string"
@@ -63,10 +65,10 @@ mod tests {
 
     #[test]
     fn keys_are_sorted_and_numbers_have_one_form() {
-        let settings = json!({"b": 1.0, "a": {"z": 1e21, "y": [true, null, "é\n"]}, "c": 0.5});
+        let settings = json!({"b": 1.0, "a": {"z": 1e-7, "y": [true, null, "é\n"]}, "c": 0.5});
         assert_eq!(
             canonical_of(&settings).as_deref(),
-            Ok(r#"{"a":{"y":[true,null,"é\n"],"z":1e+21},"b":1,"c":0.5}"#)
+            Ok(r#"{"a":{"y":[true,null,"é\n"],"z":1e-7},"b":1,"c":0.5}"#)
         );
     }
 
@@ -81,6 +83,15 @@ mod tests {
             canonical_of(&json!({"a": [0, 9_007_199_254_740_993_u64]})).expect_err("refused");
         assert!(error.starts_with("a[1] is 9007199254740993"), "{error}");
         assert!(canonical_of(&json!({"a": -9_007_199_254_740_991_i64})).is_ok());
+    }
+
+    #[test]
+    fn no_number_becomes_an_integer_that_is_not_exact() {
+        for text in ["1e19", "-1e16", "99999999999999999999", "1e21", "1e300"] {
+            let settings: Value = serde_json::from_str(&format!("{{\"n\":{text}}}")).expect("JSON");
+            let error = canonical_of(&settings).expect_err("refused");
+            assert!(error.contains("write it as a string"), "{text}: {error}");
+        }
     }
 
     #[test]

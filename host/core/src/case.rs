@@ -7,10 +7,11 @@ mod expectation;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Circumstances, Rule, check};
-use crate::limits::CASE_BYTES_MAX;
+use crate::limits::{CASE_BYTES_MAX, PROBLEM_CHARS_MAX};
 use crate::observation::Observation;
 use crate::plan::{Action, Answer, Effect, NextLook, Plan};
 use crate::render;
+use crate::text::one_line;
 
 pub use expectation::{Expectation, ExpectedAction, ExpectedAnswer};
 
@@ -124,10 +125,9 @@ impl Case {
             let (line, column) = (error.line(), error.column());
             let problem = error.to_string();
             let position = format!(" at line {line} column {column}");
-            let problem = problem
-                .strip_suffix(&position)
-                .unwrap_or(&problem)
-                .to_owned();
+            // It quotes what stands there.
+            let problem = problem.strip_suffix(&position).unwrap_or(&problem);
+            let problem = one_line(problem, PROBLEM_CHARS_MAX);
             CaseError::Malformed {
                 line,
                 column,

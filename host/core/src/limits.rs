@@ -70,3 +70,6 @@ pub const NEXT_LOOK_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
 /// Bytes of a case file: an observation of `SLOTS_MAX` members has 400 KiB.
 pub const CASE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Characters of what is wrong with a case: enough to quote a long word in full.
+pub const PROBLEM_CHARS_MAX: usize = 500;

@@ -54,6 +54,15 @@ fn judged(expect: &str, answer: &Answer) -> Vec<String> {
 }
 
 #[test]
+fn what_a_problem_quotes_cannot_write_to_a_terminal() {
+    let text = r#"{"description": "", "input": {"\u001b[2J\r": 1}}"#;
+    let Err(CaseError::Malformed { problem, .. }) = Case::parse(text) else {
+        panic!("it is no case")
+    };
+    assert!(problem.starts_with("unknown field `[2J`"), "{problem}");
+}
+
+#[test]
 fn a_small_case_is_read_with_the_defaults_of_the_resource() {
     let case = Case::parse(SCALE_UP).expect("it is a case");
     assert_eq!(
