@@ -36,6 +36,11 @@ pub fn built_in_description() -> vmgroup_core::plan::Description {
     describe::<DefaultReconciler>()
 }
 
+/// Who the example that fills one slot at a time says it is.
+pub fn one_by_one_description() -> vmgroup_core::plan::Description {
+    describe::<OneByOne>()
+}
+
 /// Who any logic says it is.
 pub fn describe<T: Reconciler>() -> vmgroup_core::plan::Description {
     convert::description(T::describe())

@@ -66,6 +66,10 @@ impl Machine {
             self.queued.remove(key);
             return Vec::new();
         };
+        // An object that is in doubt may be gone, or another one.
+        if group.reread {
+            return Vec::new();
+        }
         let template = group
             .object
             .spec

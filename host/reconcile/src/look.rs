@@ -219,8 +219,9 @@ impl Machine {
         let Some(operation) = group.operations.get(&slot) else {
             return;
         };
-        if operation.generation != Some(group.object.generation) {
-            // The owner changed the spec between the commit and this moment.
+        if operation.generation != Some(group.object.generation) || group.reread {
+            // The owner changed the spec between the commit and this moment, or
+            // the object itself is in doubt.
             self.abandon(key, slot);
             return;
         }

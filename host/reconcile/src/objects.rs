@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use vmgroup_core::group::GroupKey;
+use vmgroup_core::group::{Adoption, GroupKey};
 use vmgroup_core::observation::WakeReason;
 
 use crate::event::{Approval, GroupObject, WriteResult};
-use crate::group::{Group, Stage};
+use crate::group::{Group, Stage, Version};
 use crate::machine::{Asker, Machine};
 use crate::operation;
 use crate::request::{Request, RequestId};
@@ -39,9 +39,7 @@ impl Machine {
             Some(group) if group.object.uid == object.uid => {
                 if object.resource_version > group.object.resource_version {
                     self.replace_object(object);
-                } else if object.resource_version < group.object.resource_version
-                    && object.generation != group.object.generation
-                {
+                } else if meaning(&object) != meaning(&group.object) {
                     // Either an old event, or the cluster was restored.
                     self.doubt(&key, WakeReason::ObjectChanged);
                 }
@@ -131,19 +129,12 @@ impl Machine {
         let Some(group) = self.groups.get_mut(&key) else {
             return;
         };
-        let meaning = |object: &GroupObject| {
-            (
-                object.generation,
-                object.deleting,
-                object.finalizer,
-                object.demo_finalizer,
-                object.identity.clone(),
-                object.adoption,
-            )
-        };
         let changed = meaning(&group.object) != meaning(&object);
         let respecified = (group.object.generation, group.object.deleting)
             != (object.generation, object.deleting);
+        // Another host that acts too may have committed: numbers stay unique.
+        let theirs = object.status.intent.as_ref().map_or(0, |intent| intent.id);
+        group.intent = group.intent.max(theirs);
         group.object = object;
         if respecified {
             group.drop_queued();
@@ -255,4 +246,15 @@ impl Machine {
             self.out.push(request);
         }
     }
+}
+
+/// All of an object but what the operator itself writes into its status.
+fn meaning(object: &GroupObject) -> (Version, bool, bool, Option<&String>, Option<Adoption>) {
+    (
+        (object.generation, object.deleting),
+        object.finalizer,
+        object.demo_finalizer,
+        object.identity.as_ref(),
+        object.adoption,
+    )
 }

@@ -213,6 +213,9 @@ fn power_wish(group: &mut Group, spec: &Spec, now: Timestamp) -> PowerWish {
             since: now,
         });
     }
+    if let Some(wish) = &mut group.power_wish {
+        wish.since = wish.since.min(now);
+    }
     PowerWish {
         state: spec.power_state,
         drift: spec.power_drift,
@@ -282,10 +285,18 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         answered,
     });
     since.answered = answered;
+    // A clock that was set back leaves nothing in the future, where it would have to
+    // be waited for.
+    since.power.1 = since.power.1.min(now);
+    since.health.1 = since.health.1.min(now);
     if since.power.0 != vm.power {
         since.power = (vm.power, now);
     }
     if since.health.0 != health {
+        if health == Health::Ready {
+            // Whatever failed on the way there, nothing is left of it.
+            group.failures.remove(&slot);
+        }
         since.health = (health, now);
     }
     let ours = group

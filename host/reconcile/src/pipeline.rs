@@ -189,7 +189,9 @@ impl Machine {
         let swapped = group.again == Some(WakeReason::ModuleChanged);
         let outdated = swapped || version != group.version();
         if outdated {
-            // Decided on something that is not asked for any more.
+            // Decided on something that is not asked for any more. The next pass is
+            // the one that was asked for meanwhile.
+            group.again = None;
             self.wake(&key, 0, WakeReason::ObjectChanged);
             return;
         }

@@ -117,6 +117,8 @@ impl Machine {
         };
         group.unproven.remove(&slot);
         group.destroyed.remove(&slot);
+        // Whatever failed before, the slot is filled: a clone may have failed half way.
+        group.failures.remove(&slot);
         let record = SlotRecord {
             vm: vm.clone(),
             started: false,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use vmgroup_core::group::{DeletionPolicy, GroupKey};
 
 use crate::group::Stage;
+use crate::inventory::TaskState;
 use crate::machine::{Machine, target};
 use crate::observe::membership;
 use crate::operation::Work;
@@ -19,7 +20,30 @@ impl Machine {
             return Some(self.let_go(key));
         }
         let empty = group.slots.is_empty() && group.operations.is_empty();
+        if empty && self.runs_unmatched(key) {
+            // A VM may still come of it. A complete view tells if it has vanished.
+            self.session
+                .want_relist("a task of a deleted group is unaccounted for");
+            self.try_later(key);
+            return Some(Next::Wait);
+        }
         empty.then(|| self.close_folder(key))
+    }
+
+    /// A task of the group runs that no operation here follows: another host's,
+    /// or one of an earlier life.
+    fn runs_unmatched(&self, key: &GroupKey) -> bool {
+        let Some(group) = self.groups.get(key) else {
+            return false;
+        };
+        let folder = format!("{}/folder", group.identity());
+        self.inventory.tasks().any(|task| {
+            let of_group = task.operation_id.as_ref().is_some_and(|id| {
+                let owner = id.split_once('/').map(|(identity, _)| identity);
+                owner == Some(group.identity()) && *id != folder
+            });
+            of_group && task.state == TaskState::Running
+        })
     }
 
     /// `deletionPolicy: Orphan`: removes markers and touches nothing else.

@@ -2,7 +2,7 @@
 //! generations and versions, conditional writes, finalizers, approvals, the
 //! lease and watches that lag.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::status::Status;
@@ -48,6 +48,8 @@ pub struct Cluster {
     uids: u64,
     watches: BTreeMap<WatchId, watch::Watch>,
     opened: u64,
+    /// The last changes of groups, for watches that repeat them.
+    recent: VecDeque<Event>,
     told: Vec<Told>,
     log: Vec<Fact>,
 }
@@ -79,6 +81,7 @@ impl Cluster {
             uids: 0,
             watches: BTreeMap::new(),
             opened: 0,
+            recent: VecDeque::new(),
             told: Vec::new(),
             log: Vec::new(),
         }

@@ -44,6 +44,14 @@ pub enum Deed {
     Adopt(GroupKey, Option<Adoption>),
     /// Takes every finalizer away by force.
     StripFinalizers(GroupKey),
+    /// Sets or takes away the finalizer of another controller.
+    Finalizer(GroupKey, bool),
+    /// Empties the status, as an overzealous backup or script does.
+    WipeStatus(GroupKey),
+    /// Takes the identity annotation away.
+    Unclaim(GroupKey),
+    /// Puts this logic into the place of the module of that name.
+    Swap(Option<String>, String),
     /// Approves the effects that the group's status says are held; the first
     /// key is the approval's own.
     Approve(GroupKey, GroupKey),

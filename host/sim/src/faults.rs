@@ -59,6 +59,14 @@ pub enum RequestFault {
     CrashAfter,
     /// The host freezes just before it is sent, for so many milliseconds.
     FreezeBefore(u64),
+    /// vCenter refuses the call so, whatever the state of things.
+    Refused(inventory::Fault),
+    /// The task that it starts has its effect, and ends as failed so.
+    HalfWay(inventory::Fault),
+    /// The task that it starts is not shown for so many milliseconds.
+    Hidden(u64),
+    /// The task that it starts is forgotten at its end, which nobody is shown.
+    Vanishes,
 }
 
 /// What happens to the world.
@@ -80,6 +88,24 @@ pub enum WorldFault {
     CutCluster(u64),
     /// A host's watch breaks and lists anew.
     ReconnectWatch(usize),
+    /// A host's watch brings its last so many events once more.
+    RepeatWatch(usize, usize),
+    /// A host's watch is silent for so many milliseconds, then breaks and lists
+    /// anew: what came in between is never told one by one.
+    StallWatch(usize, u64),
+    /// A host's watch breaks and lists what was so many milliseconds ago; a
+    /// list of what is follows five seconds later.
+    OldList(usize, u64),
+    /// The API server is restored from a backup that is so many milliseconds
+    /// old. Versions count anew from there.
+    RestoreCluster(u64),
+    /// What changes in vCenter in the next so many milliseconds is never shown
+    /// by a host's feed.
+    LoseUpdates(usize, u64),
+    /// A host's feed arrives later by so many milliseconds.
+    LagFeed(usize, u64),
+    /// A host's feed begins anew without every second VM.
+    PartialFeed(usize),
     /// All wall clocks jump by so many milliseconds.
     ClockJump(i64),
 }
@@ -130,6 +156,12 @@ impl FaultPlan {
     /// The faults, in the order given.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn end(&mut self) {
+        self.faults.clear();
+        self.rates = LossRates::default();
     }
 
     /// Counts a request; tells what happens to it.

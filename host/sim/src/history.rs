@@ -3,6 +3,8 @@
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::marker::Marker;
+use vmgroup_core::observation::Slot;
+use vmgroup_core::plan;
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::{CallResult, GroupObject};
 use vmgroup_reconcile::inventory::{TaskId, VmId};
@@ -34,14 +36,64 @@ pub enum Fact {
         /// Clones for that identity that were running then.
         clones: Vec<TaskId>,
     },
+    /// The API server was restored from a backup: these are all objects.
+    Restored {
+        /// When.
+        at: Monotonic,
+        /// Every object as it is since then.
+        objects: Vec<GroupObject>,
+    },
+    /// The VMs of an identity are so many since then, by slot; those whose
+    /// marker agrees count.
+    Counted {
+        /// When.
+        at: Monotonic,
+        /// The identity.
+        identity: String,
+        /// Slots that are filled, one entry a VM.
+        slots: Vec<Slot>,
+    },
+    /// A module was asked, and answered.
+    Decided(Box<Decided>),
+    /// Another module is in that place since then.
+    Swapped {
+        /// When.
+        at: Monotonic,
+        /// Name of the module's place.
+        name: Option<String>,
+        /// What is in it.
+        digest: String,
+    },
+    /// A host wrote the lease.
+    Leased {
+        /// When.
+        at: Monotonic,
+        /// Which host.
+        host: usize,
+        /// It gave the lease up.
+        given_up: bool,
+    },
     /// vCenter took a call, or refused it.
     Called(Box<Called>),
     /// A call had its effect, at once or by the end of its task.
     Effect(Box<Effect>),
+    /// A call's task ended, or was lost, without an effect.
+    Failed {
+        /// When.
+        at: Monotonic,
+        /// Operation id of the call.
+        operation_id: String,
+        /// Kind of the call.
+        kind: Kind,
+    },
     /// A session was asked for.
     LoggedIn {
         /// When.
         at: Monotonic,
+        /// By which host.
+        host: usize,
+        /// In which of its lives.
+        life: u32,
         /// The version of the credentials.
         version: String,
         /// They were accepted.
@@ -56,6 +108,47 @@ pub enum Fact {
     },
 }
 
+/// What a module answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// When it was asked.
+    pub at: Monotonic,
+    /// Which host asked.
+    pub host: usize,
+    /// About which group.
+    pub group: GroupKey,
+    /// The module's digest.
+    pub digest: String,
+    /// What it wants done; none if it gave no plan.
+    pub plan: Option<Vec<plan::Effect>>,
+    /// Everything in words that it was given.
+    pub words: Vec<String>,
+}
+
+/// A request that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// When.
+    pub at: Monotonic,
+    /// From which host.
+    pub host: usize,
+    /// What it asks for.
+    pub kind: Kind,
+    /// Whoever it was for could be reached.
+    pub reached: bool,
+}
+
+/// A time in which somebody could not be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// Since when.
+    pub from: Monotonic,
+    /// Until when.
+    pub to: Monotonic,
+    /// The API server, not vCenter.
+    pub of_cluster: bool,
+}
+
 /// A call as it reached vCenter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Called {
@@ -65,6 +158,10 @@ pub struct Called {
     pub group: GroupKey,
     /// Its operation id.
     pub operation_id: String,
+    /// Which host sent it.
+    pub host: usize,
+    /// That host stood still, or died, between its last look and this call.
+    pub held_up: bool,
     /// What.
     pub call: Call,
     /// vCenter's answer, whether or not it arrived.
@@ -72,7 +169,8 @@ pub struct Called {
     /// The VM concerned as it was just before; none for clones, folders and
     /// VMs that do not exist.
     pub target: Option<VmTruth>,
-    /// VMs of the clone's identity plus its running clones, this one included.
+    /// Slots of the clone's identity that VMs or running clones fill, this one's
+    /// included.
     pub population: u32,
 }
 
@@ -85,6 +183,8 @@ pub struct Effect {
     pub group: GroupKey,
     /// Operation id of the call.
     pub operation_id: String,
+    /// As of the call.
+    pub held_up: bool,
     /// Kind of the call.
     pub kind: Kind,
     /// Something is different since then.
@@ -104,7 +204,13 @@ impl Fact {
             Fact::Revised { at, .. }
             | Fact::Vanished { at, .. }
             | Fact::LoggedIn { at, .. }
+            | Fact::Restored { at, .. }
+            | Fact::Counted { at, .. }
+            | Fact::Swapped { at, .. }
+            | Fact::Leased { at, .. }
+            | Fact::Failed { at, .. }
             | Fact::Misdeed { at, .. } => *at,
+            Fact::Decided(decided) => decided.at,
             Fact::Called(called) => called.at,
             Fact::Effect(effect) => effect.at,
         }

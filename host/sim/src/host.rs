@@ -2,7 +2,7 @@
 
 use vmgroup_core::observation::Observation;
 use vmgroup_core::time::{Monotonic, Now};
-use vmgroup_reconcile::event::{DecideResult, Event};
+use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
 use vmgroup_reconcile::request::Request;
 
 /// The operator's logic, as a world drives it.
@@ -19,6 +19,12 @@ pub trait Decide {
     /// Decides; the digest of the module that did comes with the result.
     fn decide(&mut self, module: Option<&str>, observation: &Observation)
     -> (String, DecideResult);
+
+    /// Puts another logic into the place of the module of that name; tells who
+    /// it says it is. None if this place knows no such logic.
+    fn swap(&mut self, _module: Option<&str>, _logic: &str) -> Option<ActiveModule> {
+        None
+    }
 }
 
 impl Host for vmgroup_reconcile::Machine {

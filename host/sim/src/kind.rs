@@ -105,6 +105,11 @@ impl Kind {
         )
     }
 
+    /// It changes the power state of a VM.
+    pub fn changes_power(self) -> bool {
+        matches!(self, Kind::PowerOn | Kind::PowerOff | Kind::Suspend)
+    }
+
     /// It changes vCenter's inventory.
     pub fn mutates(self) -> bool {
         self >= Kind::CreateFolder

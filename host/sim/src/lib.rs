@@ -20,6 +20,8 @@ pub mod history;
 
 pub mod oracles;
 
+pub mod schedule;
+
 pub mod trace;
 
 pub mod kind;

@@ -58,6 +58,11 @@ impl Trace {
         }
     }
 
+    /// That depth, if lines of it are kept.
+    pub(crate) fn wants(&self, detail: Detail) -> Option<Detail> {
+        (detail <= self.detail).then_some(detail)
+    }
+
     /// Adds a line; `text` is made only if the line is kept.
     pub fn add(
         &mut self,

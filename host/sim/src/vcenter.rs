@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vmgroup_core::observation::Slot;
 use vmgroup_core::time::{Monotonic, Now};
 use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::inventory::{FolderId, TaskId, VmId};
@@ -15,6 +16,8 @@ use crate::random::{Latency, Random};
 mod vm;
 
 mod folders;
+
+mod membership;
 
 mod sessions;
 
@@ -31,7 +34,7 @@ mod hands;
 #[cfg(test)]
 mod tests;
 
-pub use calls::Asked;
+pub use calls::{Asked, Spoil};
 pub use folders::FolderTruth;
 pub use sessions::SessionId;
 pub use tasks::TaskTruth;
@@ -56,6 +59,10 @@ pub struct VCenter {
     down_until: Monotonic,
     due: BTreeMap<(Monotonic, u64), Due>,
     numbers: u64,
+    /// Whose member each VM is, by its agreed marker.
+    membership: BTreeMap<VmId, (String, Slot)>,
+    /// The next feed that begins lacks every second VM.
+    partial_next: bool,
     /// VMs that no call of the operator made, as people left them.
     foreign: BTreeMap<VmId, VmTruth>,
     log: Vec<Fact>,
@@ -66,6 +73,7 @@ pub struct VCenter {
 enum Due {
     TaskEnds(TaskId),
     TaskForgotten(TaskId),
+    TaskShown(TaskId),
     GuestUp {
         vm: VmId,
         boots: u64,
@@ -113,6 +121,8 @@ impl VCenter {
             down_until: Monotonic(0),
             due: BTreeMap::new(),
             numbers: 0,
+            membership: BTreeMap::new(),
+            partial_next: false,
             foreign: BTreeMap::new(),
             log: Vec::new(),
         };
@@ -173,6 +183,7 @@ impl VCenter {
             Due::TaskForgotten(task) => {
                 self.tasks.remove(&task);
             }
+            Due::TaskShown(task) => self.task_shown(now, &task),
             Due::GuestUp { vm, boots } => self.guest_up(now, &vm, boots),
             Due::GuestDown { vm, boots } => self.guest_down(now, &vm, boots),
             Due::FeedBegins { session, epoch } => self.feed_begins(now, session, epoch),

@@ -9,11 +9,11 @@ use vmgroup_reconcile::event::Event;
 use crate::cluster::Cluster;
 use crate::deed::Deed;
 use crate::faults::{Fault, FaultPlan, WorldFault};
-use crate::history::Fact;
+use crate::history::{Arrival, Fact, Outage};
 use crate::host::{Decide, Host};
 use crate::options::Options;
 use crate::random::Random;
-use crate::trace::{Detail, Trace, TraceLine};
+use crate::trace::{Detail, Trace};
 use crate::vcenter::{VCenter, VmTruth};
 
 mod seat;
@@ -26,7 +26,11 @@ mod deeds;
 
 mod trouble;
 
+mod truth;
+
 mod words;
+
+pub(crate) use words::of_deed as words_of_deed;
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +61,10 @@ pub struct World<D> {
     faults: FaultPlan,
     trace: Trace,
     facts: Vec<Fact>,
+    arrivals: Vec<Arrival>,
+    counts: BTreeMap<String, u64>,
+    outages: Vec<Outage>,
+    disturbances: Vec<(Monotonic, Monotonic)>,
 }
 
 /// Something that the world itself has planned.
@@ -111,6 +119,10 @@ impl<D: Decide> World<D> {
             vcenter,
             trace: Trace::new(options.trace),
             facts: Vec::new(),
+            arrivals: Vec::new(),
+            counts: BTreeMap::new(),
+            outages: Vec::new(),
+            disturbances: Vec::new(),
             faults,
             options,
         };
@@ -228,26 +240,16 @@ impl<D: Decide> World<D> {
         &mut self.decide
     }
 
-    /// Everything that truly happened.
-    pub fn facts(&self) -> &[Fact] {
-        &self.facts
-    }
-
-    /// The trace.
-    pub fn trace(&self) -> &Trace {
-        &self.trace
-    }
-
-    /// The trace's lines since the last call.
-    pub fn drain_trace(&mut self) -> Vec<TraceLine> {
-        self.trace.drain()
-    }
-
     /// Tells all hosts, those that start later too, about a module:
     /// `ModuleActive`, `ModuleMissing` or `ModuleRefused`.
     pub fn tell_of_module(&mut self, event: &Event) {
         match event {
             Event::ModuleActive(module) => {
+                self.facts.push(Fact::Swapped {
+                    at: self.now,
+                    name: module.name.clone(),
+                    digest: module.digest.clone(),
+                });
                 self.modules.insert(module.name.clone(), event.clone());
             }
             Event::ModuleMissing { name, .. } => {
@@ -262,17 +264,10 @@ impl<D: Decide> World<D> {
 
     /// Asks a host's process to end.
     pub fn ask_to_stop(&mut self, host: usize) {
+        if let Some(seat) = self.seats.get_mut(host) {
+            seat.asked_to_stop = true;
+        }
         self.tell(host, Event::Stop);
-    }
-
-    /// Steps that a host has made in all its lives.
-    pub fn steps(&self, host: usize) -> u64 {
-        self.seats.get(host).map_or(0, |seat| seat.steps)
-    }
-
-    /// How often a host wanted to be woken again at the very time that it was.
-    pub fn hot_wakeups(&self) -> u64 {
-        self.seats.iter().map(|seat| seat.hot).sum()
     }
 
     /// A deed at a later time.
@@ -336,7 +331,9 @@ impl<D: Decide> World<D> {
                 });
                 *clones = self.vcenter.clones(identity);
             }
-            if let Some((actor, detail, text)) = words::of_fact(&fact) {
+            if self.trace.wants(Detail::Story).is_some()
+                && let Some((actor, detail, text)) = words::of_fact(&fact)
+            {
                 self.trace.add(self.now, actor, detail, || text);
             }
             self.facts.push(fact);
@@ -347,6 +344,15 @@ impl<D: Decide> World<D> {
         self.sequence += 1;
         self.queue
             .insert((at.max(self.now), self.sequence), occurrence);
+    }
+
+    /// Hosts may be kept from their work for so many milliseconds.
+    fn disturb(&mut self, for_ms: u64) {
+        self.disturbances.push((self.now, self.now.plus(for_ms)));
+    }
+
+    fn count(&mut self, what: &impl std::fmt::Debug) {
+        *self.counts.entry(words::name_of(what)).or_default() += 1;
     }
 
     fn say(&mut self, actor: &str, detail: Detail, text: impl FnOnce() -> String) {

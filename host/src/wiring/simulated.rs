@@ -160,6 +160,8 @@ impl Simulated {
                 let asked = Asked {
                     group: group.clone(),
                     operation_id: operation_id.clone(),
+                    host: 0,
+                    held_up: false,
                 };
                 let result = match session {
                     Some(session) => inner.vcenter.call(now, session, &asked, call, None),

@@ -57,6 +57,16 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "vmgroup-prove",
+        &[
+            "vmgroup-core",
+            "vmgroup-engine",
+            "vmgroup-native",
+            "vmgroup-reconcile",
+            "vmgroup-sim",
+        ],
+    ),
+    (
         "vmgroup-bench",
         &["vmgroup-core", "vmgroup-engine", "vmgroup-native"],
     ),
@@ -102,6 +112,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
             "vmgroup-rig",
             "vmgroup-e2e",
             "vmgroup-bench",
+            "vmgroup-prove",
             "xtask",
         ],
     ),

@@ -9,6 +9,7 @@ use vmgroup_reconcile::event::{Approval, Event, GroupObject};
 
 use super::{Cluster, Stored};
 use crate::Refused;
+use crate::history::Fact;
 
 fn missing(key: &GroupKey) -> Refused {
     Refused::Missing {
@@ -171,12 +172,53 @@ impl Cluster {
         })?;
         if deleting {
             for fact in &mut self.log[before..] {
-                if let crate::history::Fact::Vanished { by_hand, .. } = fact {
+                if let Fact::Vanished { by_hand, .. } = fact {
                     *by_hand = true;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Empties the status.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn wipe_status(&mut self, now: Now, key: &GroupKey) -> Result<(), Refused> {
+        self.change(now, key, |stored| stored.object.status = Status::default())
+    }
+
+    /// Takes the identity annotation away.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn unclaim(&mut self, now: Now, key: &GroupKey) -> Result<(), Refused> {
+        self.change(now, key, |stored| stored.object.identity = None)
+    }
+
+    /// All groups are these from here on, as after a restore of etcd: versions
+    /// count anew from theirs, and every watch lists anew.
+    pub(crate) fn restore(&mut self, now: Now, objects: Vec<GroupObject>) {
+        self.recent.clear();
+        let newest = objects.iter().map(|object| object.resource_version).max();
+        self.version = newest.unwrap_or(0);
+        self.groups = objects
+            .into_iter()
+            .map(|object| {
+                let foreign_finalizers = BTreeSet::new();
+                let stored = Stored {
+                    object,
+                    foreign_finalizers,
+                };
+                (stored.object.key.clone(), stored)
+            })
+            .collect();
+        let at = now.monotonic;
+        let objects = self.groups().cloned().collect();
+        self.log.push(Fact::Restored { at, objects });
+        for id in self.watches.keys().copied().collect::<Vec<_>>() {
+            self.reconnect(now, id);
+        }
     }
 
     /// Approves held effects.

@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 
 use vmgroup_core::time::{Monotonic, Now};
-use vmgroup_reconcile::event::Event;
+use vmgroup_reconcile::event::{Event, GroupObject};
 
 use super::Cluster;
+
+/// So many changes can be told once more.
+const RECENT: usize = 8;
 
 /// Names one watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +19,8 @@ pub(super) struct Watch {
     /// On their way, in order; times never go back.
     queue: VecDeque<(Monotonic, Event)>,
     last: Monotonic,
+    /// It tells nothing until it lists anew.
+    silent: bool,
 }
 
 impl Watch {
@@ -32,15 +37,43 @@ impl Cluster {
         self.opened += 1;
         let id = WatchId(self.opened);
         self.watches.insert(id, Watch::default());
-        self.list(now, id);
+        let objects = self.groups().cloned().collect();
+        self.list(now, id, objects);
         id
     }
 
     /// Lists anew, as after a watch that broke: what was on its way is lost.
     pub fn reconnect(&mut self, now: Now, id: WatchId) {
+        let objects = self.groups().cloned().collect();
+        self.reconnect_to(now, id, objects);
+    }
+
+    /// Lists these objects as if they were all, after a watch that broke.
+    pub(crate) fn reconnect_to(&mut self, now: Now, id: WatchId, objects: Vec<GroupObject>) {
         if let Some(watch) = self.watches.get_mut(&id) {
             watch.queue.clear();
-            self.list(now, id);
+            watch.silent = false;
+            self.list(now, id, objects);
+        }
+    }
+
+    /// Tells nothing any more, until it lists anew.
+    pub(crate) fn silence(&mut self, id: WatchId) {
+        if let Some(watch) = self.watches.get_mut(&id) {
+            watch.queue.clear();
+            watch.silent = true;
+        }
+    }
+
+    /// Brings the last so many changes of groups once more, after newer ones.
+    pub(crate) fn repeat(&mut self, now: Now, id: WatchId, count: usize) {
+        let lag = self.options.watch_lag.draw(&mut self.random);
+        let at = now.monotonic.plus(lag);
+        let skipped = self.recent.len().saturating_sub(count);
+        if let Some(watch) = self.watches.get_mut(&id).filter(|watch| !watch.silent) {
+            for event in self.recent.iter().skip(skipped) {
+                watch.push(at, event.clone());
+            }
         }
     }
 
@@ -70,7 +103,13 @@ impl Cluster {
     }
 
     pub(super) fn announce(&mut self, now: Now, event: &Event) {
-        for watch in self.watches.values_mut() {
+        if matches!(event, Event::GroupChanged(_) | Event::GroupGone { .. }) {
+            self.recent.push_back(event.clone());
+            if self.recent.len() > RECENT {
+                self.recent.pop_front();
+            }
+        }
+        for watch in self.watches.values_mut().filter(|watch| !watch.silent) {
             let at = now
                 .monotonic
                 .plus(self.options.watch_lag.draw(&mut self.random));
@@ -78,7 +117,7 @@ impl Cluster {
         }
     }
 
-    fn list(&mut self, now: Now, id: WatchId) {
+    fn list(&mut self, now: Now, id: WatchId, objects: Vec<GroupObject>) {
         let at = now.monotonic.plus(self.options.list.draw(&mut self.random));
         let events = [
             Event::CredentialsChanged {
@@ -89,7 +128,7 @@ impl Cluster {
                 id: None,
             },
             Event::ApprovalsListed(self.approvals.values().cloned().collect()),
-            Event::GroupsListed(self.groups().cloned().collect()),
+            Event::GroupsListed(objects),
         ];
         if let Some(watch) = self.watches.get_mut(&id) {
             for event in events {

@@ -1,8 +1,8 @@
 //! L1 and L2.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use vmgroup_core::group::{GroupKey, Mode, Spec};
+use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::marker::HOLD_KEY;
 use vmgroup_core::observation::{Connection, Parking, PowerDriftPolicy};
 use vmgroup_core::time::Monotonic;
@@ -49,12 +49,7 @@ pub fn l1_settle(
             texts.push(format!("{} still runs", task.id));
         }
     }
-    for object in cluster.groups() {
-        let Ok(spec) = &object.spec else { continue };
-        if !object.deleting && !spec.suspend && spec.mode == Mode::Apply {
-            texts.extend(unsettled(vcenter, &object.key, spec));
-        }
-    }
+    texts.extend(unsettled_groups(cluster, vcenter).into_values().flatten());
     texts
         .into_iter()
         .map(|text| Breach {
@@ -63,6 +58,55 @@ pub fn l1_settle(
             text,
         })
         .collect()
+}
+
+/// L3: a group whose module fails or misleads harms no other: all others settle
+/// like in L1, and have no calls in the quiet time.
+pub fn l3_poison(
+    cluster: &Cluster,
+    vcenter: &VCenter,
+    facts: &[Fact],
+    quiet: Quiet,
+    poisoned: &GroupKey,
+) -> Vec<Breach> {
+    let mut texts: Vec<String> = unsettled_groups(cluster, vcenter)
+        .into_iter()
+        .filter(|(key, _)| key != poisoned)
+        .flat_map(|(_, texts)| texts)
+        .collect();
+    for fact in facts.iter().rev().take_while(|it| it.at() >= quiet.since) {
+        if let Fact::Called(called) = fact
+            && called.group != *poisoned
+        {
+            texts.push(format!("a call for {} in the quiet time", called.group));
+        }
+    }
+    let breach = |text| Breach {
+        oracle: "L3",
+        at: quiet.now,
+        text,
+    };
+    texts.into_iter().map(breach).collect()
+}
+
+/// What is left to do, by group.
+pub(super) fn unsettled_groups(
+    cluster: &Cluster,
+    vcenter: &VCenter,
+) -> BTreeMap<GroupKey, Vec<String>> {
+    let mut left = BTreeMap::new();
+    for object in cluster.groups() {
+        let Ok(spec) = &object.spec else { continue };
+        // Deletions are L2's.
+        if object.deleting || spec.suspend || spec.mode != Mode::Apply {
+            continue;
+        }
+        let texts = unsettled(vcenter, &object.key, spec);
+        if !texts.is_empty() {
+            left.insert(object.key.clone(), texts);
+        }
+    }
+    left
 }
 
 fn unsettled(vcenter: &VCenter, key: &GroupKey, spec: &Spec) -> Vec<String> {
@@ -136,7 +180,8 @@ pub fn l2_deletion(
         };
         let stands = vcenter.folders().any(|folder| folder.id == *id);
         let empty = !vcenter.vms().any(|vm| vm.folder == *id);
-        if stands && empty && cluster.group(&called.group).is_none() {
+        if stands && empty && cluster.group(&called.group).is_none() && closes(facts, &called.group)
+        {
             texts.push(format!(
                 "folder {id} (`{name}`) of {} is left",
                 called.group
@@ -151,4 +196,22 @@ pub fn l2_deletion(
             text,
         })
         .collect()
+}
+
+/// The group was let go by the operator, and not by a person's force; one that
+/// is orphaned keeps its folder, and so does one that was only observed.
+fn closes(facts: &[Fact], key: &GroupKey) -> bool {
+    let gone = facts.iter().rev().find_map(|fact| match fact {
+        Fact::Vanished {
+            object, by_hand, ..
+        } if object.key == *key => Some((object, *by_hand)),
+        _ => None,
+    });
+    gone.is_some_and(|(object, by_hand)| {
+        let deletes = object
+            .spec
+            .as_ref()
+            .is_ok_and(|spec| spec.deletion == DeletionPolicy::Delete && spec.mode == Mode::Apply);
+        deletes && !by_hand
+    })
 }

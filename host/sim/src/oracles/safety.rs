@@ -7,10 +7,13 @@ use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::{CallResult, GroupObject};
 use vmgroup_reconcile::request::Call;
 
-use super::Breach;
-use crate::history::{Called, Fact};
+use super::{Breach, executes};
+use crate::history::Fact;
 use crate::kind::Kind;
 use crate::vcenter::VCenter;
+
+/// A restore of the API server is heard of within this.
+const RESTORE_HEARD_MS: u64 = 1_000;
 
 /// S1: whenever a clone starts, the VMs of the group and its clones in flight,
 /// this one included, are at most the largest replicas + surge + spares of any
@@ -19,6 +22,10 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let mut revisions: BTreeMap<String, Revisions> = BTreeMap::new();
     let mut uids: BTreeMap<GroupKey, String> = BTreeMap::new();
+    let mut held_up: BTreeMap<&GroupKey, u32> = BTreeMap::new();
+    let rivals = are_rivals(facts);
+    // Groups before a restore, and when that was: it takes a moment to be heard of.
+    let (mut lost, mut lost_at) = (BTreeMap::new(), Monotonic(0));
     for fact in facts {
         match fact {
             Fact::Revised { object, .. } => {
@@ -31,15 +38,33 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
             Fact::Vanished { object, .. } => {
                 uids.remove(&object.key);
             }
+            Fact::Restored { at, objects } => {
+                lost = std::mem::take(&mut uids);
+                lost_at = *at;
+                for object in objects {
+                    uids.insert(object.key.clone(), object.uid.clone());
+                    revisions
+                        .entry(object.uid.clone())
+                        .or_default()
+                        .learn(object);
+                }
+            }
             Fact::Called(called) if matches!(called.result, CallResult::Started(_)) => {
                 let Call::Clone(clone) = &called.call else {
                     continue;
                 };
+                let heard = called.at.since(lost_at) > RESTORE_HEARD_MS;
                 let bound = uids
                     .get(&called.group)
+                    .or_else(|| lost.get(&called.group).filter(|_| !heard))
                     .and_then(|uid| revisions.get(uid))
-                    .map_or(0, Revisions::bound);
-                if called.population > bound {
+                    .map_or(0, |known| {
+                        known.bound(rivals.then_some(&called.operation_id))
+                    });
+                // The one call of a host that stood still; L1 heals it.
+                let late = held_up.entry(&called.group).or_default();
+                *late += u32::from(called.held_up);
+                if called.population > bound.saturating_add(*late) {
                     breaches.push(Breach {
                         oracle: "S1",
                         at: called.at,
@@ -56,11 +81,27 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
     breaches
 }
 
+/// Several hosts make calls and there is no lease. Then each of them may act on
+/// its own last commit until it hears of the other's.
+fn are_rivals(facts: &[Fact]) -> bool {
+    let leased = facts.iter().any(|it| matches!(it, Fact::Leased { .. }));
+    let hosts: BTreeSet<usize> = facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Called(called) => Some(called.host),
+            _ => None,
+        })
+        .collect();
+    !leased && hosts.len() > 1
+}
+
 #[derive(Default)]
 struct Revisions {
     /// Most VMs wanted, by generation.
     wanted: BTreeMap<i64, u32>,
     committed: i64,
+    /// On which generation each commit was decided.
+    commits: BTreeMap<u64, i64>,
 }
 
 impl Revisions {
@@ -69,12 +110,18 @@ impl Revisions {
         self.wanted.insert(object.generation, wanted);
         if let Some(intent) = &object.status.intent {
             self.committed = intent.generation;
+            self.commits.insert(intent.id, intent.generation);
         }
     }
 
-    fn bound(&self) -> u32 {
+    /// Most VMs wanted by any spec not older than the last one committed, or
+    /// than the one that this very call was committed on.
+    fn bound(&self, operation_id: Option<&String>) -> u32 {
+        let intent = operation_id.and_then(|id| id.rsplit_once('/')?.1.parse().ok());
+        let own = intent.and_then(|intent: u64| self.commits.get(&intent));
+        let since = own.map_or(self.committed, |own| self.committed.min(*own));
         self.wanted
-            .range(self.committed..)
+            .range(since..)
             .map(|(_, most)| *most)
             .max()
             .unwrap_or(0)
@@ -93,6 +140,9 @@ pub fn s2_unique(facts: &[Fact]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for fact in facts {
         let Fact::Effect(effect) = fact else { continue };
+        if effect.held_up {
+            continue;
+        }
         if effect.claimants.len() > 1 && matches!(effect.kind, Kind::Clone | Kind::Mark) {
             breaches.push(Breach {
                 oracle: "S2",
@@ -128,6 +178,9 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
             }
             Fact::Vanished { object, .. } => {
                 objects.remove(&object.key);
+            }
+            Fact::Restored { objects: all, .. } => {
+                objects = all.iter().map(|it| (it.key.clone(), it)).collect();
             }
             Fact::Called(called) if executes(called) => {
                 let Some(target) = &called.target else {
@@ -169,7 +222,10 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
         }
     }
     for was in vcenter.foreign() {
-        if !adopted.contains(was.id.as_str()) && vcenter.vm(&was.id) != Some(was) {
+        // A restored backup agrees with its marker: without its original it is the
+        // member.
+        let may_be_member = was.agreed().is_some() || adopted.contains(was.id.as_str());
+        if !may_be_member && vcenter.vm(&was.id) != Some(was) {
             breaches.push(Breach {
                 oracle: "S3",
                 at: now,
@@ -180,18 +236,33 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
     breaches
 }
 
-fn executes(called: &Called) -> bool {
-    matches!(
-        called.result,
-        CallResult::Started(_) | CallResult::Done { .. }
-    )
-}
-
 /// S5: an object goes only when no VM and no clone in flight of the group
 /// exists. People who strip finalizers, and Observe, are nobody's breach.
 pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
     let mut breaches = Vec::new();
+    let mut late: BTreeSet<&GroupKey> = BTreeSet::new();
+    let mut claimed: BTreeSet<&str> = BTreeSet::new();
     for fact in facts {
+        // The one call of a host that stood still; L1 heals it.
+        if let Fact::Called(called) = fact
+            && called.held_up
+        {
+            late.insert(&called.group);
+        }
+        // What has not been claimed, or no longer since a restore, goes without us.
+        match fact {
+            Fact::Revised { object, .. } if object.finalizer => {
+                claimed.insert(&object.uid);
+            }
+            Fact::Revised { object, .. } if !object.deleting => {
+                claimed.remove(object.uid.as_str());
+            }
+            Fact::Restored { objects, .. } => {
+                let still = objects.iter().filter(|object| object.finalizer);
+                claimed = still.map(|object| object.uid.as_str()).collect();
+            }
+            _ => {}
+        }
         let Fact::Vanished {
             at,
             object,
@@ -207,7 +278,8 @@ pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
             .as_ref()
             .is_ok_and(|spec| spec.mode == Mode::Observe);
         let left = !members.is_empty() || !clones.is_empty();
-        if left && !by_hand && !observed {
+        let claimed = claimed.contains(object.uid.as_str());
+        if left && claimed && !by_hand && !observed && !late.contains(&object.key) {
             breaches.push(Breach {
                 oracle: "S5",
                 at: *at,
@@ -225,14 +297,23 @@ pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
 /// group, slot and intent.
 pub fn s7_effect_once(facts: &[Fact]) -> Vec<Breach> {
     let mut seen: BTreeSet<(&str, Kind)> = BTreeSet::new();
+    let mut last: BTreeMap<&String, (&str, Kind)> = BTreeMap::new();
     let mut breaches = Vec::new();
     for fact in facts {
+        // Numbers of commits count anew.
+        if let Fact::Restored { .. } = fact {
+            seen.clear();
+        }
         let Fact::Effect(effect) = fact else { continue };
         let of_slot = !matches!(
             effect.kind,
             Kind::CreateFolder | Kind::DestroyFolder | Kind::ShutdownGuest
         );
-        if of_slot && effect.changed && !seen.insert((&effect.operation_id, effect.kind)) {
+        let what = (effect.operation_id.as_str(), effect.kind);
+        // What its own effect left, a person has undone: the second one is due.
+        let undone = effect.vm.as_ref().and_then(|vm| last.insert(vm, what)) == Some(what)
+            && effect.kind.changes_power();
+        if of_slot && effect.changed && !seen.insert(what) && !undone {
             breaches.push(Breach {
                 oracle: "S7",
                 at: effect.at,

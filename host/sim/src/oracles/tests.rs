@@ -1,5 +1,7 @@
 //! Each oracle sees the flaw that it is there for.
 
+mod histories;
+
 use std::collections::BTreeSet;
 
 use vmgroup_core::group::GroupKey;
@@ -113,6 +115,7 @@ fn s7_sees_an_effect_that_happens_twice_under_one_operation_id() {
             at: vmgroup_core::time::Monotonic(at),
             group: web(),
             operation_id: "id-1/0/4".into(),
+            held_up: false,
             kind: Kind::PowerOn,
             changed: true,
             vm: Some("vm-1".into()),

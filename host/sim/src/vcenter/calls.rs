@@ -1,7 +1,9 @@
 //! Calls: what vCenter checks before it works, and what it answers.
 
+use std::collections::BTreeSet;
+
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_core::observation::{Connection, PowerState, Slot};
 use vmgroup_core::time::Now;
 use vmgroup_reconcile::event::CallResult;
 use vmgroup_reconcile::inventory::{Fault, VmId};
@@ -19,24 +21,42 @@ pub struct Asked {
     pub group: GroupKey,
     /// Operation id.
     pub operation_id: String,
+    /// Which host.
+    pub host: usize,
+    /// The host stood still, or died, between its last look and this call.
+    pub held_up: bool,
+}
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spoil {
+    /// It is refused so.
+    Refused(Fault),
+    /// Its task ends so, without an effect.
+    Fails(Fault),
+    /// Its task ends so, and has had its effect all the same.
+    HalfWay(Fault),
+    /// Its task is not shown for so many milliseconds.
+    Hidden(u64),
+    /// Its task is forgotten at its end, which nobody is shown.
+    Vanishes,
 }
 
 impl VCenter {
-    /// Takes a call or refuses it. `spoil` makes its task fail so, without an
-    /// effect, at its end.
+    /// Takes a call or refuses it, and spoils it so.
     pub fn call(
         &mut self,
         now: Now,
         session: SessionId,
         asked: &Asked,
         call: &Call,
-        spoil: Option<Fault>,
+        spoil: Option<Spoil>,
     ) -> CallResult {
         let target = target(call).and_then(|id| self.vms.get(id)).cloned();
-        let result = if self.alive(session) {
-            self.take(now, asked, call, spoil)
-        } else {
-            CallResult::Refused(Fault::NotAuthenticated)
+        let result = match (self.alive(session), spoil) {
+            (false, _) => CallResult::Refused(Fault::NotAuthenticated),
+            (true, Some(Spoil::Refused(fault))) => CallResult::Refused(fault),
+            (true, spoil) => self.take(now, asked, call, spoil),
         };
         let population = match call {
             Call::Clone(clone) => self.population(&clone.marker.identity),
@@ -46,6 +66,8 @@ impl VCenter {
             at: now.monotonic,
             group: asked.group.clone(),
             operation_id: asked.operation_id.clone(),
+            host: asked.host,
+            held_up: asked.held_up,
             call: call.clone(),
             result: result.clone(),
             target,
@@ -76,11 +98,20 @@ impl VCenter {
     }
 
     fn population(&self, identity: &str) -> u32 {
-        let count = self.members(identity).len() + self.clones(identity).len();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        let filled = self.vms.values().filter_map(VmTruth::agreed);
+        let filled = filled.filter(|marker| marker.identity == identity);
+        let running = self.tasks.values().filter_map(|task| match &task.call {
+            Some(Call::Clone(clone)) if task.runs() && task.fails.is_none() => {
+                (clone.marker.identity == identity).then_some(clone.marker.slot)
+            }
+            _ => None,
+        });
+        // What people add to a slot that is filled is not the operator's.
+        let slots: BTreeSet<Slot> = filled.map(|marker| marker.slot).chain(running).collect();
+        u32::try_from(slots.len()).unwrap_or(u32::MAX)
     }
 
-    fn take(&mut self, now: Now, asked: &Asked, call: &Call, spoil: Option<Fault>) -> CallResult {
+    fn take(&mut self, now: Now, asked: &Asked, call: &Call, spoil: Option<Spoil>) -> CallResult {
         match call {
             Call::CreateFolder { name } => self.create_folder(now, asked, name),
             Call::ShutdownGuest(vm) => self.shutdown_guest(now, asked, vm),
@@ -101,7 +132,8 @@ impl VCenter {
                         }
                         Err(fault) => {
                             let latency = self.options.fault;
-                            self.begin_task(now, asked, call, &entity, Some(fault), latency)
+                            let spoil = Some(Spoil::Fails(fault));
+                            self.begin_task(now, asked, call, &entity, spoil, latency)
                         }
                         Ok(()) => {
                             let latency = self.latency(call);
@@ -270,6 +302,7 @@ impl VCenter {
             at: now.monotonic,
             group: asked.group.clone(),
             operation_id: asked.operation_id.clone(),
+            held_up: asked.held_up,
             kind,
             changed,
             vm: vm.map(str::to_owned),

@@ -8,7 +8,7 @@ use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::inventory::{Task, TaskId, VmId};
 use vmgroup_reconcile::request::RequestId;
 
-use super::{Due, SessionId, TaskTruth, VCenter};
+use super::{Due, SessionId, VCenter};
 
 #[derive(Debug, Clone)]
 pub(super) struct Feed {
@@ -17,6 +17,8 @@ pub(super) struct Feed {
     /// It has shown everything once; only changes follow.
     begun: bool,
     flush_planned: bool,
+    /// Updates made before are lost.
+    loses_until: Monotonic,
     /// What its owner believes to be in view.
     shown: BTreeSet<VmId>,
     vms: BTreeSet<VmId>,
@@ -47,6 +49,7 @@ impl VCenter {
             epoch,
             begun: false,
             flush_planned: false,
+            loses_until: Monotonic(0),
             shown: BTreeSet::new(),
             vms: BTreeSet::new(),
             tasks: BTreeSet::new(),
@@ -55,6 +58,29 @@ impl VCenter {
         let reset = self.options.feed_reset;
         self.after(now, reset, Due::FeedBegins { session, epoch });
         true
+    }
+
+    /// Updates of the next so many milliseconds get lost on their way.
+    pub(crate) fn lose_updates(&mut self, now: Now, session: SessionId, for_ms: u64) {
+        let feed = self
+            .sessions
+            .get_mut(&session)
+            .and_then(|it| it.feed.as_mut());
+        if let Some(feed) = feed {
+            feed.loses_until = now.monotonic.plus(for_ms);
+        }
+    }
+
+    /// The next news arrive so many milliseconds late, and so do those behind.
+    pub(crate) fn lag_feed(&mut self, now: Now, session: SessionId, for_ms: u64) {
+        if let Some(it) = self.sessions.get_mut(&session) {
+            it.last = it.last.max(now.monotonic.plus(for_ms));
+        }
+    }
+
+    /// The next feed that begins, of whatever session, lacks every second VM.
+    pub(crate) fn show_half(&mut self) {
+        self.partial_next = true;
     }
 
     /// The feed also shows exactly these VMs from here on.
@@ -72,6 +98,7 @@ impl VCenter {
 
     /// The VM changed, came or went.
     pub(super) fn show_vm(&mut self, now: Now, vm: &str) {
+        self.count_anew(now, vm);
         for session in self.fed() {
             self.dirty(now, session, Some(vm), None);
         }
@@ -88,14 +115,15 @@ impl VCenter {
         if self.feed(session, epoch).is_none() {
             return;
         }
-        let shown: BTreeSet<VmId> = self
-            .vms
-            .keys()
-            .filter(|id| self.in_view(session, id))
-            .cloned()
+        let partial = std::mem::take(&mut self.partial_next);
+        let in_view = self.vms.keys().filter(|id| self.in_view(session, id));
+        let shown: BTreeSet<VmId> = in_view
+            .enumerate()
+            .filter(|(index, _)| !partial || index % 2 == 0)
+            .map(|(_, id)| id.clone())
             .collect();
         let vms = shown.iter().filter_map(|id| self.view(id)).collect();
-        let tasks = self.tasks.values().filter_map(TaskTruth::view).collect();
+        let tasks = self.tasks.values().filter_map(|it| it.view(now)).collect();
         let Some(feed) = self.feed(session, epoch) else {
             return;
         };
@@ -114,6 +142,9 @@ impl VCenter {
         feed.flush_planned = false;
         let touched = std::mem::take(&mut feed.vms);
         let task_ids = std::mem::take(&mut feed.tasks);
+        if now.monotonic < feed.loses_until {
+            return;
+        }
         let mut shown = std::mem::take(&mut feed.shown);
         let mut vms = Vec::new();
         let mut left = Vec::new();
@@ -129,7 +160,7 @@ impl VCenter {
         }
         let tasks: Vec<Task> = task_ids
             .iter()
-            .filter_map(|id| self.tasks.get(id)?.view())
+            .filter_map(|id| self.tasks.get(id)?.view(now))
             .collect();
         if let Some(feed) = self.feed(session, epoch) {
             feed.shown = shown;

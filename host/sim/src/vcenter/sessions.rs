@@ -34,6 +34,8 @@ impl VCenter {
         let accepted = self.accepted.contains(version);
         self.log.push(Fact::LoggedIn {
             at: now.monotonic,
+            host: 0,
+            life: 0,
             version: version.to_owned(),
             accepted,
         });
@@ -55,6 +57,14 @@ impl VCenter {
             },
             Some(id),
         )
+    }
+
+    /// Who logged in just now.
+    pub(crate) fn name_login(&mut self, by: usize, in_life: u32) {
+        if let Some(Fact::LoggedIn { host, life, .. }) = self.log.last_mut() {
+            *host = by;
+            *life = in_life;
+        }
     }
 
     /// Ends a session at its owner's wish: nobody is told.
@@ -133,6 +143,9 @@ impl VCenter {
         let all: Vec<SessionId> = self.sessions().collect();
         for id in all {
             self.end_session(now, id, "vCenter restarts");
+        }
+        for id in self.tasks.keys().cloned().collect::<Vec<_>>() {
+            self.write_failure(now, &id);
         }
         self.tasks.clear();
     }

@@ -8,7 +8,8 @@ use vmgroup_reconcile::inventory::{Fault, Heartbeat, Task, TaskId, TaskState, Vm
 use vmgroup_reconcile::request::{Call, CloneCall};
 
 use super::calls::target;
-use super::{Asked, Due, VCenter, VmTruth};
+use super::{Asked, Due, Spoil, VCenter, VmTruth};
+use crate::history::Fact;
 use crate::kind::Kind;
 use crate::random::Latency;
 
@@ -25,6 +26,12 @@ pub struct TaskTruth {
     pub entity: Option<String>,
     /// It will fail so, without an effect.
     pub fails: Option<Fault>,
+    /// It will end as failed so, and will have had its effect.
+    pub half_way: Option<Fault>,
+    /// Nobody is shown it before.
+    pub hidden_until: Monotonic,
+    /// It is forgotten at its end, which nobody is shown.
+    pub vanishes: bool,
     /// When it began.
     pub began: Monotonic,
     /// How far it is.
@@ -38,8 +45,11 @@ impl TaskTruth {
     }
 
     /// What the operator's user sees of it; none if it is not theirs.
-    pub(super) fn view(&self) -> Option<Task> {
+    pub(super) fn view(&self, now: Now) -> Option<Task> {
         let asked = self.asked.as_ref()?;
+        if now.monotonic < self.hidden_until {
+            return None;
+        }
         Some(Task {
             id: self.id.clone(),
             operation_id: Some(asked.operation_id.clone()),
@@ -56,10 +66,10 @@ impl VCenter {
         asked: &Asked,
         call: &Call,
         entity: &str,
-        fails: Option<Fault>,
+        spoil: Option<Spoil>,
         latency: Latency,
     ) -> CallResult {
-        let id = self.add_task(now, Some(asked), Some(call), entity, fails);
+        let id = self.add_task(now, Some(asked), Some(call), entity, spoil);
         self.after(now, latency, Due::TaskEnds(id.clone()));
         CallResult::Started(id)
     }
@@ -76,9 +86,20 @@ impl VCenter {
         asked: Option<&Asked>,
         call: Option<&Call>,
         entity: &str,
-        fails: Option<Fault>,
+        spoil: Option<Spoil>,
     ) -> TaskId {
         let id = format!("task-{}", self.number());
+        let (mut fails, mut half_way, mut hidden_until) = (None, None, Monotonic(0));
+        let vanishes = spoil == Some(Spoil::Vanishes);
+        match spoil {
+            Some(Spoil::Fails(fault)) => fails = Some(fault),
+            Some(Spoil::HalfWay(fault)) => half_way = Some(fault),
+            Some(Spoil::Hidden(ms)) => {
+                hidden_until = now.monotonic.plus(ms);
+                self.at(hidden_until, Due::TaskShown(id.clone()));
+            }
+            Some(Spoil::Refused(_) | Spoil::Vanishes) | None => {}
+        }
         self.tasks.insert(
             id.clone(),
             TaskTruth {
@@ -87,6 +108,9 @@ impl VCenter {
                 call: call.cloned(),
                 entity: Some(entity.to_owned()),
                 fails,
+                half_way,
+                hidden_until,
+                vanishes,
                 began: now.monotonic,
                 state: TaskState::Running,
             },
@@ -94,6 +118,28 @@ impl VCenter {
         self.show_task(now, &id);
         self.show_vm(now, entity);
         id
+    }
+
+    /// The task has had no effect, and never will.
+    pub(super) fn write_failure(&mut self, now: Now, id: &str) {
+        let task = self.tasks.get(id).filter(|task| task.runs());
+        if let Some(TaskTruth {
+            asked: Some(asked),
+            call: Some(call),
+            ..
+        }) = task
+        {
+            self.log.push(Fact::Failed {
+                at: now.monotonic,
+                operation_id: asked.operation_id.clone(),
+                kind: Kind::of_call(call),
+            });
+        }
+    }
+
+    /// A task that was hidden can be seen.
+    pub(super) fn task_shown(&mut self, now: Now, id: &TaskId) {
+        self.show_task(now, id);
     }
 
     pub(super) fn end_task(&mut self, now: Now, id: &TaskId) {
@@ -107,11 +153,17 @@ impl VCenter {
                 .and_then(|()| self.apply(now, asked, call)),
             (None, _, _) => Ok(None),
         };
+        if done.is_err() {
+            self.write_failure(now, id);
+        }
         if let Some(task) = self.tasks.get_mut(id) {
-            task.state = match done {
-                Ok(result) => TaskState::Succeeded { result },
-                Err(fault) => TaskState::Failed(fault),
+            task.state = match (done, task.half_way.take()) {
+                (Err(fault), _) | (Ok(_), Some(fault)) => TaskState::Failed(fault),
+                (Ok(result), None) => TaskState::Succeeded { result },
             };
+        }
+        if task.vanishes {
+            self.tasks.remove(id);
         }
         self.show_task(now, id);
         if let Some(entity) = task.entity {

@@ -31,6 +31,8 @@ fn asked() -> Asked {
     Asked {
         group: GroupKey::new("shop", "web"),
         operation_id: "id-1/0/1".into(),
+        host: 0,
+        held_up: false,
     }
 }
 

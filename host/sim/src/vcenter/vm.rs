@@ -62,10 +62,11 @@ impl VmTruth {
         Marker::parse(self.extra_config.get(MARKER_KEY)?)
     }
 
-    /// Its marker, if it agrees with the VM: only then is it a member.
+    /// Its marker, if it agrees with the VM: only then is it a member. What a
+    /// person turned into a template is none.
     pub fn agreed(&self) -> Option<Marker> {
         self.marker()
-            .filter(|marker| marker.instance_uuid == self.instance_uuid)
+            .filter(|marker| marker.instance_uuid == self.instance_uuid && !self.template)
     }
 
     /// What can be read of it. vCenter has no `config` of a VM whose files it

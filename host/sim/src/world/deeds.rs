@@ -2,7 +2,8 @@
 
 use vmgroup_core::marker::MARKER_KEY;
 use vmgroup_core::observation::{Connection, PowerState};
-use vmgroup_core::time::Now;
+use vmgroup_core::time::{Monotonic, Now};
+use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::inventory::{FolderId, Heartbeat, VmId};
 
 use super::{World, words};
@@ -25,6 +26,9 @@ impl<D: Decide> World<D> {
             Some(result) => result,
             None => self.act_in_vcenter(now, deed),
         };
+        if done.is_ok() {
+            self.count(deed);
+        }
         self.collect();
         done
     }
@@ -38,6 +42,21 @@ impl<D: Decide> World<D> {
             Deed::Delete(key) => cluster.delete(now, key),
             Deed::Adopt(key, adoption) => cluster.annotate_adoption(now, key, *adoption),
             Deed::StripFinalizers(key) => cluster.strip_finalizers(now, key),
+            Deed::Finalizer(key, present) => {
+                cluster.set_foreign_finalizer(now, key, "example.com/other", *present)
+            }
+            Deed::WipeStatus(key) => cluster.wipe_status(now, key),
+            Deed::Unclaim(key) => cluster.unclaim(now, key),
+            Deed::Swap(name, logic) => match self.decide.swap(name.as_deref(), logic) {
+                Some(module) => {
+                    self.tell_of_module(&Event::ModuleActive(module));
+                    Ok(())
+                }
+                None => Err(Refused::Missing {
+                    what: "logic",
+                    name: logic.clone(),
+                }),
+            },
             Deed::Approve(approval, group) => {
                 let held = cluster
                     .group(group)
@@ -54,6 +73,9 @@ impl<D: Decide> World<D> {
             }
             Deed::Rotate(version, accepted) => {
                 self.vcenter.accept(version, *accepted);
+                if !accepted {
+                    self.disturbances.push((now.monotonic, Monotonic(u64::MAX)));
+                }
                 cluster.rotate_credentials(now, version);
                 Ok(())
             }

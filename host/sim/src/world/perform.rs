@@ -8,9 +8,10 @@ use vmgroup_reconcile::request::{Request, RequestId};
 use super::World;
 use super::seat::Outgoing;
 use crate::faults::RequestFault;
+use crate::history::{Arrival, Fact};
 use crate::host::Decide;
 use crate::kind::Kind;
-use crate::vcenter::Asked;
+use crate::vcenter::{Asked, Spoil};
 
 const REFUSED: &str = "connection refused";
 
@@ -22,20 +23,31 @@ impl<D: Decide> World<D> {
         outgoing: &Outgoing,
         answer_at: Monotonic,
     ) -> Option<Event> {
-        let to_cluster = Kind::of(&outgoing.request)?.to_cluster();
-        if to_cluster {
-            if self.now < self.cluster_down_until {
+        let kind = Kind::of(&outgoing.request)?;
+        let reached = if kind.to_cluster() {
+            self.now >= self.cluster_down_until
+        } else {
+            self.vcenter.reachable(self.now())
+        };
+        self.arrivals.push(Arrival {
+            at: self.now,
+            host: seat,
+            kind,
+            reached,
+        });
+        if kind.to_cluster() {
+            if !reached {
                 return unreachable_cluster(&outgoing.request);
             }
-            return self.perform_in_cluster(&outgoing.request);
+            return self.perform_in_cluster(seat, &outgoing.request);
         }
-        if !self.vcenter.reachable(self.now()) {
+        if !reached {
             return unreachable_vcenter(&outgoing.request);
         }
         self.perform_in_vcenter(seat, outgoing, answer_at)
     }
 
-    fn perform_in_cluster(&mut self, request: &Request) -> Option<Event> {
+    fn perform_in_cluster(&mut self, seat: usize, request: &Request) -> Option<Event> {
         let now = self.now();
         let (id, result) = match request {
             Request::WriteStatus { id, target, status } => {
@@ -57,10 +69,17 @@ impl<D: Decide> World<D> {
             Request::WriteLease { id, lease } => {
                 let id = *id;
                 return Some(match self.cluster.write_lease(now, lease) {
-                    Ok(lease) => Event::LeaseSeen {
-                        lease: Some(lease),
-                        id: Some(id),
-                    },
+                    Ok(lease) => {
+                        self.facts.push(Fact::Leased {
+                            at: self.now,
+                            host: seat,
+                            given_up: lease.holder.is_empty(),
+                        });
+                        Event::LeaseSeen {
+                            lease: Some(lease),
+                            id: Some(id),
+                        }
+                    }
                     Err(message) => Event::LeaseFailed { id, message },
                 });
             }
@@ -120,11 +139,10 @@ impl<D: Decide> World<D> {
                 let asked = Asked {
                     group: group.clone(),
                     operation_id: operation_id.clone(),
+                    host: seat,
+                    held_up: outgoing.held_up || self.seats[seat].life != outgoing.life,
                 };
-                let spoil = match &outgoing.fault {
-                    Some(RequestFault::TaskFails(fault)) => Some(fault.clone()),
-                    _ => None,
-                };
+                let spoil = outgoing.fault.as_ref().and_then(spoil);
                 // The bytes of a crashed process still carry its session.
                 let session = session.or_else(|| self.left_behind(seat, outgoing));
                 let result = match session {
@@ -149,6 +167,7 @@ impl<D: Decide> World<D> {
         let now = self.now();
         let version = self.cluster.credentials().to_owned();
         let (result, session) = self.vcenter.login(now, &version);
+        self.vcenter.name_login(seat, outgoing.life);
         // Whoever does not hear of a session cannot use or end it.
         let heard = self.seats[seat].life == outgoing.life
             && !matches!(
@@ -172,6 +191,17 @@ impl<D: Decide> World<D> {
         let used: Vec<_> = self.seats.iter().filter_map(|it| it.session).collect();
         self.vcenter.sessions().find(|id| !used.contains(id))
     }
+}
+
+fn spoil(fault: &RequestFault) -> Option<Spoil> {
+    Some(match fault {
+        RequestFault::Refused(fault) => Spoil::Refused(fault.clone()),
+        RequestFault::TaskFails(fault) => Spoil::Fails(fault.clone()),
+        RequestFault::HalfWay(fault) => Spoil::HalfWay(fault.clone()),
+        RequestFault::Hidden(ms) => Spoil::Hidden(*ms),
+        RequestFault::Vanishes => Spoil::Vanishes,
+        _ => return None,
+    })
 }
 
 fn unreachable_cluster(request: &Request) -> Option<Event> {

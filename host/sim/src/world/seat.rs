@@ -32,6 +32,7 @@ pub(super) struct Seat {
     pub(super) session_way: Monotonic,
     wakes_at: Option<Monotonic>,
     pub(super) hot: u64,
+    pub(super) asked_to_stop: bool,
 }
 
 /// A request on its way.
@@ -41,6 +42,8 @@ pub(super) struct Outgoing {
     pub(super) sent_at: Monotonic,
     pub(super) request: Request,
     pub(super) fault: Option<RequestFault>,
+    /// Its sender stood still since it was sent.
+    pub(super) held_up: bool,
 }
 
 impl Seat {
@@ -65,6 +68,7 @@ impl Seat {
                 session_way: Monotonic(0),
                 wakes_at: None,
                 hot: 0,
+                asked_to_stop: false,
             })
             .collect()
     }
@@ -84,6 +88,9 @@ impl Seat {
         }
     }
 }
+
+/// A new process knows its way after so long.
+const STARTING_MS: u64 = 5_000;
 
 impl<D: Decide> World<D> {
     /// Starts a host's process: it knows only what cluster and vCenter tell it.
@@ -109,6 +116,7 @@ impl<D: Decide> World<D> {
     /// Ends a host's process without a word; it starts again a little later.
     pub fn crash(&mut self, host: usize, unsent: Unsent) {
         let restart_ms = self.options.restart_ms;
+        self.disturb(restart_ms + STARTING_MS);
         self.kill(host, unsent);
         self.plan(self.now.plus(restart_ms), Occurrence::Start(host));
     }
@@ -120,6 +128,7 @@ impl<D: Decide> World<D> {
         };
         it.host = None;
         it.life += 1;
+        it.asked_to_stop = false;
         it.ended.push(unsent);
         it.frozen = false;
         it.inbox.clear();
@@ -160,7 +169,8 @@ impl<D: Decide> World<D> {
         let inbox = std::mem::take(&mut it.inbox);
         let (life, name) = (it.life, it.name.clone());
         self.say(&name, Detail::Story, || "goes on".into());
-        for outgoing in outbox {
+        for mut outgoing in outbox {
+            outgoing.held_up = true;
             self.arrive(host, outgoing);
         }
         for event in inbox {
@@ -202,8 +212,7 @@ impl<D: Decide> World<D> {
             return;
         };
         let woken = event == Event::Time;
-        let name = it.name.clone();
-        self.trace.add(self.now, &name, Detail::Everything, || {
+        self.trace.add(self.now, &it.name, Detail::Everything, || {
             format!("<- {}", super::words::of_event(&event))
         });
         let requests = host.step(event, now);
@@ -214,6 +223,7 @@ impl<D: Decide> World<D> {
             self.send(seat, request);
         }
         if let Some(unsent) = self.faults.on_step(seat, steps) {
+            *self.counts.entry("CrashAfterStep".into()).or_default() += 1;
             self.crash(seat, unsent);
         }
     }

@@ -1,14 +1,19 @@
 //! The way of a request: sent, arrived, executed, answered; and what can
 //! happen to it on each leg.
 
+use vmgroup_core::observation::Observation;
+use vmgroup_core::plan::{self, Answer};
 use vmgroup_core::time::Monotonic;
-use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult, WriteResult};
+use vmgroup_reconcile::event::{
+    CallResult, DecideResult, Event, LoginResult, ReadResult, WriteResult,
+};
 use vmgroup_reconcile::inventory;
 use vmgroup_reconcile::request::Request;
 
 use super::seat::Outgoing;
 use super::{Occurrence, World, words};
 use crate::faults::{RequestFault, Unsent};
+use crate::history::{Decided, Fact};
 use crate::host::Decide;
 use crate::kind::{Kind, request_id};
 use crate::trace::Detail;
@@ -16,9 +21,10 @@ use crate::trace::Detail;
 impl<D: Decide> World<D> {
     /// Takes a request from a host and puts it on its way.
     pub(super) fn send(&mut self, seat: usize, request: Request) {
-        let name = self.seats[seat].name.clone();
-        let (detail, text) = words::of_request(&request);
-        self.say(&name, detail, || text);
+        if let Some(text) = self.trace.wants(words::depth(&request)) {
+            let name = self.seats[seat].name.clone();
+            self.say(&name, text, || words::of_request(&request));
+        }
         let Some(kind) = Kind::of(&request) else {
             self.decide_or_note(seat, request);
             return;
@@ -42,6 +48,7 @@ impl<D: Decide> World<D> {
             sent_at: self.now,
             request,
             fault,
+            held_up: false,
         };
         self.plan(at, Occurrence::Sent(seat, Box::new(outgoing)));
     }
@@ -64,12 +71,23 @@ impl<D: Decide> World<D> {
             return;
         }
         if let Some(fault) = &outgoing.fault {
-            let text = format!("{fault:?}: {}", words::of_request(&outgoing.request).1);
-            self.say("fault", Detail::Story, || text);
+            self.count(fault);
+            let text = || format!("{fault:?}: {}", words::of_request(&outgoing.request));
+            self.trace.add(self.now, "fault", Detail::Story, text);
         }
         let lost_at = outgoing.sent_at.plus(self.options.timeout_ms);
+        if outgoing.fault.is_some() {
+            self.disturb(LOST_MS);
+        }
         match outgoing.fault.clone() {
-            None | Some(RequestFault::TaskFails(_)) => self.perform_and_answer(seat, &outgoing, 0),
+            None
+            | Some(
+                RequestFault::TaskFails(_)
+                | RequestFault::Refused(_)
+                | RequestFault::HalfWay(_)
+                | RequestFault::Hidden(_)
+                | RequestFault::Vanishes,
+            ) => self.perform_and_answer(seat, &outgoing, 0),
             Some(RequestFault::Slow(ms)) => self.perform_and_answer(seat, &outgoing, ms),
             Some(RequestFault::LostBefore) => self.lose(seat, &outgoing, lost_at),
             Some(RequestFault::LostAfter) => {
@@ -121,14 +139,22 @@ impl<D: Decide> World<D> {
     fn decide_or_note(&mut self, seat: usize, request: Request) {
         let Request::Decide {
             id,
+            group,
             module,
             observation,
-            ..
         } = request
         else {
             return;
         };
         let (digest, result) = self.decide.decide(module.as_deref(), &observation);
+        self.facts.push(Fact::Decided(Box::new(Decided {
+            at: self.now,
+            host: seat,
+            group,
+            digest: digest.clone(),
+            plan: plan(&result),
+            words: spoken(&observation),
+        })));
         let took = self.options.decide.draw(&mut self.random);
         let life = self.seats[seat].life;
         let event = Event::Decided {
@@ -142,6 +168,30 @@ impl<D: Decide> World<D> {
         );
     }
 }
+
+fn plan(result: &DecideResult) -> Option<Vec<plan::Effect>> {
+    match result {
+        DecideResult::Answered(Answer::Plan(plan)) => {
+            Some(plan.actions.iter().map(|it| it.effect.clone()).collect())
+        }
+        _ => None,
+    }
+}
+
+/// The free text of an observation: what could carry something that a module
+/// must not learn.
+fn spoken(observation: &Observation) -> Vec<String> {
+    let context = &observation.context;
+    let violations = context.violations.iter().map(|it| it.message.clone());
+    [context.settings.clone()]
+        .into_iter()
+        .chain(context.memo.clone())
+        .chain(violations)
+        .collect()
+}
+
+/// Whoever waits for an answer that does not come waits so long at most.
+const LOST_MS: u64 = 5 * 60 * 1_000;
 
 /// What an adapter says when no answer came in time.
 fn lost(request: &Request) -> Option<Event> {

@@ -1,18 +1,30 @@
 //! What goes wrong with the world as a whole.
 
+use std::collections::BTreeMap;
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::time::Monotonic;
+use vmgroup_reconcile::event::GroupObject;
+
 use super::{Occurrence, World};
 use crate::faults::WorldFault;
+use crate::history::{Fact, Outage};
 use crate::host::Decide;
 use crate::trace::Detail;
+
+/// How long an old list stands before a new one comes.
+const OLD_LIST_MS: u64 = 5_000;
 
 impl<D: Decide> World<D> {
     /// Lets something go wrong.
     pub fn suffer(&mut self, what: &WorldFault) {
         let now = self.now();
         self.say("fault", Detail::Story, || format!("{what:?}"));
+        self.count(what);
         match what {
             WorldFault::Crash(host, unsent) => self.crash(*host, *unsent),
             WorldFault::Freeze(host, for_ms) => {
+                self.disturb(*for_ms);
                 self.freeze(*host);
                 self.plan(self.now.plus(*for_ms), Occurrence::Thaw(*host));
             }
@@ -27,9 +39,16 @@ impl<D: Decide> World<D> {
                     self.vcenter.drop_feed(now, session, "the feed broke");
                 }
             }
-            WorldFault::RestartVCenter(for_ms) => self.vcenter.restart(now, *for_ms),
-            WorldFault::CutVCenter(for_ms) => self.vcenter.cut_off(now, *for_ms),
+            WorldFault::RestartVCenter(for_ms) => {
+                self.outage(*for_ms, false);
+                self.vcenter.restart(now, *for_ms);
+            }
+            WorldFault::CutVCenter(for_ms) => {
+                self.outage(*for_ms, false);
+                self.vcenter.cut_off(now, *for_ms);
+            }
             WorldFault::CutCluster(for_ms) => {
+                self.outage(*for_ms, true);
                 self.cluster_down_until = self.cluster_down_until.max(self.now.plus(*for_ms));
             }
             WorldFault::ReconnectWatch(host) => {
@@ -37,7 +56,81 @@ impl<D: Decide> World<D> {
                     self.cluster.reconnect(now, watch);
                 }
             }
+            WorldFault::RepeatWatch(host, count) => {
+                if let Some(watch) = self.seats.get(*host).and_then(|it| it.watch) {
+                    self.cluster.repeat(now, watch, *count);
+                }
+            }
+            WorldFault::StallWatch(host, for_ms) => {
+                if let Some(watch) = self.seats.get(*host).and_then(|it| it.watch) {
+                    self.cluster.silence(watch);
+                    let end = Occurrence::Trouble(WorldFault::ReconnectWatch(*host));
+                    self.plan(self.now.plus(*for_ms), end);
+                }
+            }
+            WorldFault::OldList(host, ago_ms) => {
+                let objects = self.objects_at(Monotonic(self.now.0.saturating_sub(*ago_ms)));
+                if let Some(watch) = self.seats.get(*host).and_then(|it| it.watch) {
+                    self.cluster.reconnect_to(now, watch, objects);
+                    let end = Occurrence::Trouble(WorldFault::ReconnectWatch(*host));
+                    self.plan(self.now.plus(OLD_LIST_MS), end);
+                }
+            }
+            WorldFault::RestoreCluster(ago_ms) => {
+                let objects = self.objects_at(Monotonic(self.now.0.saturating_sub(*ago_ms)));
+                self.cluster.restore(now, objects);
+            }
+            WorldFault::LoseUpdates(host, for_ms) => {
+                if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
+                    self.vcenter.lose_updates(now, session, *for_ms);
+                }
+            }
+            WorldFault::LagFeed(host, for_ms) => {
+                self.disturb(*for_ms);
+                if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
+                    self.vcenter.lag_feed(now, session, *for_ms);
+                }
+            }
+            WorldFault::PartialFeed(host) => {
+                if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
+                    self.vcenter.show_half();
+                    self.vcenter.drop_feed(now, session, "the feed broke");
+                }
+            }
             WorldFault::ClockJump(ms) => self.jumped_ms = self.jumped_ms.saturating_add(*ms),
         }
+    }
+
+    /// Nothing goes wrong any more but what has begun.
+    pub fn end_faults(&mut self) {
+        self.faults.end();
+    }
+
+    fn outage(&mut self, for_ms: u64, of_cluster: bool) {
+        self.outages.push(Outage {
+            from: self.now,
+            to: self.now.plus(for_ms),
+            of_cluster,
+        });
+    }
+
+    /// Every group as it was then.
+    fn objects_at(&self, then: Monotonic) -> Vec<GroupObject> {
+        let mut objects: BTreeMap<&GroupKey, &GroupObject> = BTreeMap::new();
+        for fact in self.facts.iter().take_while(|fact| fact.at() <= then) {
+            match fact {
+                Fact::Revised { object, .. } => {
+                    objects.insert(&object.key, object);
+                }
+                Fact::Vanished { object, .. } => {
+                    objects.remove(&object.key);
+                }
+                Fact::Restored { objects: all, .. } => {
+                    objects = all.iter().map(|object| (&object.key, object)).collect();
+                }
+                _ => {}
+            }
+        }
+        objects.into_values().cloned().collect()
     }
 }

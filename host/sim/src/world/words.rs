@@ -8,54 +8,62 @@ use crate::history::Fact;
 use crate::kind::Kind;
 use crate::trace::Detail;
 
-/// A request, and how deep its line goes.
-pub(super) fn of_request(request: &Request) -> (Detail, String) {
-    let everything = |text: String| (Detail::Everything, text);
+/// The name of an enum's case.
+pub(super) fn name_of(case: &impl std::fmt::Debug) -> String {
+    let text = format!("{case:?}");
+    let end = text.find(|letter: char| !letter.is_alphanumeric());
+    text[..end.unwrap_or(text.len())].to_owned()
+}
+
+/// How deep a request's line goes.
+pub(super) fn depth(request: &Request) -> Detail {
     match request {
-        Request::Decide { id, group, .. } => everything(format!("-> {id} decide {group}")),
-        Request::WriteStatus { id, target, .. } => everything(format!(
+        Request::Tell { .. } | Request::Login { .. } | Request::Logout | Request::Note(_) => {
+            Detail::Story
+        }
+        _ => Detail::Everything,
+    }
+}
+
+/// A request.
+pub(super) fn of_request(request: &Request) -> String {
+    match request {
+        Request::Decide { id, group, .. } => format!("-> {id} decide {group}"),
+        Request::WriteStatus { id, target, .. } => format!(
             "-> {id} write status of {} at {}",
             target.key, target.resource_version
-        )),
-        Request::WriteMeta { id, target, change } => everything(format!(
+        ),
+        Request::WriteMeta { id, target, change } => format!(
             "-> {id} {change:?} on {} at {}",
             target.key, target.resource_version
-        )),
-        Request::ReadGroup { id, key } => everything(format!("-> {id} read {key}")),
+        ),
+        Request::ReadGroup { id, key } => format!("-> {id} read {key}"),
         Request::Tell {
             target,
             reason,
             message,
             ..
-        } => (
-            Detail::Story,
-            format!("{}: {reason}: {message}", target.key),
-        ),
-        Request::WriteLease { id, lease } => {
-            everything(format!("-> {id} write lease for `{}`", lease.holder))
-        }
-        Request::Login { id, reason } => (Detail::Story, format!("-> {id} log in: {reason}")),
-        Request::Logout => (Detail::Story, "-> log out".into()),
-        Request::Relist { id, reason } => everything(format!("-> {id} list anew: {reason}")),
-        Request::Track { vms } => everything(format!("-> track {}", vms.join(" "))),
-        Request::Read { id, read } => everything(match read {
+        } => format!("{}: {reason}: {message}", target.key),
+        Request::WriteLease { id, lease } => format!("-> {id} write lease for `{}`", lease.holder),
+        Request::Login { id, reason } => format!("-> {id} log in: {reason}"),
+        Request::Logout => "-> log out".into(),
+        Request::Relist { id, reason } => format!("-> {id} list anew: {reason}"),
+        Request::Track { vms } => format!("-> track {}", vms.join(" ")),
+        Request::Read { id, read } => match read {
             Read::Vm(vm) => format!("-> {id} read {vm}"),
             Read::Identity(uuid) => format!("-> {id} search for {uuid}"),
             Read::Folder(folder) => format!("-> {id} read {folder}"),
             Read::FolderNamed(name) => format!("-> {id} read folder `{name}`"),
-        }),
+        },
         Request::Call {
             id, group, call, ..
-        } => everything(format!("-> {id} {group}: {}", of_call(call))),
+        } => format!("-> {id} {group}: {}", of_call(call)),
         Request::Note(note) => {
             let group = note
                 .group
                 .as_ref()
                 .map_or_else(String::new, |key| format!("{key}: "));
-            (
-                Detail::Story,
-                format!("{group}{} {}", note.what, note.detail),
-            )
+            format!("{group}{} {}", note.what, note.detail)
         }
     }
 }
@@ -112,7 +120,7 @@ pub(super) fn of_event(event: &Event) -> String {
 }
 
 /// A deed.
-pub(super) fn of_deed(deed: &Deed) -> String {
+pub(crate) fn of_deed(deed: &Deed) -> String {
     match deed {
         Deed::Create(key, spec) | Deed::Edit(key, spec) => {
             let verb = if matches!(deed, Deed::Create(..)) {
@@ -189,5 +197,15 @@ pub(super) fn of_fact(fact: &Fact) -> Option<(&'static str, Detail, String)> {
             },
         )),
         Fact::Misdeed { text, .. } => Some(("vcenter", Detail::Story, format!("MISDEED: {text}"))),
+        Fact::Restored { objects, .. } => Some((
+            "cluster",
+            Detail::Story,
+            format!("restored from a backup with {} groups", objects.len()),
+        )),
+        Fact::Counted { .. }
+        | Fact::Decided(_)
+        | Fact::Swapped { .. }
+        | Fact::Leased { .. }
+        | Fact::Failed { .. } => None,
     }
 }

@@ -5,8 +5,10 @@
 mod schedules;
 
 use vmgroup_core::group::{GroupKey, Spec};
-use vmgroup_core::observation::{Drift, Observation, Phase, PowerState};
-use vmgroup_core::plan::{Action, Answer, Description, Effect, NextLook, Plan, Reason};
+use vmgroup_core::observation::{Observation, Phase, PowerState};
+use vmgroup_core::plan::{
+    Action, Answer, Description, Effect, NextLook, Plan, PowerOff, PowerOffMode, Reason,
+};
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::Machine;
 use vmgroup_reconcile::event::{ActiveModule, DecideResult};
@@ -54,8 +56,14 @@ impl Decide for SmallLogic {
             free.iter()
                 .rev()
                 .skip(surplus)
-                .filter(|it| it.power == PowerState::Off && it.drift != Drift::Replace)
-                .map(|it| Effect::PowerOn(it.id.clone())),
+                .filter(|it| it.power != seen.desired.power.state && it.holds.is_empty())
+                .map(|it| match seen.desired.power.state {
+                    PowerState::Off => Effect::PowerOff(PowerOff {
+                        member: it.id.clone(),
+                        mode: PowerOffMode::Hard,
+                    }),
+                    _ => Effect::PowerOn(it.id.clone()),
+                }),
         );
         let reason = Reason {
             code: "small".into(),
@@ -84,8 +92,8 @@ fn web() -> GroupKey {
     GroupKey::new("shop", "web")
 }
 
-fn world(seed: u64, faults: FaultPlan) -> World<SmallLogic> {
-    let module = ActiveModule {
+fn module() -> ActiveModule {
+    ActiveModule {
         name: None,
         digest: DIGEST.into(),
         description: Description {
@@ -95,10 +103,13 @@ fn world(seed: u64, faults: FaultPlan) -> World<SmallLogic> {
             settings_schema: "{}".into(),
             default_settings: "{}".into(),
         },
-    };
+    }
+}
+
+fn world(seed: u64, faults: FaultPlan) -> World<SmallLogic> {
     let options = Options {
         seed,
-        modules: vec![module],
+        modules: vec![module()],
         ..Options::default()
     };
     let factory = Box::new(|_: usize, _: u32, now| -> Box<dyn Host> {

@@ -1,6 +1,9 @@
 //! Crashes and lost answers.
 
+use vmgroup_core::group::Spec;
+use vmgroup_core::observation::PowerState;
 use vmgroup_core::time::Monotonic;
+use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
@@ -118,4 +121,29 @@ fn a_second_host_takes_over_when_the_first_one_freezes_or_dies() {
         };
         script(&mut Stage::with(options, vec![crash]));
     }
+}
+
+/// Found by profile calm, seed 1050: the failure stayed in the status for ever,
+/// since nothing more had to be done in its slot.
+#[test]
+fn a_clone_that_failed_half_way_leaves_no_error_once_its_vm_is_there() {
+    let fault = Fault::Request {
+        host: None,
+        kind: Kind::Clone,
+        nth: 2,
+        what: RequestFault::HalfWay(inventory::Fault::NoPermission {
+            privilege: "VirtualMachine.Inventory.Create".into(),
+        }),
+    };
+    let mut stage = Stage::new(vec![fault]);
+    stage.create(
+        "web",
+        Spec {
+            power_state: PowerState::Off,
+            ..spec(3)
+        },
+    );
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.vms("web").len(), 3);
+    stage.assert_safe();
 }

@@ -234,3 +234,19 @@ fn of_two_vms_in_one_slot_the_one_that_keeps_its_marker_stays_a_member() {
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
 }
+
+/// Found by profile usual, seed 2107: members seemed to have been powered on in
+/// the future, and the owner's wish had to wait for it.
+#[test]
+fn a_clock_that_was_set_back_does_not_put_the_owners_wish_off() {
+    let mut stage = settled(2);
+    stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
+    stage.world.run_for(60_000);
+    let off = Spec {
+        power_state: PowerState::Off,
+        ..spec(2)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.running("web"), 0, "{}", stage.story());
+}

@@ -35,20 +35,26 @@ impl Stage {
     }
 
     /// As many hosts as the options say; more than one use a lease.
-    pub(crate) fn with(mut options: Options, faults: Vec<Fault>) -> Stage {
-        let description = vmgroup_native::built_in_description();
-        options.modules = [None, Some("built-in".to_owned())]
-            .map(|name| ActiveModule {
-                name,
-                digest: "native".into(),
-                description: description.clone(),
-            })
-            .to_vec();
-        let several = options.hosts > 1;
+    pub(crate) fn with(options: Options, faults: Vec<Fault>) -> Stage {
+        let leased = options.hosts > 1;
+        Stage::new_with(options, faults, leased)
+    }
+
+    /// Two hosts that both act.
+    pub(crate) fn rivals(faults: Vec<Fault>) -> Stage {
+        let options = Options {
+            hosts: 2,
+            ..Options::default()
+        };
+        Stage::new_with(options, faults, false)
+    }
+
+    fn new_with(mut options: Options, faults: Vec<Fault>, leased: bool) -> Stage {
+        options.modules = modules();
         let factory = Box::new(move |host, _, now| {
             let config = Config {
                 install: "test".into(),
-                replica: several.then(|| format!("host-{host}")),
+                replica: leased.then(|| format!("host-{host}")),
                 caps: Caps::default(),
             };
             Box::new(Machine::new(config, now)) as Box<dyn Host>
@@ -154,6 +160,18 @@ impl Stage {
         let skipped = lines.len().saturating_sub(3000);
         lines[skipped..].join("\n")
     }
+}
+
+/// The built-in module, by default and by name.
+pub(crate) fn modules() -> Vec<ActiveModule> {
+    let description = vmgroup_native::built_in_description();
+    [None, Some("built-in".to_owned())]
+        .map(|name| ActiveModule {
+            name,
+            digest: "native".into(),
+            description: description.clone(),
+        })
+        .to_vec()
 }
 
 pub(crate) fn key(name: &str) -> GroupKey {

@@ -1,0 +1,138 @@
+//! `vmgroup-prove`: drawn schedules, by the thousand.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use vmgroup_prove::logic;
+use vmgroup_prove::runner::{self, Order, Tally};
+use vmgroup_sim::host::Decide;
+use vmgroup_sim::schedule::{Cast, Profile, Schedule, explain};
+use vmgroup_sim::trace::Detail;
+
+/// Runs drawn schedules and checks every oracle. Exit code 1 if one breaks.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// How many seeds.
+    #[arg(long, default_value_t = 1_000)]
+    count: u64,
+    /// Stop after so many seconds.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Worlds at a time.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Only schedules of this profile.
+    #[arg(long)]
+    profile: Option<String>,
+    /// Stop after so many seeds that break something.
+    #[arg(long, default_value_t = 10)]
+    failures: usize,
+    /// Shrink the first seed's schedule and print its trace.
+    #[arg(long)]
+    explain: bool,
+    /// Print the trace of the first seed's schedule.
+    #[arg(long)]
+    trace: bool,
+    /// Decide in the sandbox, with the modules of target/guests.
+    #[cfg(feature = "wasm")]
+    #[arg(long)]
+    wasm: bool,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let profile = match &arguments.profile {
+        Some(name) => Some(Profile::named(name).with_context(|| {
+            let names: Vec<&str> = Profile::ALL.iter().map(|it| it.name).collect();
+            format!("no profile `{name}`; there are {}", names.join(", "))
+        })?),
+        None => None,
+    };
+    // A host that panics is a breach; its report is in the breach's text.
+    std::panic::set_hook(Box::new(|_| {}));
+    #[cfg(feature = "wasm")]
+    if arguments.wasm {
+        let sandbox = vmgroup_prove::sandbox::Sandbox::new()?;
+        return go(&arguments, profile, |schedule: &Schedule| {
+            sandbox.cast(schedule)
+        });
+    }
+    go(&arguments, profile, logic::cast)
+}
+
+fn go<D: Decide>(
+    arguments: &Arguments,
+    profile: Option<&'static Profile>,
+    cast: impl Fn(&Schedule) -> Cast<D> + Sync,
+) -> Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    if arguments.explain {
+        let schedule = runner::schedule(arguments.first, profile);
+        write!(out, "{}", explain(&schedule, cast))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.trace {
+        let schedule = runner::schedule(arguments.first, profile);
+        let run = schedule.run(cast, Detail::Everything);
+        write!(out, "{schedule}\n{}", run.trace)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let order = Order {
+        first: arguments.first,
+        count: arguments.count,
+        for_at_most: arguments.seconds.map(Duration::from_secs),
+        threads: arguments.threads,
+        profile,
+        failures_max: arguments.failures,
+    };
+    let tally = runner::run(order, &cast, |tally| {
+        // Whoever does not listen to progress misses nothing.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{} schedules, {:.0} a second, {} broke something",
+            tally.schedules,
+            tally.rate(),
+            tally.failures.len()
+        );
+    });
+    report(&mut out, &tally)?;
+    let Some((seed, _)) = tally.failures.first_key_value() else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let schedule = runner::schedule(*seed, profile);
+    writeln!(out, "\nthe first one, made small:\n")?;
+    write!(out, "{}", explain(&schedule, &cast))?;
+    Ok(ExitCode::FAILURE)
+}
+
+fn report(out: &mut impl Write, tally: &Tally) -> Result<()> {
+    writeln!(
+        out,
+        "{} schedules in {:.1} s, {:.0} a second; {} decisions, {} virtual hours",
+        tally.schedules,
+        tally.took.as_secs_f64(),
+        tally.rate(),
+        tally.decisions,
+        tally.virtual_s / 3_600
+    )?;
+    for (profile, count) in &tally.profiles {
+        writeln!(out, "profile {profile}: {count}")?;
+    }
+    for (what, count) in &tally.counts {
+        writeln!(out, "{what}: {count}")?;
+    }
+    for (seed, breaches) in &tally.failures {
+        for breach in breaches {
+            writeln!(out, "seed {seed}: {breach}")?;
+        }
+    }
+    writeln!(out, "next seed: {}", tally.next)?;
+    writeln!(out, "breaches: {}", tally.failures.len())?;
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! How a run ended, and what it is compared with.
+
+use std::collections::BTreeMap;
+
+use vmgroup_core::group::{GroupKey, Spec};
+use vmgroup_core::observation::{Parking, PowerState, UpdatePolicy};
+use vmgroup_core::time::Monotonic;
+
+use super::Breach;
+use crate::history::Fact;
+use crate::host::Decide;
+use crate::kind::Kind;
+use crate::vcenter::VmTruth;
+use crate::world::World;
+
+/// How every group ended, slot numbers and MoIDs aside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ends {
+    groups: BTreeMap<GroupKey, End>,
+    effects: BTreeMap<(GroupKey, Kind), u32>,
+    specs: BTreeMap<GroupKey, Spec>,
+    at: Monotonic,
+}
+
+/// How one group ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// What it wants.
+    pub replicas: u32,
+    /// Members by power state and, where the group's policy brings every member
+    /// to the spec, CPUs and memory.
+    pub members: BTreeMap<(PowerState, Option<(u32, u64)>), u32>,
+    /// Its phase.
+    pub phase: Option<String>,
+}
+
+impl Ends {
+    /// How a world ended.
+    pub fn of<D: Decide>(world: &World<D>) -> Ends {
+        let mut ends = Ends {
+            at: world.now().monotonic,
+            ..Ends::default()
+        };
+        for object in world.cluster().groups() {
+            let Ok(spec) = &object.spec else { continue };
+            let mut members = BTreeMap::new();
+            for vm in world.vcenter().vms().filter(|vm| belongs(vm, &object.key)) {
+                let hardware = converges(spec).then_some((vm.cpus, vm.memory_mib));
+                *members.entry((vm.power, hardware)).or_default() += 1;
+            }
+            let end = End {
+                replicas: spec.replicas,
+                members,
+                phase: object.status.phase.clone(),
+            };
+            ends.groups.insert(object.key.clone(), end);
+            ends.specs.insert(object.key.clone(), spec.clone());
+        }
+        for fact in world.facts() {
+            if let Fact::Effect(effect) = fact
+                && effect.changed
+            {
+                let counted = (effect.group.clone(), effect.kind);
+                *ends.effects.entry(counted).or_default() += 1;
+            }
+        }
+        ends
+    }
+
+    /// An end as somebody says it was.
+    #[cfg(test)]
+    pub(super) fn plant(&mut self, key: &GroupKey, replicas: u32, on: u32, clones: u32) {
+        let end = End {
+            replicas,
+            members: [((PowerState::On, None), on)].into(),
+            phase: None,
+        };
+        self.groups.insert(key.clone(), end);
+        self.effects.insert((key.clone(), Kind::Clone), clones);
+    }
+
+    /// The specs that the groups ended with.
+    pub fn specs(&self) -> BTreeMap<GroupKey, Spec> {
+        self.specs.clone()
+    }
+
+    fn differences(&self, other: &Ends, oracle: &'static str, than: &str) -> Vec<Breach> {
+        if self.groups == other.groups {
+            return Vec::new();
+        }
+        vec![Breach {
+            oracle,
+            at: self.at,
+            text: format!(
+                "the groups ended otherwise than {than}: {:?}, {:?}",
+                self.groups, other.groups
+            ),
+        }]
+    }
+}
+
+fn belongs(vm: &VmTruth, key: &GroupKey) -> bool {
+    vm.agreed().is_some_and(|marker| marker.group() == *key)
+}
+
+/// The policy brings every member to the spec, whatever way led there.
+fn converges(spec: &Spec) -> bool {
+    matches!(
+        spec.update,
+        UpdatePolicy::RollingReplace | UpdatePolicy::PowerCycle
+    ) && spec.parking == Parking::Forbidden
+}
+
+/// Path independence: edits that end in some specs end as these specs given at
+/// once, slot numbers aside.
+pub fn path_independence(edited: &Ends, direct: &Ends) -> Vec<Breach> {
+    edited.differences(direct, "path-independence", "the last specs given at once")
+}
+
+/// Differential: the groups end as without faults, and as many VMs were made,
+/// destroyed and powered on and off. Calls may be more: a call that was lost, or
+/// whose task failed, is made again.
+pub fn differential(faulty: &Ends, faultless: &Ends) -> Vec<Breach> {
+    let mut breaches = faulty.differences(faultless, "differential", "without faults");
+    let counted = [Kind::Clone, Kind::Destroy, Kind::PowerOn, Kind::PowerOff];
+    let count = |ends: &Ends| -> BTreeMap<(GroupKey, Kind), u32> {
+        ends.effects
+            .iter()
+            .filter(|((_, kind), _)| counted.contains(kind))
+            .map(|(what, count)| (what.clone(), *count))
+            .collect()
+    };
+    let (with, without) = (count(faulty), count(faultless));
+    if with != without {
+        breaches.push(Breach {
+            oracle: "differential",
+            at: faulty.at,
+            text: format!("effects {with:?}, without faults {without:?}"),
+        });
+    }
+    breaches
+}
+
+/// S8, effects: swaps between modules of the same meaning change nothing about
+/// the end.
+pub fn s8_swaps(swapped: &Ends, unswapped: &Ends) -> Vec<Breach> {
+    swapped.differences(unswapped, "S8", "without swaps")
+}

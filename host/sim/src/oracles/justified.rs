@@ -1,0 +1,183 @@
+//! S4.
+
+use std::collections::BTreeMap;
+
+use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
+use vmgroup_core::hash;
+use vmgroup_core::marker::SPEC_HASH_KEY;
+use vmgroup_core::observation::{HealPolicy, Parking, PowerState, UpdatePolicy};
+use vmgroup_core::time::Monotonic;
+use vmgroup_reconcile::event::GroupObject;
+use vmgroup_reconcile::request::Call;
+
+use super::{Breach, executes};
+use crate::history::{Called, Fact};
+use crate::kind::Kind;
+use crate::vcenter::VmTruth;
+
+/// A decision may rest on a view that is so old (the rules call two minutes
+/// stale), and its call comes within the time that a commit takes.
+const VIEW_MS: u64 = 150_000;
+
+/// S4: every delete, and everything that takes a VM down, is justified by a spec
+/// revision not older than the one it was committed on: the group is being
+/// deleted, or had more members than wanted, or a policy allows to replace what
+/// differs or is broken, or wants another power state. In Observe there is no
+/// call at all.
+///
+/// Not covered: whether `heal` waited long enough, max-unavailable and min-alive
+/// (the rules of the core are tested on their own).
+pub fn s4_justified(facts: &[Fact]) -> Vec<Breach> {
+    let mut past = Past::default();
+    let mut breaches = Vec::new();
+    for fact in facts {
+        match fact {
+            Fact::Revised { at, object } => past.learn(*at, object),
+            Fact::Restored { at, objects } => {
+                for object in objects {
+                    past.learn(*at, object);
+                }
+            }
+            Fact::Counted {
+                at,
+                identity,
+                slots,
+            } => past
+                .counts
+                .entry(identity)
+                .or_default()
+                .push((*at, slots.len())),
+            Fact::Effect(effect) if effect.kind == Kind::Destroy => {
+                for destroy in past.destroys.iter_mut().flat_map(|(_, all)| all) {
+                    if destroy.operation_id == effect.operation_id {
+                        destroy.done_at.get_or_insert(effect.at);
+                    }
+                }
+            }
+            Fact::Failed { operation_id, .. } => {
+                for all in past.destroys.values_mut() {
+                    all.retain(|it| it.operation_id != *operation_id || it.done_at.is_some());
+                }
+            }
+            Fact::Called(called) if executes(called) && !called.held_up => {
+                if let Some(why) = past.against(called) {
+                    breaches.push(Breach {
+                        oracle: "S4",
+                        at: called.at,
+                        text: format!(
+                            "{} for {} under `{}`: {why}",
+                            Kind::of_call(&called.call),
+                            called.group,
+                            called.operation_id
+                        ),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    breaches
+}
+
+#[derive(Default)]
+struct Past<'a> {
+    revisions: BTreeMap<&'a GroupKey, Vec<(Monotonic, &'a GroupObject)>>,
+    counts: BTreeMap<&'a str, Vec<(Monotonic, usize)>>,
+    /// Members that were destroyed, by identity.
+    destroys: BTreeMap<String, Vec<Destroy>>,
+}
+
+struct Destroy {
+    operation_id: String,
+    done_at: Option<Monotonic>,
+}
+
+impl<'a> Past<'a> {
+    fn learn(&mut self, at: Monotonic, object: &'a GroupObject) {
+        self.revisions
+            .entry(&object.key)
+            .or_default()
+            .push((at, object));
+    }
+
+    /// What speaks against the call; none if it is justified.
+    fn against(&mut self, called: &Called) -> Option<&'static str> {
+        let all = self.revisions.get(&called.group)?;
+        let (identity, rest) = called.operation_id.split_once('/')?;
+        let intent = rest.split_once('/').map(|(_, intent)| intent);
+        let committed = all.iter().find(|(_, object)| {
+            let id = object.status.intent.as_ref().map(|it| it.id.to_string());
+            id.as_deref() == intent && intent.is_some()
+        });
+        // Under a commit that is not in the history any revision may count.
+        let (since, generation) = match committed {
+            Some((at, object)) => (*at, object.status.intent.as_ref()?.generation),
+            None => (Monotonic(0), 0),
+        };
+        let valid: Vec<(&GroupObject, &Spec)> = all
+            .iter()
+            .filter(|(_, object)| object.generation >= generation)
+            .filter_map(|(_, object)| Some((*object, object.spec.as_ref().ok()?)))
+            .collect();
+        if !valid.iter().any(|(_, spec)| spec.mode == Mode::Apply) {
+            return Some("the group is only observed");
+        }
+        let target = called.target.as_ref()?;
+        let window = Monotonic(since.0.saturating_sub(VIEW_MS));
+        let left = self.left(identity, window);
+        if matches!(called.call, Call::Destroy(_)) {
+            let destroys = self.destroys.entry(identity.to_owned()).or_default();
+            destroys.push(Destroy {
+                operation_id: called.operation_id.clone(),
+                done_at: None,
+            });
+        }
+        let may_go = valid.iter().any(|(object, spec)| {
+            let deleted = object.deleting && spec.deletion == DeletionPolicy::Delete;
+            let wanted = usize::try_from(spec.replicas).unwrap_or(usize::MAX);
+            deleted || left >= wanted || replaced(spec, target)
+        });
+        let may_be_down = || {
+            valid.iter().any(|(_, spec)| {
+                spec.power_state != PowerState::On
+                    || spec.parking != Parking::Forbidden
+                    || (spec.update == UpdatePolicy::PowerCycle && outdated(spec, target))
+            })
+        };
+        match called.call {
+            Call::Destroy(_) if !may_go => Some("nothing justifies a delete"),
+            Call::PowerOff(_) | Call::ShutdownGuest(_) | Call::Suspend(_)
+                if !may_go && !may_be_down() =>
+            {
+                Some("nothing justifies to take it down")
+            }
+            _ => None,
+        }
+    }
+
+    /// How many members one more delete would leave, at best: of those at any
+    /// time since `since`, minus those that were destroyed later or are being.
+    fn left(&self, identity: &str, since: Monotonic) -> usize {
+        let destroys = self.destroys.get(identity).map_or(&[][..], Vec::as_slice);
+        let running = destroys.iter().filter(|destroy| destroy.done_at.is_none());
+        let gone = 1 + running.count();
+        let counts = self.counts.get(identity).map_or(&[][..], Vec::as_slice);
+        let later = counts.iter().rev().take_while(|(at, _)| *at >= since);
+        let before = counts.iter().rev().find(|(at, _)| *at < since);
+        let left = later.chain(before).map(|(at, count)| {
+            let done = |destroy: &&Destroy| destroy.done_at.is_some_and(|done| done > *at);
+            count.saturating_sub(gone + destroys.iter().filter(done).count())
+        });
+        left.max().unwrap_or(0)
+    }
+}
+
+fn replaced(spec: &Spec, vm: &VmTruth) -> bool {
+    (spec.update == UpdatePolicy::RollingReplace && outdated(spec, vm))
+        || (spec.heal == HealPolicy::Replace && vm.power != spec.power_state)
+}
+
+fn outdated(spec: &Spec, vm: &VmTruth) -> bool {
+    let recorded = vm.extra_config.get(SPEC_HASH_KEY).map(String::as_str);
+    hash::is_outdated(recorded, spec)
+}

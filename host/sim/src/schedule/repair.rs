@@ -1,0 +1,121 @@
+//! What a person does who finds the world after the trouble: everything that
+//! the operator rightly leaves to a person.
+
+use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
+use vmgroup_core::marker::HOLD_KEY;
+use vmgroup_core::observation::Connection;
+
+use super::draw::{POISON, TEMPLATE, key};
+use crate::deed::{Deed, Which};
+use crate::host::Decide;
+use crate::vcenter::VmTruth;
+use crate::world::World;
+
+/// Puts everything right.
+pub(super) fn everything<D: Decide>(world: &mut World<D>) {
+    act(world, &Deed::Rotate("credentials-good".into(), true));
+    act(world, &Deed::Swap(None, "default".into()));
+    let vms: Vec<VmTruth> = world.vcenter().vms().cloned().collect();
+    for vm in vms {
+        heal(world, &vm);
+    }
+    let groups: Vec<GroupKey> = world.cluster().groups().map(|it| it.key.clone()).collect();
+    for group in groups {
+        mend(world, &group);
+    }
+}
+
+/// Deletes every group.
+pub(super) fn delete_all<D: Decide>(world: &mut World<D>) {
+    let groups: Vec<GroupKey> = world.cluster().groups().map(|it| it.key.clone()).collect();
+    for group in groups {
+        act(world, &Deed::Delete(group));
+    }
+}
+
+/// Approves what is held, and adopts where that is asked for. True if there was
+/// anything.
+pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
+    let mut answered = false;
+    let asking: Vec<(GroupKey, bool, bool)> = world
+        .cluster()
+        .groups()
+        .map(|object| {
+            let stalled = object.status.conditions.iter().any(|it| {
+                it.reason == "AdoptionRequired" && it.status == "True" && it.kind == "Stalled"
+            });
+            let adopts = stalled && object.adoption.is_none();
+            (object.key.clone(), object.status.held.is_some(), adopts)
+        })
+        .collect();
+    for (group, held, adopts) in asking {
+        if held {
+            let name = format!("approval-{}-{}", group.name, world.now().monotonic.0);
+            answered |= world.act(&Deed::Approve(key(&name), group.clone())).is_ok();
+        }
+        if adopts {
+            let deed = Deed::Adopt(group, Some(Adoption::Adopt));
+            answered |= world.act(&deed).is_ok();
+        }
+    }
+    answered
+}
+
+fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) {
+    let which = || Which::Id(vm.id.clone());
+    let made_by_hand = world.vcenter().foreign().any(|it| it.id == vm.id);
+    // A restored backup beside its original, and a member without its marker.
+    if (made_by_hand && vm.agreed().is_some()) || (!made_by_hand && vm.marker().is_none()) {
+        act(world, &Deed::Destroy(which()));
+        return;
+    }
+    if made_by_hand {
+        return;
+    }
+    if vm.connection != Connection::Connected {
+        act(world, &Deed::Connect(which(), Connection::Connected));
+    }
+    if vm.question {
+        act(world, &Deed::Question(which(), false));
+    }
+    if vm.snapshot {
+        act(world, &Deed::Snapshot(which(), false));
+    }
+    if vm.template {
+        act(world, &Deed::Template(which(), false));
+    }
+    if vm.extra_config.contains_key(HOLD_KEY) {
+        act(world, &Deed::Hold(which(), false));
+    }
+    if let Some(marker) = vm.marker()
+        && vm.disks != marker.disks
+    {
+        let now = world.now();
+        let removed = world.vcenter_mut().by_hand(now, &vm.id, |vm| {
+            vm.disks = marker.disks;
+        });
+        drop(removed);
+    }
+}
+
+fn mend<D: Decide>(world: &mut World<D>, group: &GroupKey) {
+    act(world, &Deed::Finalizer(group.clone(), false));
+    let Some(Ok(spec)) = world.cluster().group(group).map(|it| it.spec.clone()) else {
+        return;
+    };
+    let mended = Spec {
+        template: TEMPLATE.into(),
+        suspend: false,
+        mode: Mode::Apply,
+        ..spec.clone()
+    };
+    let poisoned = spec.module.as_deref() == Some(POISON);
+    if mended != spec && !poisoned {
+        act(world, &Deed::Edit(group.clone(), Box::new(Ok(mended))));
+    }
+}
+
+/// What cannot be done as things stand is not done.
+fn act<D: Decide>(world: &mut World<D>, deed: &Deed) {
+    drop(world.act(deed));
+}

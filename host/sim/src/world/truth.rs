@@ -1,0 +1,75 @@
+//! What truly happened in a world, for oracles and stories.
+
+use std::collections::BTreeMap;
+
+use vmgroup_core::time::Monotonic;
+
+use super::World;
+use crate::history::{Arrival, Fact, Outage};
+use crate::host::Decide;
+use crate::trace::{Trace, TraceLine};
+use crate::vcenter::SessionId;
+
+impl<D: Decide> World<D> {
+    /// Everything that truly happened.
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// Requests that arrived where they were to be executed, in order.
+    pub fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
+    }
+
+    /// Times in which API server or vCenter could not be reached.
+    pub fn outages(&self) -> &[Outage] {
+        &self.outages
+    }
+
+    /// Times in which something else kept hosts from their work.
+    pub fn disturbances(&self) -> &[(Monotonic, Monotonic)] {
+        &self.disturbances
+    }
+
+    /// A host's session with vCenter, if it knows of one.
+    pub fn session(&self, host: usize) -> Option<SessionId> {
+        self.seats.get(host)?.session
+    }
+
+    /// A host was asked to end, and runs.
+    pub fn is_stopped(&self, host: usize) -> bool {
+        self.seats
+            .get(host)
+            .is_some_and(|seat| seat.asked_to_stop && seat.host.is_some())
+    }
+
+    /// How often each kind of deed and fault was carried out.
+    pub fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.counts
+    }
+
+    /// How many hosts there are.
+    pub fn hosts(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// The trace.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The trace's lines since the last call.
+    pub fn drain_trace(&mut self) -> Vec<TraceLine> {
+        self.trace.drain()
+    }
+
+    /// Steps that a host has made in all its lives.
+    pub fn steps(&self, host: usize) -> u64 {
+        self.seats.get(host).map_or(0, |seat| seat.steps)
+    }
+
+    /// How often a host wanted to be woken again at the very time that it was.
+    pub fn hot_wakeups(&self) -> u64 {
+        self.seats.iter().map(|seat| seat.hot).sum()
+    }
+}

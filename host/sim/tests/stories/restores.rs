@@ -1,0 +1,73 @@
+//! The API server goes back in time.
+
+use vmgroup_core::group::{Mode, Spec};
+use vmgroup_sim::deed::Deed;
+use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::kind::Kind;
+
+use crate::stage::{Stage, key, spec};
+
+/// Found by profile restores, seed 86: an older version of the same generation
+/// was taken for an old event, so that nobody noticed that the finalizer was gone.
+#[test]
+fn a_restore_to_before_the_claim_is_noticed_and_the_group_claimed_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let all = stage.world.now().monotonic.0;
+    stage.world.suffer(&WorldFault::RestoreCluster(all));
+    stage.world.run_for(10_000);
+    let restored = stage.world.cluster().group(&key("web")).cloned();
+    assert!(restored.unwrap().finalizer, "{}", stage.story());
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    assert_eq!(stage.vms("web").len(), 0);
+    stage.assert_safe();
+}
+
+/// Found by profile restores, seed 2835: the operator had doubts, could not read
+/// the object for half a minute, and went on cloning for it.
+#[test]
+fn nothing_is_begun_for_a_group_that_a_restore_has_taken_away() {
+    let lost = Fault::Request {
+        host: None,
+        kind: Kind::WriteStatus,
+        nth: 4,
+        what: RequestFault::LostAfter,
+    };
+    for restored_at in (100..4_000).step_by(100) {
+        let mut stage = Stage::new(vec![lost.clone()]);
+        stage.world.run_for(1_000);
+        stage.create("web", spec(12));
+        stage.world.run_for(restored_at);
+        stage
+            .world
+            .suffer(&WorldFault::RestoreCluster(restored_at + 1));
+        stage.world.run_for(60_000);
+        stage.assert_safe();
+    }
+}
+
+/// Found by profile restores, seed 1745: versions count anew after a restore, and
+/// the edit got the version that the operator knew already.
+#[test]
+fn an_edit_whose_version_was_seen_before_a_restore_is_followed() {
+    let mut stage = Stage::new(Vec::new());
+    let observed = Spec {
+        mode: Mode::Observe,
+        ..spec(2)
+    };
+    stage.create("web", observed);
+    stage.world.run_for(10_000);
+    let known = stage.world.cluster().group(&key("web")).unwrap();
+    let known = known.resource_version;
+    stage.world.suffer(&WorldFault::RestoreCluster(10_000));
+    let restored = stage.world.cluster().group(&key("web")).unwrap();
+    for _ in restored.resource_version + 1..known {
+        stage.act(Deed::Rotate("credentials-1".into(), true));
+    }
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(3)))));
+    let edited = stage.world.cluster().group(&key("web")).unwrap();
+    assert_eq!(edited.resource_version, known);
+    stage.until_phase("web", "RUNNING", 120);
+}

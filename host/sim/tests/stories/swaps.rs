@@ -1,0 +1,46 @@
+//! Another module takes over while the operator works.
+
+use vmgroup_core::group::Spec;
+use vmgroup_core::observation::UpdatePolicy;
+use vmgroup_reconcile::event::{ActiveModule, Event};
+use vmgroup_sim::deed::{Deed, Which};
+use vmgroup_sim::faults::{Fault, RequestFault};
+use vmgroup_sim::history::Fact;
+use vmgroup_sim::kind::Kind;
+
+use crate::stage::{Stage, key, modules, spec};
+
+/// Found by profile swaps, seed 98: the swap that came during the read was taken
+/// for one that came during the decision, again and again.
+#[test]
+fn a_swap_during_a_slow_read_does_not_make_the_group_decide_without_end() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::ReadVm,
+        nth: 2,
+        what: RequestFault::Slow(20_000),
+    };
+    let mut stage = Stage::new(vec![slow]);
+    stage.create(
+        "web",
+        Spec {
+            update: UpdatePolicy::OnDelete,
+            ..spec(1)
+        },
+    );
+    stage.until_phase("web", "RUNNING", 120);
+    stage.act(Deed::Destroy(Which::Nth(key("web"), 0)));
+    stage.world.run_for(1_000);
+    for module in modules() {
+        let module = ActiveModule {
+            digest: "another".into(),
+            ..module
+        };
+        stage.world.tell_of_module(&Event::ModuleActive(module));
+    }
+    stage.world.run_for(120_000);
+    let decided = |fact: &&Fact| matches!(fact, Fact::Decided(_));
+    let decisions = stage.world.facts().iter().filter(decided).count();
+    assert!(decisions < 40, "{decisions} decisions");
+    stage.until_phase("web", "RUNNING", 120);
+}
