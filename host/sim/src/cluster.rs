@@ -274,6 +274,7 @@ impl Cluster {
             by_hand,
             members: Vec::new(),
             clones: Vec::new(),
+            inside: 0,
         });
     }
 }

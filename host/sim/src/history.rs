@@ -35,6 +35,8 @@ pub enum Fact {
         members: Vec<VmId>,
         /// Clones for that identity that were running then.
         clones: Vec<TaskId>,
+        /// VMs of anybody in the group's folder then.
+        inside: usize,
     },
     /// The API server was restored from a backup: these are all objects.
     Restored {

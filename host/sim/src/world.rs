@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use vmgroup_core::names;
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
 use vmgroup_reconcile::event::Event;
 
@@ -319,6 +320,7 @@ impl<D: Decide> World<D> {
                 object,
                 members,
                 clones,
+                inside,
                 ..
             } = &mut fact
             {
@@ -330,6 +332,10 @@ impl<D: Decide> World<D> {
                     marker.is_some_and(|marker| marker.group() == object.key)
                 });
                 *clones = self.vcenter.clones(identity);
+                let name = names::folder_name(&object.key);
+                let folder = self.vcenter.folder_named(self.vcenter.root(), &name);
+                let of_folder = |vm: &&VmTruth| folder.is_some_and(|it| it.id == vm.folder);
+                *inside = self.vcenter.vms().filter(of_folder).count();
             }
             if self.trace.wants(Detail::Story).is_some()
                 && let Some((actor, detail, text)) = words::of_fact(&fact)

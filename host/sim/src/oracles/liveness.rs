@@ -198,20 +198,23 @@ pub fn l2_deletion(
         .collect()
 }
 
-/// The group was let go by the operator, and not by a person's force; one that
-/// is orphaned keeps its folder, and so does one that was only observed.
+/// The group was let go by the operator, not by a person's force, and with nothing
+/// of anybody in its folder; one that is orphaned keeps its folder, and so does one that was only observed.
 fn closes(facts: &[Fact], key: &GroupKey) -> bool {
     let gone = facts.iter().rev().find_map(|fact| match fact {
         Fact::Vanished {
-            object, by_hand, ..
-        } if object.key == *key => Some((object, *by_hand)),
+            object,
+            by_hand,
+            inside,
+            ..
+        } if object.key == *key => Some((object, *by_hand || *inside > 0)),
         _ => None,
     });
-    gone.is_some_and(|(object, by_hand)| {
+    gone.is_some_and(|(object, kept)| {
         let deletes = object
             .spec
             .as_ref()
             .is_ok_and(|spec| spec.deletion == DeletionPolicy::Delete && spec.mode == Mode::Apply);
-        deletes && !by_hand
+        deletes && !kept
     })
 }

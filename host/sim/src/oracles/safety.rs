@@ -110,7 +110,7 @@ impl Revisions {
         self.wanted.insert(object.generation, wanted);
         if let Some(intent) = &object.status.intent {
             self.committed = intent.generation;
-            self.commits.insert(intent.id, intent.generation);
+            self.commits.entry(intent.id).or_insert(intent.generation);
         }
     }
 
@@ -269,6 +269,7 @@ pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
             by_hand,
             members,
             clones,
+            ..
         } = fact
         else {
             continue;
