@@ -204,6 +204,9 @@ impl Machine {
         let shown = settled(&operation.work, vm, &wanted.unwrap_or_default(), fills);
         match shown {
             Settled::Over => self.over(key, slot),
+            // What was recorded is never carried on; but the next step may have
+            // been asked for before the restart, and run unrecorded.
+            Settled::StepDone if operation.generation.is_none() => self.become_unsure(key, slot),
             Settled::StepDone => self.begin_operation(key, slot),
             Settled::NotYet if operation.work == Work::PowerOff(PowerOffMode::Soft) => {
                 if now >= until {

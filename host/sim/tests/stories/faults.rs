@@ -6,8 +6,10 @@ use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
+use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec};
 
@@ -64,6 +66,32 @@ fn a_crash_before_or_after_any_call_duplicates_and_loses_nothing() {
             }
         }
     }
+}
+
+/// The power-off stands in the status, the destroy does not yet: the new life
+/// must not take the member for one that stays, and another one down for it.
+#[test]
+fn a_crash_while_a_member_is_destroyed_costs_no_other_member() {
+    let mut options = Options {
+        restart_ms: 1_000,
+        ..Options::default()
+    };
+    options.vcenter.destroy = Latency::exactly(60_000);
+    let fault = Fault::Request {
+        host: Some(0),
+        kind: Kind::Destroy,
+        nth: 1,
+        what: RequestFault::CrashAfter,
+    };
+    let mut stage = Stage::with(options, vec![fault]);
+    stage.create("web", spec(3));
+    stage.until_phase("web", "RUNNING", 600);
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.until_phase("web", "RUNNING", 600);
+    let destroyed = |fact: &&Fact| matches!(fact, Fact::Effect(it) if it.kind == Kind::Destroy);
+    let destroyed = stage.world.facts().iter().filter(destroyed).count();
+    assert_eq!(destroyed, 1, "{}", stage.story());
+    stage.assert_safe();
 }
 
 #[test]
