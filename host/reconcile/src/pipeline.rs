@@ -52,6 +52,11 @@ impl Machine {
             group.again = Some(stronger(earlier, reason));
             return;
         }
+        // This is the pass that was to follow the one before.
+        let reason = group
+            .again
+            .take()
+            .map_or(reason, |again| stronger(again, reason));
         group.woken = reason;
         if group.reread {
             let (newest, key) = (group.object.resource_version, key.clone());
@@ -189,9 +194,7 @@ impl Machine {
         let swapped = group.again == Some(WakeReason::ModuleChanged);
         let outdated = swapped || version != group.version();
         if outdated {
-            // Decided on something that is not asked for any more. The next pass is
-            // the one that was asked for meanwhile.
-            group.again = None;
+            // Decided on something that is not asked for any more.
             self.wake(&key, 0, WakeReason::ObjectChanged);
             return;
         }

@@ -3,6 +3,7 @@
 use vmgroup_core::group::Spec;
 use vmgroup_core::observation::PowerState;
 use vmgroup_core::time::Monotonic;
+use vmgroup_reconcile::event::{ActiveModule, Event};
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
@@ -92,6 +93,30 @@ fn a_crash_while_a_member_is_destroyed_costs_no_other_member() {
     let destroyed = stage.world.facts().iter().filter(destroyed).count();
     assert_eq!(destroyed, 1, "{}", stage.story());
     stage.assert_safe();
+}
+
+#[test]
+fn a_module_swapped_during_a_decision_is_asked_once_more_and_not_for_ever() {
+    let options = Options {
+        decide: Latency::exactly(5_000),
+        ..Options::default()
+    };
+    let module = other_module();
+    let mut stage = Stage::with(options, Vec::new());
+    stage.create("web", spec(2));
+    stage.world.run_for(3_000);
+    stage.world.tell_of_module(&Event::ModuleActive(module));
+    stage.until_phase("web", "RUNNING", 600);
+    stage.assert_safe();
+}
+
+/// The default logic under another digest.
+fn other_module() -> ActiveModule {
+    ActiveModule {
+        name: None,
+        digest: "another".into(),
+        description: vmgroup_native::built_in_description(),
+    }
 }
 
 #[test]
