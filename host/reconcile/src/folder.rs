@@ -76,11 +76,17 @@ impl Machine {
             return;
         }
         group.folder = Folder::Unknown;
+        if group.object.deleting {
+            // The deletion waits for this answer.
+            self.wake(key, 0, WakeReason::OperationEnded);
+        }
         match result {
             CallResult::Done {
                 result: Some(folder),
             } => {
-                group.folder = Folder::Known(folder);
+                if let Some(group) = self.groups.get_mut(key) {
+                    group.folder = Folder::Known(folder);
+                }
                 self.write_status(key);
             }
             // Whoever made it: it is looked for again.
@@ -127,8 +133,10 @@ impl Machine {
         };
         let read = match &group.folder {
             Folder::Known(folder) => Read::Folder(folder.clone()),
+            // It would be made when nobody is left to remove it.
+            Folder::Creating(_) => return Next::Wait,
             // It may have been created right before a crash.
-            Folder::Unknown | Folder::Looking(_) | Folder::Creating(_) | Folder::Absent => {
+            Folder::Unknown | Folder::Looking(_) | Folder::Absent => {
                 Read::FolderNamed(names::folder_name(key))
             }
         };

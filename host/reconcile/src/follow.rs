@@ -272,6 +272,11 @@ impl Machine {
         let Some(operation) = group.operations.remove(&slot) else {
             return;
         };
+        if (operation.generation).is_some_and(|decided| decided != group.object.generation) {
+            // The owner asks for something else by now: nothing is to be retried.
+            self.ended(key, slot);
+            return;
+        }
         let count = group.failures.get(&slot).map_or(0, |failure| failure.count);
         let wait = delay_ms(SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS, count);
         let wait = wait - jitter_ms(wait / 4, &(key, slot, count));
