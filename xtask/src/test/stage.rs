@@ -61,6 +61,7 @@ const CLIPPY_ARGUMENTS: &[&str] = &[
     "--deny",
     "warnings",
 ];
+const SCOPES: &[&str] = &["run", "--release", "--package", "vmgroup-scopes"];
 /// All but the crates whose tests start the rig.
 const UNIT: &[&str] = &[
     "test",
@@ -134,6 +135,15 @@ pub(super) const STAGES: &[Stage] = &[
         counting: Counting::Tests,
         tools: &[],
         after: &["guests"],
+    },
+    Stage {
+        name: "scopes",
+        about: "small worlds are searched exhaustively, planted flaws are found",
+        runner: Runner::Cargo,
+        arguments: SCOPES,
+        counting: Counting::Stage,
+        tools: &[],
+        after: &[],
     },
     Stage {
         name: "rig",

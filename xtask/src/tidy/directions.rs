@@ -19,6 +19,10 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("vmgroup-modules", &["vmgroup-core", "vmgroup-reconcile"]),
     ("vmgroup-files", &["vmgroup-core", "vmgroup-reconcile"]),
     ("vmgroup-sim", &["vmgroup-core", "vmgroup-reconcile"]),
+    (
+        "vmgroup-scopes",
+        &["vmgroup-core", "vmgroup-reconcile", "vmgroup-sim"],
+    ),
     ("vmgroup-vim", &[]),
     (
         "vmgroup-vcenter",

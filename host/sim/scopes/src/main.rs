@@ -1,0 +1,137 @@
+//! `vmgroup-scopes`: searches the scopes that are named, or all small ones.
+#![allow(clippy::print_stdout, reason = "the figures are the output")]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use vmgroup_scopes::{End, FLAWS, Flaw, Found, Limits, SCOPES, Scope, search};
+
+/// Search small scopes exhaustively: the operator's state machine against
+/// everything that can happen in a tiny world.
+///
+/// Without arguments all small scopes are searched, then each flaw is planted in
+/// turn and has to be found. Exits with 1 if something does not hold, if a scope
+/// does not close, or if a flaw is not found.
+#[derive(Parser)]
+struct Arguments {
+    /// Scopes to search.
+    scopes: Vec<String>,
+    /// Search all scopes, the large ones too.
+    #[arg(long)]
+    all: bool,
+    /// List the scopes.
+    #[arg(long)]
+    list: bool,
+    /// Plant a flaw in the hosts: it has to be found.
+    #[arg(long, value_enum, default_value = "none")]
+    flaw: Flaw,
+    /// Hold worlds that are taken for one against each other too.
+    #[arg(long)]
+    twins: bool,
+    /// Give a scope up after so many states.
+    #[arg(long, default_value_t = 20_000_000)]
+    states: usize,
+    /// Give a scope up after so many seconds.
+    #[arg(long, default_value_t = 36_000)]
+    seconds: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        for scope in SCOPES {
+            let size = if scope.small { "small" } else { "large" };
+            println!("{:<24} {size}  {}", scope.name, scope.about);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let named = |name: &str| SCOPES.iter().find(|scope| scope.name == name);
+    for name in &arguments.scopes {
+        if named(name).is_none() {
+            println!("there is no scope `{name}`; see --list");
+            return ExitCode::from(2);
+        }
+    }
+    let chosen = |scope: &&Scope| {
+        if arguments.scopes.is_empty() {
+            arguments.all || scope.small
+        } else {
+            arguments.scopes.iter().any(|name| name == scope.name)
+        }
+    };
+    let limits = Limits {
+        states: arguments.states,
+        time: Duration::from_secs(arguments.seconds),
+        twins: arguments.twins,
+    };
+    println!(
+        "{:<24} {:>10} {:>11} {:>6} {:>7} {:>9} {:>8} {:>8} {:>6}  end",
+        "scope",
+        "states",
+        "transitions",
+        "depth",
+        "settles",
+        "frontier",
+        "seconds",
+        "states/s",
+        "MiB"
+    );
+    let (mut states, mut fine) = (0, true);
+    for scope in SCOPES.iter().filter(chosen) {
+        let found = search(scope, arguments.flaw, limits);
+        states += found.states;
+        fine &= tell(scope, &found, arguments.flaw);
+    }
+    println!("{states} states in all");
+    if arguments.scopes.is_empty() && arguments.flaw == Flaw::None {
+        for (flaw, name) in FLAWS {
+            println!("planted: {flaw:?}");
+            let scope = named(name).expect("the table of flaws names scopes");
+            fine &= tell(scope, &search(scope, *flaw, limits), *flaw);
+        }
+    }
+    ExitCode::from(u8::from(!fine))
+}
+
+/// Prints what was found. False if that is not what should be.
+fn tell(scope: &Scope, found: &Found, flaw: Flaw) -> bool {
+    let seconds = found.took.as_secs_f64();
+    let end = match &found.end {
+        End::Closed => "closed".to_owned(),
+        End::Unfinished => "UNFINISHED".to_owned(),
+        End::Broken { breach, .. } => format!("{} BROKEN: {}", breach.oracle, breach.text),
+    };
+    println!(
+        "{:<24} {:>10} {:>11} {:>6} {:>7} {:>9} {:>8.1} {:>8.0} {:>6}  {end}",
+        scope.name,
+        found.states,
+        found.transitions,
+        found.depth,
+        found.settles_within,
+        found.frontier,
+        seconds,
+        found.states as f64 / seconds,
+        resident_mib(),
+    );
+    if let End::Broken { trace, .. } = &found.end {
+        for (number, line) in trace.iter().enumerate() {
+            println!("    {:>3}  {line}", number + 1);
+        }
+    }
+    match flaw {
+        Flaw::None => matches!(found.end, End::Closed),
+        _ => matches!(found.end, End::Broken { .. }),
+    }
+}
+
+/// Memory that the process holds at this moment, as Linux tells; zero elsewhere.
+fn resident_mib() -> usize {
+    const PAGES_PER_MIB: usize = 256;
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split_whitespace().nth(1);
+    pages
+        .and_then(|pages| pages.parse::<usize>().ok())
+        .unwrap_or_default()
+        / PAGES_PER_MIB
+}
