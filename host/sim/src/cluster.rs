@@ -130,6 +130,10 @@ impl Cluster {
         status: &Status,
     ) -> WriteResult {
         match self.hit(target) {
+            // The API server refuses another UID as it refuses another version.
+            Err(WriteResult::Gone) if self.groups.contains_key(&target.key) => {
+                WriteResult::Conflict
+            }
             Err(missed) => missed,
             Ok(mut stored) => {
                 stored.object.status = status.clone();
@@ -167,7 +171,11 @@ impl Cluster {
                     stored.object.demo_finalizer = false;
                 }
             }
-            MetaChange::Release => stored.object.finalizer = false,
+            // The adapter takes the demo's finalizer with it.
+            MetaChange::Release => {
+                stored.object.finalizer = false;
+                stored.object.demo_finalizer = false;
+            }
         }
         self.put(now, stored)
     }
@@ -187,8 +195,8 @@ impl Cluster {
     pub fn write_lease(&mut self, now: Now, lease: &LeaseRecord) -> Result<LeaseRecord, String> {
         let current = self.lease.as_ref().map(|old| old.resource_version.as_str());
         match (current, lease.resource_version.as_str()) {
-            (None, "") => {}
-            (None, _) => return Err("the lease does not exist".into()),
+            // A lease that is gone is created anew by whoever replaces it.
+            (None, _) => {}
             (Some(_), "") => return Err("the lease already exists".into()),
             (Some(old), asked) if old != asked => {
                 return Err("the lease has been modified".into());
@@ -243,12 +251,14 @@ impl Cluster {
             return WriteResult::Done(Box::new(stored.object));
         }
         self.version += 1;
-        stored.object.resource_version = self.version;
-        let object = Box::new(stored.object.clone());
         if stored.object.deleting && !stored.held() {
+            // What is gone keeps the version that was stored last.
+            let object = Box::new(stored.object);
             self.vanish(now, object.clone(), false);
             return WriteResult::Done(object);
         }
+        stored.object.resource_version = self.version;
+        let object = Box::new(stored.object.clone());
         self.groups.insert(key, stored);
         self.log.push(Fact::Revised {
             at: now.monotonic,

@@ -141,7 +141,7 @@ impl Cluster {
     /// Adds or removes somebody else's finalizer.
     ///
     /// # Errors
-    /// There is no such group.
+    /// There is no such group, or it is being deleted and takes no new one.
     pub fn set_foreign_finalizer(
         &mut self,
         now: Now,
@@ -149,6 +149,14 @@ impl Cluster {
         name: &str,
         present: bool,
     ) -> Result<(), Refused> {
+        let stored = self.groups.get(key).ok_or_else(|| missing(key))?;
+        if present && stored.object.deleting && !stored.foreign_finalizers.contains(name) {
+            return Err(Refused::Impossible {
+                what: "group",
+                name: key.to_string(),
+                why: "is being deleted and takes no new finalizer",
+            });
+        }
         self.change(now, key, |stored| {
             if present {
                 stored.foreign_finalizers.insert(name.to_owned());

@@ -104,10 +104,52 @@ fn a_namesake_with_another_uid_is_not_written_to() {
     cluster
         .create(at(2), &key(), Ok(small_spec(1, "base")))
         .expect("the name is free again");
+    // The API server refuses both alike: only a read tells that it is another one.
     assert_eq!(
         cluster.write_status(at(3), &old, &status("late")),
-        WriteResult::Gone
+        WriteResult::Conflict
     );
+    assert_eq!(cluster.write_meta(at(3), &old, &claim()), WriteResult::Gone);
+}
+
+#[test]
+fn a_release_takes_the_demos_finalizer_along() {
+    let mut cluster = with_group();
+    let demo = GroupKey::new("default", "of-the-demo");
+    cluster
+        .create_as(at(1), &demo, Ok(small_spec(1, "base")), |object| {
+            object.demo_finalizer = true;
+        })
+        .expect("the name is free");
+    let before = cluster.group(&demo).expect("it was made").clone();
+    let released = cluster.write_meta(at(2), &target(&before), &MetaChange::Release);
+    let WriteResult::Done(after) = released else {
+        panic!("not released: {released:?}");
+    };
+    assert!(!after.finalizer && !after.demo_finalizer);
+}
+
+#[test]
+fn nobody_adds_a_finalizer_to_an_object_that_is_being_deleted() {
+    let mut cluster = with_group();
+    cluster.write_meta(at(1), &target(&object(&cluster)), &claim());
+    cluster.delete(at(2), &key()).expect("the group exists");
+    let added = cluster.set_foreign_finalizer(at(3), &key(), "backup", true);
+    assert!(matches!(added, Err(crate::Refused::Impossible { .. })));
+}
+
+#[test]
+fn a_lease_that_is_gone_comes_back_by_a_write_of_any_version() {
+    let mut cluster = with_group();
+    let late = LeaseRecord {
+        holder: "a".into(),
+        duration_s: 15,
+        transitions: 0,
+        resource_version: "41".into(),
+        refused: None,
+    };
+    let written = cluster.write_lease(at(1), &late).expect("it is created");
+    assert_ne!(written.resource_version, "41");
 }
 
 #[test]
