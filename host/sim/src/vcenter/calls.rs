@@ -180,12 +180,9 @@ impl VCenter {
     fn entity(&self, call: &Call) -> Result<String, Fault> {
         match call {
             Call::Clone(clone) => {
-                if !self.folders.contains_key(&clone.folder) {
-                    return Err(Fault::NotFound {
-                        what: format!("folder {}", clone.folder),
-                    });
-                }
-                Ok(self.template(clone)?.id.clone())
+                let template = self.template(clone)?.id.clone();
+                self.folder_there(&clone.folder)?;
+                Ok(template)
             }
             Call::DestroyFolder(id) if self.folders.contains_key(id) => Ok(id.clone()),
             _ => target(call)
@@ -193,6 +190,13 @@ impl VCenter {
                 .cloned()
                 .ok_or(Fault::Gone),
         }
+    }
+
+    /// A clone is a call on its folder, which the adapter tells from the others
+    /// that the call names.
+    fn folder_there(&self, folder: &str) -> Result<(), Fault> {
+        let there = self.folders.contains_key(folder);
+        there.then_some(()).ok_or(Fault::Gone)
     }
 
     /// The one VM of that name, or at that inventory path.
@@ -220,12 +224,11 @@ impl VCenter {
     pub(super) fn check(&self, call: &Call, task: Option<&str>) -> Result<(), Fault> {
         if let Call::Clone(clone) = call {
             self.name_free(&clone.folder, &clone.name, task)?;
-            if !self.folders.contains_key(&clone.folder) {
-                return Err(Fault::NotFound {
-                    what: format!("folder {}", clone.folder),
-                });
-            }
+            self.folder_there(&clone.folder)?;
             return connected(self.template(clone)?);
+        }
+        if let Call::DestroyFolder(folder) = call {
+            return self.all_off(folder);
         }
         let Some(id) = target(call) else {
             return Ok(());
@@ -235,8 +238,8 @@ impl VCenter {
         let wrong_power = Err(Fault::InvalidPowerState { existing: vm.power });
         match call {
             Call::PowerOn(_) if vm.power == PowerState::On => wrong_power,
-            Call::PowerOn(_) if vm.template => Err(Fault::Other {
-                name: "NotSupported".into(),
+            // NotSupported, in the adapter's word for it.
+            Call::PowerOn(_) if vm.template => Err(Fault::Invalid {
                 message: "a template cannot be powered on".into(),
             }),
             Call::PowerOff(_) if vm.power == PowerState::Off => wrong_power,
@@ -249,13 +252,15 @@ impl VCenter {
             Call::Reconfigure {
                 cpus, memory_mib, ..
             } => {
-                let cold = (*cpus != vm.cpus && (*cpus < vm.cpus || !vm.cpu_hot_add))
-                    || (*memory_mib != vm.memory_mib
-                        && (*memory_mib < vm.memory_mib || !vm.memory_hot_add));
-                if cold && vm.power != PowerState::Off {
-                    return wrong_power;
+                let cold_cpus = *cpus < vm.cpus || (*cpus > vm.cpus && !vm.cpu_hot_add);
+                let cold_memory = *memory_mib < vm.memory_mib
+                    || (*memory_mib > vm.memory_mib && !vm.memory_hot_add);
+                match vm.power {
+                    PowerState::On if cold_cpus => Err(not_hot("CpuHotPlugNotSupported")),
+                    PowerState::On if cold_memory => Err(not_hot("MemoryHotPlugNotSupported")),
+                    PowerState::Suspended if cold_cpus || cold_memory => wrong_power,
+                    _ => Ok(()),
                 }
-                Ok(())
             }
             _ => Ok(()),
         }
@@ -328,6 +333,13 @@ pub(super) fn target(call: &Call) -> Option<&VmId> {
         | Call::Mark { vm, .. }
         | Call::Destroy(vm) => Some(vm),
         Call::CreateFolder { .. } | Call::Clone(_) | Call::DestroyFolder(_) => None,
+    }
+}
+
+fn not_hot(name: &str) -> Fault {
+    Fault::Other {
+        name: name.into(),
+        message: "the virtual machine does not support it while it is powered on".into(),
     }
 }
 

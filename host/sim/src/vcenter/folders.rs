@@ -1,10 +1,11 @@
 //! Folders and names: a name is taken once in a folder.
 
+use vmgroup_core::observation::PowerState;
 use vmgroup_core::time::Now;
 use vmgroup_reconcile::inventory::{Fault, FolderId};
 use vmgroup_reconcile::request::Call;
 
-use super::VCenter;
+use super::{VCenter, VmTruth};
 
 /// A folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +95,20 @@ impl VCenter {
             return Err(Fault::DuplicateName { existing: None });
         }
         Ok(())
+    }
+
+    /// Fails if a VM runs in the folder or below: it cannot be unregistered.
+    pub(super) fn all_off(&self, folder: &str) -> Result<(), Fault> {
+        let runs = |vm: &&VmTruth| vm.folder == folder && vm.power == PowerState::On;
+        if self.vms.values().any(|vm| runs(&vm)) {
+            return Err(Fault::InvalidPowerState {
+                existing: PowerState::On,
+            });
+        }
+        self.folders
+            .values()
+            .filter(|below| below.parent.as_deref() == Some(folder))
+            .try_for_each(|below| self.all_off(&below.id))
     }
 
     /// Unregisters what is in the folder and removes it. Whoever does that to a

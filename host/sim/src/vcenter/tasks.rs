@@ -1,6 +1,6 @@
 //! Tasks: begun by a call, done after a while, forgotten later.
 
-use vmgroup_core::marker::{MARKER_KEY, Marker, SPEC_HASH_KEY};
+use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, Marker, SPEC_HASH_KEY};
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::{Monotonic, Now};
 use vmgroup_reconcile::event::CallResult;
@@ -153,6 +153,11 @@ impl VCenter {
                 .and_then(|()| self.apply(now, asked, call)),
             (None, _, _) => Ok(None),
         };
+        if let (Err(Fault::InvalidPowerState { .. }), Some(Call::DestroyFolder(folder))) =
+            (&done, &task.call)
+        {
+            self.misdeed(now, format!("folder {folder} has a running VM in it"));
+        }
         if done.is_err() {
             self.write_failure(now, id);
         }
@@ -254,6 +259,8 @@ impl VCenter {
         };
         vm.set_key(MARKER_KEY, &marker.to_text());
         vm.set_key(SPEC_HASH_KEY, &clone.spec_hash);
+        // The adapter blanks it: a hold on the template is none on its clones.
+        vm.set_key(HOLD_KEY, "");
         self.vms.insert(id.clone(), vm);
         self.show_vm(now, &id);
         Ok(id)

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::marker::{MARKER_KEY, Marker};
+use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, Marker};
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
 use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult};
@@ -314,12 +314,10 @@ fn hardware_without_hot_add_changes_only_while_powered_off() {
         spec_hash: "v1:def".into(),
     };
     bench.run(&Call::PowerOn(id.clone()));
-    assert_eq!(
-        bench.run(&grow),
-        TaskState::Failed(Fault::InvalidPowerState {
-            existing: PowerState::On
-        })
-    );
+    let TaskState::Failed(Fault::Other { name, .. }) = bench.run(&grow) else {
+        panic!("it has no hot-add");
+    };
+    assert_eq!(name, "CpuHotPlugNotSupported");
     bench
         .vcenter
         .by_hand(at(0), &id, |vm| vm.cpu_hot_add = true)
@@ -337,6 +335,41 @@ fn a_folder_destroyed_with_vms_in_it_unregisters_them_and_is_a_misdeed() {
     assert_eq!(bench.vcenter.members("id-1"), Vec::<VmId>::new());
     let log = bench.vcenter.take_log();
     assert!(log.iter().any(|fact| matches!(fact, Fact::Misdeed { .. })));
+}
+
+#[test]
+fn a_folder_with_a_running_vm_in_it_is_not_destroyed_and_that_is_a_misdeed_too() {
+    let mut bench = Bench::new();
+    let id = bench.clone_vm("web-1", "uuid-1");
+    bench.run(&Call::PowerOn(id));
+    bench.vcenter.take_log();
+    let refused = bench.run(&Call::DestroyFolder(bench.folder.clone()));
+    let existing = PowerState::On;
+    let fault = Fault::InvalidPowerState { existing };
+    assert_eq!(refused, TaskState::Failed(fault));
+    assert_eq!(bench.vcenter.members("id-1").len(), 1);
+    let log = bench.vcenter.take_log();
+    assert!(log.iter().any(|fact| matches!(fact, Fact::Misdeed { .. })));
+}
+
+#[test]
+fn a_clone_into_a_folder_that_is_gone_is_refused_as_a_call_on_it() {
+    let mut bench = Bench::new();
+    let result = bench.call(&clone_call("group-v999", "web-1", "uuid-1"));
+    assert_eq!(result, CallResult::Refused(Fault::Gone));
+}
+
+#[test]
+fn a_hold_on_the_template_is_none_on_its_clones() {
+    let mut bench = Bench::new();
+    let template = bench.vcenter.vms().find(|vm| vm.template);
+    let template = template.expect("the bench has one").id.clone();
+    let now = bench.now;
+    let held = bench.vcenter.hold(now, &template, Some("keep"));
+    held.expect("it exists");
+    let id = bench.clone_vm("web-1", "uuid-1");
+    let clone = bench.vcenter.vm(&id).expect("it was just made");
+    assert!(!clone.extra_config.contains_key(HOLD_KEY));
 }
 
 #[test]
