@@ -70,6 +70,8 @@ const UNIT: &[&str] = &[
     "--exclude",
     "vmgroup-e2e",
     "--exclude",
+    "vmgroup-honest",
+    "--exclude",
     "vmgroup-rig",
 ];
 const E2E: &[&str] = &[
@@ -77,6 +79,8 @@ const E2E: &[&str] = &[
     "--no-fail-fast",
     "--package",
     "vmgroup-rig",
+    "--package",
+    "vmgroup-honest",
     "--package",
     "vmgroup-e2e",
 ];

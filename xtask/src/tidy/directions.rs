@@ -85,6 +85,16 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "vmgroup-files",
             "vmgroup-native",
             "vmgroup-vim",
+    // What is simulated stands beside what is real in one crate, to be compared.
+    (
+        "vmgroup-honest",
+        &[
+            "vmgroup-core",
+            "vmgroup-reconcile",
+            "vmgroup-sim",
+            "vmgroup-vcenter",
+            "vmgroup-kubernetes",
+            "vmgroup-rig",
         ],
     ),
     ("xtask", &["vmgroup-rig"]),
@@ -117,6 +127,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
             "vmgroup-e2e",
             "vmgroup-bench",
             "vmgroup-prove",
+            "vmgroup-honest",
             "xtask",
         ],
     ),

@@ -1,0 +1,91 @@
+//! What many sequences add up to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::answer::Outcome;
+use crate::compare::Comparison;
+use crate::pair::Pair;
+
+/// Counts of operations.
+#[derive(Debug, Clone, Default)]
+pub struct Totals {
+    /// Sequences that were carried out.
+    pub sequences: u64,
+    /// Operations by kind, and of them those that were answered with a fault.
+    pub kinds: BTreeMap<&'static str, Count>,
+    /// Operations by kind and class of the answer.
+    pub classes: BTreeMap<(&'static str, String), u64>,
+    /// Sequences that met a known difference, by its name.
+    pub known: BTreeMap<&'static str, u64>,
+}
+
+/// All, and the faulting ones of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// All.
+    pub all: u64,
+    /// Answered with a fault, a conflict or that something is missing.
+    pub faults: u64,
+}
+
+impl Totals {
+    /// Adds what came of one sequence.
+    pub fn add(&mut self, comparison: &Comparison) {
+        self.sequences += 1;
+        for (kind, outcome) in &comparison.executed {
+            let count = self.kinds.entry(kind).or_default();
+            count.all += 1;
+            count.faults += u64::from(matches!(outcome, Outcome::Fault(_)));
+            *self.classes.entry((kind, outcome.class())).or_default() += 1;
+        }
+        for name in &comparison.known {
+            *self.known.entry(name).or_default() += 1;
+        }
+    }
+
+    /// All operations.
+    pub fn count(&self) -> Count {
+        self.kinds.values().fold(Count::default(), |sum, it| Count {
+            all: sum.all + it.all,
+            faults: sum.faults + it.faults,
+        })
+    }
+
+    /// The kind that was tried least often.
+    pub fn rarest<P: Pair>(&self) -> (&'static str, u64) {
+        let of = |kind: &&'static str| self.kinds.get(kind).map_or(0, |count| count.all);
+        let rarest = P::KINDS.iter().min_by_key(|kind| of(kind));
+        rarest.map_or(("none", 0), |kind| (kind, of(kind)))
+    }
+
+    /// The known differences that were not met.
+    pub fn unmet<P: Pair>(&self) -> Vec<&'static str> {
+        P::known()
+            .iter()
+            .map(|known| known.name)
+            .filter(|name| !self.known.contains_key(name))
+            .collect()
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (kind, count) in &self.kinds {
+            writeln!(
+                f,
+                "{:>7} {kind}, {} of them faulting",
+                count.all, count.faults
+            )?;
+            for ((of, class), times) in &self.classes {
+                if of == kind {
+                    writeln!(f, "{times:>15} {class}")?;
+                }
+            }
+        }
+        for (name, times) in &self.known {
+            writeln!(f, "{times:>7} sequences met the known difference `{name}`")?;
+        }
+        Ok(())
+    }
+}
