@@ -85,6 +85,8 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "vmgroup-files",
             "vmgroup-native",
             "vmgroup-vim",
+        ],
+    ),
     // What is simulated stands beside what is real in one crate, to be compared.
     (
         "vmgroup-honest",

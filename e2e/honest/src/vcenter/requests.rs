@@ -1,11 +1,13 @@
 //! Operations as requests of the operator, and answers in common words.
 
+use std::collections::BTreeMap;
+
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::marker::Marker;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Timestamp;
 use vmgroup_reconcile::event::CallResult;
-use vmgroup_reconcile::inventory::{Task, TaskState, Vm as SeenVm};
+use vmgroup_reconcile::inventory::{Heartbeat, Task, TaskState, Vm as SeenVm};
 use vmgroup_reconcile::request::{Call, CloneCall, Read};
 
 use super::names::Names;
@@ -99,6 +101,7 @@ fn marker(names: &Names, of: Identity) -> Marker {
     Marker {
         version: Marker::VERSION,
         install: "honest".into(),
+        vcenter: "vcenter".into(),
         namespace,
         name,
         identity: "i".into(),
@@ -181,7 +184,9 @@ pub(super) fn bare(id: &str, name: &str, folder: &str) -> SeenVm {
         destroy_disabled: false,
         created_at: Some(Timestamp(0)),
         tools_running: None,
+        heartbeat: Heartbeat::Gray,
         ip: None,
+        labels: BTreeMap::new(),
         tasks: Vec::new(),
     }
 }

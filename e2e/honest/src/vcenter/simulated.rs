@@ -134,6 +134,8 @@ impl Simulated {
         let asked = Asked {
             group: group(),
             operation_id: requests::operation_id(operation),
+            host: 0,
+            held_up: false,
         };
         let result = self.vcenter.call(self.now, session, &asked, call, None);
         self.settle();

@@ -9,7 +9,7 @@ use crate::stage::{Native, modules};
 
 fn cast(schedule: &Schedule) -> Cast<Native> {
     Cast {
-        decide: Native,
+        decide: Native("native"),
         modules: modules(),
         factory: schedule.operators(),
     }
