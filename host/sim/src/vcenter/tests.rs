@@ -8,7 +8,7 @@ use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult};
 use vmgroup_reconcile::inventory::{Fault, TaskId, TaskState, VmId};
 use vmgroup_reconcile::request::{Call, CloneCall, Read, RequestId};
 
-use super::{Asked, SessionId, VCenter};
+use super::{Asked, SessionId, Spoil, VCenter};
 use crate::history::Fact;
 use crate::options::VCenterOptions;
 use crate::random::{Latency, Random};
@@ -595,9 +595,8 @@ fn a_task_may_fail_at_its_end_without_an_effect() {
     let fault = Fault::InsufficientResources {
         message: "no space".into(),
     };
-    let result = bench
-        .vcenter
-        .call(now, session, &asked(), &call, Some(fault.clone()));
+    let spoil = Some(Spoil::Fails(fault.clone()));
+    let result = bench.vcenter.call(now, session, &asked(), &call, spoil);
     let CallResult::Started(task) = result else {
         panic!("not started: {result:?}");
     };

@@ -9,6 +9,7 @@ use vmgroup_core::plan::Effect;
 use vmgroup_core::status::{Condition, Intent, IntentStep, Status};
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
 use vmgroup_reconcile::event::{CallResult, Event, GroupObject};
+use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_reconcile::request::{Call, CloneCall, Read, Request, RequestId};
 
 use super::super::*;
@@ -100,7 +101,9 @@ fn member() -> VmTruth {
         destroy_disabled: false,
         created_at: Timestamp(0),
         tools_running: true,
+        heartbeat: Heartbeat::Green,
         ip: None,
+        labels: std::collections::BTreeMap::new(),
         boots: 1,
     }
 }
@@ -109,6 +112,7 @@ fn marker(group: &GroupKey, instance_uuid: &str) -> Marker {
     Marker {
         version: Marker::VERSION,
         install: "sim".into(),
+        vcenter: String::new(),
         namespace: group.namespace.clone(),
         name: group.name.clone(),
         identity: IDENTITY.into(),
