@@ -75,7 +75,11 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
         &["vmgroup-core", "vmgroup-engine", "vmgroup-native"],
     ),
     ("vmgroup-rig", &[]),
-    ("vmgroup-e2e", &["vmgroup-rig", "vmgroup-vim"]),
+    ("vmgroup-faults", &[]),
+    (
+        "vmgroup-e2e",
+        &["vmgroup-faults", "vmgroup-rig", "vmgroup-vim"],
+    ),
     (
         "vmgroup-fuzz-targets",
         &[
@@ -118,7 +122,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("kube", &["vmgroup-api", "vmgroup-kubernetes"]),
     ("k8s-openapi", &["vmgroup-api", "vmgroup-kubernetes"]),
     ("reqwest", &["vmgroup-vim"]),
-    ("roxmltree", &["vmgroup-vim"]),
+    ("roxmltree", &["vmgroup-faults", "vmgroup-vim"]),
     ("quick-xml", &["vmgroup-vim"]),
     // Libraries have an error type of their own.
     (
