@@ -7,6 +7,7 @@
 
 mod binary;
 mod group;
+pub mod kill_points;
 mod operator;
 mod patience;
 mod process;
@@ -18,7 +19,7 @@ mod truth;
 
 pub use binary::{digest, guest, operator_binary, repository};
 pub use group::{Group, Wish};
-pub use operator::{Operator, Start};
+pub use operator::{Operator, Route, Start};
 pub use patience::{eventually, steadily};
 pub use shared::Shared;
 pub use site::{INSTALL_NAMESPACE, Site};

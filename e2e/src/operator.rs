@@ -32,6 +32,23 @@ pub struct Start {
     pub replica: Option<&'static str>,
     /// Where probes are answered; none means nowhere.
     pub health: Option<SocketAddr>,
+    /// Another way to other servers than the site's; none means straight.
+    pub route: Option<Route>,
+}
+
+/// How an operator reaches servers that are not, or not directly, the site's.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The API server.
+    pub kubeconfig: PathBuf,
+    /// vCenter's address and port.
+    pub vc_host: String,
+    /// The user's password there.
+    pub vc_pass: String,
+    /// The file with the authority (PEM) that vouches for vCenter.
+    pub vc_authority: PathBuf,
+    /// More flags.
+    pub arguments: Vec<String>,
 }
 
 /// A running operator. Its log may hold no ERROR line and no password.
@@ -61,17 +78,27 @@ impl Operator {
         let account = pod["spec"]["serviceAccountName"]
             .as_str()
             .expect("the Pod has a ServiceAccount");
-        let kubeconfig = rig
-            .service_account_kubeconfig(INSTALL_NAMESPACE, account)
-            .unwrap_or_else(|error| panic!("{error:#}"));
-        let password = start.vc_pass.as_deref().unwrap_or(rig.vc_pass());
+        let route = match &start.route {
+            Some(route) => route.clone(),
+            None => Route {
+                kubeconfig: rig
+                    .service_account_kubeconfig(INSTALL_NAMESPACE, account)
+                    .unwrap_or_else(|error| panic!("{error:#}")),
+                vc_host: rig.vc_host().to_owned(),
+                vc_pass: rig.vc_pass().to_owned(),
+                vc_authority: rig.vc_authority().to_owned(),
+                arguments: Vec::new(),
+            },
+        };
+        let password = start.vc_pass.as_deref().unwrap_or(&route.vc_pass);
         let mut command = Command::new(operator_binary());
         command
             .args(deployed_arguments(&pod))
+            .args(&route.arguments)
             .arg("--kubeconfig")
-            .arg(kubeconfig)
+            .arg(&route.kubeconfig)
             .arg("--vc-ca")
-            .arg(rig.vc_authority());
+            .arg(&route.vc_authority);
         if let Some(module) = &start.module {
             command.arg("--module").arg(module);
         }
@@ -87,7 +114,7 @@ impl Operator {
             }
             None => {
                 command
-                    .env("VC_HOST", rig.vc_host())
+                    .env("VC_HOST", &route.vc_host)
                     .env("VC_USER", rig.vc_user())
                     .env("VC_PASS", password);
             }
@@ -96,7 +123,7 @@ impl Operator {
         let steward = rig.binaries().path("steward");
         Self {
             child: Child::start(&steward, &command, &site.log_file(name)),
-            secrets: vec![password.to_owned(), rig.vc_pass().to_owned()],
+            secrets: vec![password.to_owned(), route.vc_pass],
             name,
             is_checked: false,
         }

@@ -45,6 +45,29 @@ impl Proxy {
         }
     }
 
+    /// Creates by POST, changes by a merge PATCH, or deletes; gives the answer.
+    ///
+    /// # Panics
+    /// When the API server does not do it.
+    #[track_caller]
+    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Value {
+        let kind = match method {
+            "PATCH" => "application/merge-patch+json",
+            _ => "application/json",
+        };
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("content-type", kind)
+            .body(body.to_string());
+        let answer = self.agent.run(request.expect("a request"));
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let text = answer.body_mut().read_to_string();
+        let text = text.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        assert!(answer.status().is_success(), "{method} {path}: {text}");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
     /// The object at a path; none if there is none.
     ///
     /// # Panics

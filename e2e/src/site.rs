@@ -123,6 +123,15 @@ impl Site {
         self.proxy.get(path)
     }
 
+    /// Creates by POST, changes by a merge PATCH, or deletes at a path of the API.
+    ///
+    /// # Panics
+    /// When the API server does not do it.
+    #[track_caller]
+    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.proxy.send(method, path, body)
+    }
+
     /// The Pod that the deployed Deployment would make.
     ///
     /// # Panics

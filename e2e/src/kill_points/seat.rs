@@ -1,0 +1,141 @@
+//! An operator behind a proxy of its own, started again when it was killed.
+
+use std::path::Path;
+
+use vmgroup_faults::{Options, Plan, Proxy, Target, Trace};
+use vmgroup_rig::Rig;
+
+use crate::operator::{Operator, Route, Start};
+
+use super::ground::Ground;
+
+/// A replica's place.
+pub(crate) struct Seat<'a> {
+    ground: &'a Ground,
+    pub(crate) name: &'static str,
+    pub(crate) proxy: Proxy,
+    start: Start,
+    operator: Option<Operator>,
+    /// What operators of this seat said before they were killed.
+    said: String,
+    pub(crate) killed: u64,
+}
+
+/// What a seat is made of.
+pub(crate) struct Making<'a> {
+    pub(crate) vcenter: &'a Rig,
+    pub(crate) namespace: &'a str,
+    pub(crate) folder: &'a Path,
+    pub(crate) module: &'a Path,
+    pub(crate) trace: &'a Trace,
+}
+
+impl<'a> Seat<'a> {
+    /// Makes the proxy and starts the operator.
+    pub(crate) fn take(
+        ground: &'a Ground,
+        making: &Making<'_>,
+        name: &'static str,
+        plan: Plan,
+    ) -> Self {
+        let Making {
+            vcenter, namespace, ..
+        } = making;
+        let authority = std::fs::read(vcenter.vc_authority()).expect("the authority");
+        let options = Options {
+            name: name.to_owned(),
+            kubernetes: Some(ground.target()),
+            vcenter: Some(Target {
+                address: vcenter.vc_host().to_owned(),
+                authority,
+            }),
+            plan,
+            trace: making.trace.clone(),
+        };
+        let proxy = Proxy::start(options).unwrap_or_else(|error| panic!("no proxy: {error}"));
+        let folder = making.folder.join(name);
+        std::fs::create_dir(&folder).expect("a folder");
+        let (kubeconfig, vc_authority) = ground.kubeconfig(&proxy, &folder);
+        let vc_host = proxy.vcenter().expect("it stands before vCenter");
+        let route = Route {
+            kubeconfig,
+            vc_host: vc_host.to_string(),
+            vc_pass: vcenter.vc_pass().to_owned(),
+            vc_authority,
+            arguments: vec![
+                format!("--namespace={namespace}"),
+                format!("--lease-namespace={namespace}"),
+                // kube's client calls a lost answer an ERROR, whatever becomes of it;
+                // the operator itself says what does.
+                "--log=info,kube_client=off".to_owned(),
+            ],
+        };
+        let start = Start {
+            module: Some(making.module.to_owned()),
+            replica: Some(name),
+            route: Some(route),
+            ..Start::default()
+        };
+        let mut seat = Self {
+            ground,
+            name,
+            proxy,
+            start,
+            operator: None,
+            said: String::new(),
+            killed: 0,
+        };
+        seat.begin();
+        seat
+    }
+
+    /// Starts the operator again if the plan has killed it.
+    ///
+    /// # Panics
+    /// When it has ended by itself.
+    pub(crate) fn tend(&mut self) {
+        let Some(operator) = &mut self.operator else {
+            return;
+        };
+        if operator.is_running() {
+            return;
+        }
+        let by_itself = self.proxy.host().pid().is_some();
+        assert!(!by_itself, "the operator ended:\n{}", operator.log());
+        self.said.push_str(&operator.log());
+        self.killed += 1;
+        if let Some(operator) = self.operator.take() {
+            operator.until_killed();
+        }
+        self.begin();
+    }
+
+    /// Everything that its operators have said.
+    pub(crate) fn log(&self) -> String {
+        let now = self.operator.as_ref().map(Operator::log);
+        format!("{}{}", self.said, now.unwrap_or_default())
+    }
+
+    /// What the running one has said.
+    pub(crate) fn log_of_this_life(&self) -> String {
+        self.operator
+            .as_ref()
+            .map(Operator::log)
+            .unwrap_or_default()
+    }
+
+    /// Asks it to end, which it does well.
+    pub(crate) fn leave(&mut self) {
+        // The plan may still kill it on its way out.
+        if let Some(operator) = self.operator.take() {
+            self.said.push_str(&operator.log());
+            operator.stop();
+        }
+    }
+
+    fn begin(&mut self) {
+        let operator = Operator::start_with(self.ground.site(), &self.start);
+        self.proxy.host().set(operator.pid());
+        self.operator = Some(operator);
+    }
+}
