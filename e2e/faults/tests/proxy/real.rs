@@ -88,13 +88,13 @@ fn kubectl_and_a_soap_client_work_through_it_and_are_hit_as_planned() {
     assert_eq!(said.matches(r#""type":"ADDED""#).count(), 1, "{said}");
     assert!(began.elapsed() < Duration::from_secs(15));
 
-    let call = r#"<?xml version="1.0"?><e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><CurrentTime xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></CurrentTime></e:Body></e:Envelope>"#;
-    let ask_time = || ask(Client::vcenter(&proxy), "POST", "/sdk", call).0;
-    assert_eq!(status(&ask_time()), "200");
+    let call = r#"<?xml version="1.0"?><e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent></e:Body></e:Envelope>"#;
+    let ask_content = || ask(Client::vcenter(&proxy), "POST", "/sdk", call).0;
+    assert_eq!(status(&ask_content()), "200");
     let fault = Plan::parse(
-        r#"{"rules":[{"on":{"verb":"CurrentTime"},"act":{"fault":{"type":"NotAuthenticated"}}}]}"#,
+        r#"{"rules":[{"on":{"verb":"RetrieveServiceContent"},"act":{"fault":{"type":"NotAuthenticated"}}}]}"#,
     );
     proxy.add(fault.unwrap().rules.remove(0)).unwrap();
-    let answer = ask_time();
+    let answer = ask_content();
     assert!(body(&answer).contains("NotAuthenticated"), "{answer}");
 }
