@@ -19,10 +19,13 @@ pub(crate) struct Logging {
     )]
     log_format: Format,
     /// What is logged, such as `info` or `warn,vmgroup_vcenter=debug`.
+    ///
+    /// Lost answers are told by the operator itself, as warnings; the client's own lines about
+    /// them would call each an error.
     #[arg(
         long,
         value_name = "FILTER",
-        default_value = "info",
+        default_value = "info,kube_client::client::builder=off",
         env = "VMGROUP_LOG",
         help_heading = "Logging"
     )]

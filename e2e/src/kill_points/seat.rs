@@ -65,9 +65,6 @@ impl<'a> Seat<'a> {
             arguments: vec![
                 format!("--namespace={namespace}"),
                 format!("--lease-namespace={namespace}"),
-                // kube's client calls a lost answer an ERROR, whatever becomes of it;
-                // the operator itself says what does.
-                "--log=info,kube_client=off".to_owned(),
             ],
         };
         let start = Start {

@@ -113,9 +113,10 @@ impl Lease {
         self.try_at = now.plus(LEASE_RETRY_MS);
     }
 
-    /// Gives the lease up, so that another replica need not wait.
+    /// Gives the lease up, so that another replica need not wait. Not while a
+    /// write is under way: this one would lose against it.
     pub(crate) fn give_up(&mut self) -> Option<LeaseRecord> {
-        if self.role == Role::Waiting {
+        if self.role == Role::Waiting || self.writing.is_some() {
             return None;
         }
         self.role = Role::Waiting;
@@ -273,5 +274,15 @@ mod tests {
         let mut me = holding(0);
         assert_eq!(me.give_up().map(|lease| lease.holder), Some(String::new()));
         assert_eq!(me.role(), Role::Waiting);
+    }
+
+    #[test]
+    fn a_lease_that_is_being_renewed_is_given_up_after_the_answer() {
+        let mut me = holding(0);
+        assert!(me.drive(Monotonic(2_000)).is_some());
+        assert_eq!(me.give_up(), None);
+        me.saw(Some(lease("me", "2")), true, Monotonic(2_010));
+        let given_up = me.give_up().expect("nothing is under way");
+        assert_eq!(given_up.resource_version, "2");
     }
 }

@@ -132,11 +132,13 @@ impl Machine {
     /// Takes in what happened; returns what is to be done, in this order.
     pub fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
         self.now = now;
-        if !self.stopped {
-            // A host that stood still may not act any more, whatever it hears.
-            self.drive_lease();
-            self.file(event);
+        if self.stopped {
+            self.hear_after_stop(event);
+            return std::mem::take(&mut self.out);
         }
+        // A host that stood still may not act any more, whatever it hears.
+        self.drive_lease();
+        self.file(event);
         if !self.stopped {
             self.drive();
         }

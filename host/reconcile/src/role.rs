@@ -2,7 +2,7 @@
 
 use vmgroup_core::group::GroupKey;
 
-use crate::event::RefusedCredentials;
+use crate::event::{Event, RefusedCredentials};
 use crate::lease::{Lease, Role};
 use crate::machine::Machine;
 use crate::queue::Queue;
@@ -60,6 +60,21 @@ impl Machine {
         if self.acting {
             self.out.push(Request::Logout);
         }
+        self.give_up_lease();
+    }
+
+    /// Nothing counts any more but the answer to a renewal that was under way.
+    pub(crate) fn hear_after_stop(&mut self, event: Event) {
+        let now = self.now.monotonic;
+        match (event, &mut self.lease) {
+            (Event::LeaseSeen { lease, id: Some(_) }, Some(mine)) => mine.saw(lease, true, now),
+            (Event::LeaseFailed { .. }, Some(mine)) => mine.failed(now),
+            _ => return,
+        }
+        self.give_up_lease();
+    }
+
+    fn give_up_lease(&mut self) {
         if let Some(lease) = self.lease.as_mut().and_then(Lease::give_up) {
             let id = self.id();
             self.out.push(Request::WriteLease { id, lease });

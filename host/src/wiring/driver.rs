@@ -101,12 +101,26 @@ pub(crate) async fn drive(
         }
     }
     tracing::info!("stopping");
-    let farewell = machine.step(Event::Stop, clocks.now());
-    // Adapters that wait for a place in the channel must not wait for ever.
-    let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
-    if timeout(CALLS_END, hands.idle()).await.is_err() {
+    let mut farewell = machine.step(Event::Stop, clocks.now());
+    // Answers to what is under way are still heard: the lease cannot be given up
+    // while it is being renewed.
+    let answers = async {
+        loop {
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(event) => farewell.extend(machine.step(event, clocks.now())),
+                    None => break,
+                },
+                () = hands.idle() => break,
+            }
+        }
+    };
+    if timeout(CALLS_END, answers).await.is_err() {
         tracing::warn!("calls that were under way have not been answered");
     }
+    // Adapters that wait for a place in the channel must not wait for ever.
+    let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
     let farewell = async {
         for request in farewell {
             match request {

@@ -19,7 +19,7 @@ fn a_few_schedules_of_every_profile_break_nothing() {
         failures_max: 1,
     };
     let tally = runner::run(order, logic::cast, |_| {});
-    for seed in tally.failures.keys() {
+    if let Some((seed, _)) = tally.failures.first_key_value() {
         panic!("{}", explain(&runner::schedule(*seed, None), logic::cast));
     }
     assert_eq!((tally.schedules, tally.next), (270, 271));

@@ -201,6 +201,13 @@ pub fn l2_deletion(
 /// The group was let go by the operator, not by a person's force, and with nothing
 /// of anybody in its folder; one that is orphaned keeps its folder, and so does one that was only observed.
 fn closes(facts: &[Fact], key: &GroupKey) -> bool {
+    // What a restore has taken the finalizer from, the operator is not asked about.
+    if facts
+        .iter()
+        .any(|fact| matches!(fact, Fact::Restored { .. }))
+    {
+        return false;
+    }
     let gone = facts.iter().rev().find_map(|fact| match fact {
         Fact::Vanished {
             object,

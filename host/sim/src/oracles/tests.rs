@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::PowerState;
 
-use super::{liveness, safety};
+use super::{inventory, liveness};
 use crate::deed::{Deed, Place, Which};
 use crate::faults::{Fault, FaultPlan, RequestFault};
 use crate::kind::Kind;
@@ -58,7 +58,7 @@ fn broken_by(flaw: Flaw) -> BTreeSet<&'static str> {
             broken.extend(liveness(&world, 60_000, 120_000).iter().map(|it| it.oracle));
         }
     }
-    broken.extend(safety(&world).iter().map(|it| it.oracle));
+    broken.extend(inventory(&world).iter().map(|it| it.oracle));
     broken
 }
 

@@ -9,7 +9,7 @@ use crate::faults::{Fault, FaultPlan, LossRates, RequestFault, Unsent, WorldFaul
 use crate::history::Fact;
 use crate::kind::Kind;
 use crate::options::Options;
-use crate::oracles::{liveness, safety};
+use crate::oracles::{inventory, liveness};
 use crate::samples::small_spec;
 use crate::toy::{Flaw, TinyLogic, Toy};
 
@@ -43,7 +43,7 @@ fn world(seed: u64, faults: FaultPlan) -> World<TinyLogic> {
 /// Lets the world settle; fails with the whole trace if it does not.
 fn settle(world: &mut World<TinyLogic>) {
     world.run_for(300_000);
-    let breaches = [safety(world), liveness(world, 60_000, 120_000)].concat();
+    let breaches = [inventory(world), liveness(world, 60_000, 120_000)].concat();
     assert!(
         breaches.is_empty(),
         "{breaches:#?}\n{}",
