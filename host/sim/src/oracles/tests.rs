@@ -110,11 +110,11 @@ fn l2_sees_a_deletion_that_never_ends() {
 #[test]
 fn s7_sees_an_effect_that_happens_twice_under_one_operation_id() {
     use crate::history::{Effect, Fact};
-    let effect = |at| {
+    let effect = |at, operation_id: &str| {
         Fact::Effect(Box::new(Effect {
             at: vmgroup_core::time::Monotonic(at),
             group: web(),
-            operation_id: "id-1/0/4".into(),
+            operation_id: operation_id.into(),
             held_up: false,
             kind: Kind::PowerOn,
             changed: true,
@@ -123,6 +123,10 @@ fn s7_sees_an_effect_that_happens_twice_under_one_operation_id() {
             claimants: Vec::new(),
         }))
     };
-    assert_eq!(super::s7_effect_once(&[effect(1)]), Vec::new());
-    assert_eq!(super::s7_effect_once(&[effect(1), effect(2)]).len(), 1);
+    let (on, other) = ("id-1/0/4", "id-1/0/5");
+    let seen = |effects: &[Fact]| super::s7_effect_once(effects).len();
+    assert_eq!(seen(&[effect(1, on)]), 0);
+    // A person has powered it off in between.
+    assert_eq!(seen(&[effect(1, on), effect(2, on)]), 0);
+    assert_eq!(seen(&[effect(1, on), effect(2, other), effect(3, on)]), 1);
 }
