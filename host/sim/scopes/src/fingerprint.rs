@@ -49,7 +49,7 @@ impl World {
         }
         self.vcenter.folders.hash(&mut hasher);
         self.vcenter.born.hash(&mut hasher);
-        (self.faults, self.deeds_done, self.module).hash(&mut hasher);
+        (self.faults, self.deeds_done, self.module, self.excused).hash(&mut hasher);
         self.effects.hash(&mut hasher);
         hasher.finish()
     }

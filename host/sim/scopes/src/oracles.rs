@@ -53,7 +53,7 @@ pub(crate) fn call_started(
     breaches: &mut Vec<Breach>,
 ) {
     let job = &world.vcenter.tasks[task].value;
-    if job.late {
+    if world.excused {
         return;
     }
     let object = world.cluster.group(group);

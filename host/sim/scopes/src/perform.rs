@@ -84,6 +84,7 @@ impl Taken {
                     CallResult::Refused(Fault::NotAuthenticated)
                 };
                 if let CallResult::Started(task) = &result {
+                    world.excused |= late;
                     oracles::call_started(world, group, task, &mut self.breaches);
                 }
                 Event::Called { id: *id, result }

@@ -33,6 +33,9 @@ pub(crate) struct World {
     pub(crate) module: u8,
     /// Replicas wanted by each group, one for each generation of it.
     pub(crate) wanted: Vec<Vec<u32>>,
+    /// vCenter took a call that a frozen host had ready. The design lets its
+    /// consequences be until the world comes to rest.
+    pub(crate) excused: bool,
     /// Operation id and kind of the effects there were.
     pub(crate) effects: BTreeSet<(String, &'static str)>,
 }
@@ -63,6 +66,7 @@ impl World {
                 .iter()
                 .map(|replicas| vec![*replicas])
                 .collect(),
+            excused: false,
             effects: BTreeSet::new(),
         };
         for (number, replicas) in scope.groups.iter().enumerate() {
