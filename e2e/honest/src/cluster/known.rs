@@ -3,7 +3,15 @@
 use crate::known::{Known, Right};
 
 /// Writes that may make a version in which nothing changed but who manages a field.
-const WRITES: &[&str] = &["apply", "edit", "scale", "flurry", "write-status"];
+const WRITES: &[&str] = &[
+    "apply",
+    "edit",
+    "scale",
+    "flurry",
+    "adopt",
+    "finalizer",
+    "write-status",
+];
 
 const MANAGED_FIELDS: &str = "a write that changes nothing but who manages a field makes a new \
                               version of the object; the simulation knows no managed fields, and \

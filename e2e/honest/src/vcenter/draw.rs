@@ -35,18 +35,18 @@ const WEIGHTS: &[(u64, Draw)] = &[
     (35, Drawing::mark),
     (50, |d| What::Destroy(d.made())),
     (20, |d| What::DestroyFolder(d.destroyed_folder())),
-    (30, Drawing::hand_makes),
-    (35, |d| {
+    (60, Drawing::hand_makes),
+    (80, |d| {
         let power = d.one_of(&[PowerState::On, PowerState::Off, PowerState::Suspended]);
         What::HandPower(d.made(), power)
     }),
-    (20, |d| What::HandDestroys(d.made())),
-    (22, |d| What::HandRenames(d.made(), d.vm_name())),
-    (25, |d| What::HandMoves(d.made(), d.place())),
-    (25, Drawing::hand_copies),
-    (35, Drawing::connects),
-    (22, |d| What::HandHolds(d.made(), d.half())),
-    (18, |d| What::HandUnmarks(d.made())),
+    (30, |d| What::HandDestroys(d.made())),
+    (45, |d| What::HandRenames(d.made(), d.vm_name())),
+    (60, |d| What::HandMoves(d.made(), d.place())),
+    (60, Drawing::hand_copies),
+    (60, Drawing::connects),
+    (40, |d| What::HandHolds(d.made(), d.half())),
+    (40, |d| What::HandUnmarks(d.made())),
 ];
 
 type Draw = fn(&mut Drawing) -> What;
@@ -174,9 +174,9 @@ impl Drawing {
     }
 
     fn folder(&mut self) -> Folder {
-        match self.random.below(10) {
+        match self.random.below(12) {
             0 => Folder::Nobody,
-            1 => Folder::Root,
+            1..=4 => Folder::Root,
             _ if self.folders.is_empty() => Folder::Root,
             _ => {
                 let of = self.folders.clone();

@@ -10,7 +10,7 @@ use super::names::Names;
 use super::words;
 
 /// How a feed's own state is called among what is shown.
-const FEED: &str = "the feed";
+pub(super) const FEED: &str = "the feed";
 
 /// The replica.
 #[derive(Debug, Default)]

@@ -125,15 +125,15 @@ pub(super) const KNOWN: &[Known] = &[
         parts: true,
     },
     Known {
-        name: "a-view-forgets-quietly",
+        name: "an-update-is-lost",
         right: Right::Simulated,
-        reason: "vCenter's feed shows that a VM leaves a list view, or that one in it is gone or \
-                 moves; vcsim's shows neither",
+        reason: "vCenter's feed shows every change, also that a VM leaves a list view or comes \
+                 back within reach; vcsim loses some, which a relist then shows",
         kinds: &[],
-        about: "tracked vm #*",
-        simulated: "",
-        real: "*",
-        parts: true,
+        about: "the feed",
+        simulated: "live",
+        real: "live, after a relist",
+        parts: false,
     },
     Known {
         name: "a-tracked-vm-leaves-for-good",

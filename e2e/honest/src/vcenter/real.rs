@@ -14,7 +14,7 @@ use vmgroup_rig::{Control, Rig};
 use vmgroup_vcenter::{Config, CredentialSource, Credentials, Vcenter};
 
 use super::by_port;
-use super::feed::Feed;
+use super::feed::{FEED, Feed};
 use super::names::Names;
 use super::operation::{Folder, Operation, Vm, What};
 use super::requests::{self, TEMPLATE, group};
@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// For a view to become what it should be, where the answer was another one.
 const LITTLE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How a feed is called that only a relist brought up to date.
+const LATE: &str = "live, after a relist";
 
 const DATACENTER: &str = "/vcqaDC/vm";
 
@@ -139,10 +142,20 @@ impl Real {
         } else {
             LITTLE_PATIENCE
         };
-        self.until(patience, |it| it.feed.shown(&it.names) == expected.shown);
+        let as_expected = |it: &Self| it.feed.shown(&it.names) == expected.shown;
+        let mut shown = None;
+        if !self.until(patience, as_expected) && outcome == expected.outcome {
+            // As the operator does when the feed does not show what it waits for.
+            self.relist();
+            if self.until(LITTLE_PATIENCE, as_expected) {
+                let mut late = expected.shown.clone();
+                late.insert(FEED.to_owned(), LATE.to_owned());
+                shown = Some(late);
+            }
+        }
         Ok(Answer {
             outcome,
-            shown: self.feed.shown(&self.names),
+            shown: shown.unwrap_or_else(|| self.feed.shown(&self.names)),
         })
     }
 
