@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
-use vmgroup_core::group::{ADOPTION_ANNOTATION, DEMO_FINALIZER};
+use vmgroup_core::group::{ADOPTION_ANNOTATION, Adoption, DEMO_FINALIZER};
 use vmgroup_rig::Rig;
 
 use super::operation::{Operation, What, Wish};
@@ -116,7 +116,7 @@ impl Person {
             }
             What::Delete => self.delete(&group)?,
             What::Adopt(adoption) => {
-                let word = adoption.map(|adoption| adoption.as_str());
+                let word = adoption.map(Adoption::as_str);
                 let body = json!({"metadata": {"annotations": {ADOPTION_ANNOTATION: word}}});
                 self.patch(&group, "merge-patch+json", &body)?
             }

@@ -56,7 +56,7 @@ impl Pair for Vcenters {
         if let Some(mut real) = self.real.take() {
             real.clear_away()?;
         }
-        if self.sequence % SEQUENCES_OF_A_RIG == 0 {
+        if self.sequence.is_multiple_of(SEQUENCES_OF_A_RIG) {
             self.rig = None;
         }
         self.sequence += 1;
