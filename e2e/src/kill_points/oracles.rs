@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use vmgroup_faults::{Pattern, Server};
+use vmgroup_faults::Server;
 use vmgroup_rig::{Call, Task};
 
 use crate::truth;

@@ -42,6 +42,7 @@ fn run(bytes: &[u8]) -> Verdict {
 fn belongs_to_its_owner_only(marker: &Marker) {
     let owner = Owner {
         install: marker.install.clone(),
+        vcenter: marker.vcenter.clone(),
         group: marker.group(),
         identity: marker.identity.clone(),
     };
@@ -55,6 +56,10 @@ fn belongs_to_its_owner_only(marker: &Marker) {
     let others = [
         Owner {
             install: format!("{}x", owner.install),
+            ..owner.clone()
+        },
+        Owner {
+            vcenter: format!("{}x", owner.vcenter),
             ..owner.clone()
         },
         Owner {
