@@ -8,6 +8,7 @@ mod test;
 mod audit;
 mod bench;
 mod fuzz;
+mod prove;
 mod tidy;
 
 mod child;
@@ -42,6 +43,7 @@ enum Task {
     Tidy(tidy::Tidy),
     Audit(audit::Audit),
     Bench(bench::Bench),
+    Prove(prove::Prove),
     Fuzz(fuzz::Fuzz),
 }
 
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Task::Tidy(task) => task.run(&workspace),
         Task::Audit(task) => task.run(&workspace),
         Task::Bench(task) => task.run(&workspace),
+        Task::Prove(task) => task.run(&workspace),
         Task::Fuzz(task) => task.run(&workspace),
     });
     match verdict {

@@ -15,7 +15,10 @@ struct Generated {
     command: &'static [&'static str],
 }
 
-const GENERATED: &[Generated] = &[];
+const GENERATED: &[Generated] = &[Generated {
+    file: crate::prove::PAGE,
+    command: &["xtask", "prove", "--page"],
+}];
 
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
     let mut violations = Vec::new();

@@ -5,5 +5,7 @@ pub mod logic;
 
 pub mod runner;
 
+pub mod flaws;
+
 #[cfg(feature = "wasm")]
 pub mod sandbox;

@@ -114,12 +114,9 @@ fn go<D: Decide>(
 fn report(out: &mut impl Write, tally: &Tally) -> Result<()> {
     writeln!(
         out,
-        "{} schedules in {:.1} s, {:.0} a second; {} decisions, {} virtual hours",
-        tally.schedules,
+        "{:.1} s, {:.0} schedules a second",
         tally.took.as_secs_f64(),
-        tally.rate(),
-        tally.decisions,
-        tally.virtual_s / 3_600
+        tally.rate()
     )?;
     for (profile, count) in &tally.profiles {
         writeln!(out, "profile {profile}: {count}")?;
@@ -132,6 +129,9 @@ fn report(out: &mut impl Write, tally: &Tally) -> Result<()> {
             writeln!(out, "seed {seed}: {breach}")?;
         }
     }
+    writeln!(out, "schedules: {}", tally.schedules)?;
+    writeln!(out, "decisions: {}", tally.decisions)?;
+    writeln!(out, "virtual hours: {}", tally.virtual_s / 3_600)?;
     writeln!(out, "next seed: {}", tally.next)?;
     writeln!(out, "breaches: {}", tally.failures.len())?;
     Ok(())

@@ -63,7 +63,7 @@ fn says(status: &Status, what: &str) -> bool {
 /// S13: a status speaks of no generation that does not exist, never of an older
 /// one than before, and of no number of members that was not true a while ago.
 pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
-    let mut spoken: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut spoken: BTreeMap<&str, (i64, Option<u32>)> = BTreeMap::new();
     let mut counts: BTreeMap<&str, Vec<(Monotonic, usize)>> = BTreeMap::new();
     let mut breaches = Vec::new();
     for fact in facts {
@@ -78,12 +78,17 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
                 let identity = object.identity.as_deref().unwrap_or(&object.uid);
                 let known = counts.get(identity).map_or(&[][..], Vec::as_slice);
                 let generation = object.status.observed_generation.unwrap_or(0);
-                let before = spoken.insert(&object.uid, generation).unwrap_or(0);
+                let said = object.status.current_replicas;
+                let (before, said_before) = spoken
+                    .insert(&object.uid, (generation, said))
+                    .unwrap_or_default();
                 let backwards = generation != 0 && generation < before;
                 let texts = [
                     (backwards || generation > object.generation)
                         .then(|| format!("speaks of generation {generation} after {before}")),
                     uncounted(object, known, *at),
+                    (is_unknown(object) && said_before.is_some() && said != said_before)
+                        .then(|| format!("says {said:?} members, and counted none")),
                 ];
                 breaches.extend(texts.into_iter().flatten().map(|text| Breach {
                     oracle: "S13",
@@ -97,12 +102,20 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
     breaches
 }
 
-/// The number of members, if nobody can have counted it.
+/// The group's members cannot be told.
+fn is_unknown(object: &GroupObject) -> bool {
+    let conditions = &object.status.conditions;
+    let ready = conditions.iter().find(|it| it.kind == "Ready");
+    ready.is_some_and(|ready| ready.status == "Unknown")
+}
+
+/// The number of members, if nobody can have counted it, or if it makes a group
+/// ready that has fewer.
 fn uncounted(object: &GroupObject, counts: &[(Monotonic, usize)], at: Monotonic) -> Option<String> {
     let status = &object.status;
     let ready = status.conditions.iter().find(|it| it.kind == "Ready")?;
     let current = status.current_replicas?;
-    if ready.status == "Unknown" {
+    if is_unknown(object) {
         return None;
     }
     let since = Monotonic(at.0.saturating_sub(COUNTED_MS));
@@ -119,6 +132,13 @@ fn uncounted(object: &GroupObject, counts: &[(Monotonic, usize)], at: Monotonic)
         .sum();
     let most = numbers.iter().max().map_or(0, |most| most + lost);
     let current = usize::try_from(current).unwrap_or(usize::MAX);
+    let desired = status.desired_replicas.unwrap_or(0);
+    let desired = usize::try_from(desired).unwrap_or(usize::MAX);
+    if ready.status == "True" && desired > most {
+        return Some(format!(
+            "is ready with {desired} replicas, and had {most} members"
+        ));
+    }
     let counted = (least..=most).contains(&current);
     (!counted).then(|| format!("says that it has {current} members"))
 }

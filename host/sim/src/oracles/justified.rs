@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::hash;
-use vmgroup_core::marker::SPEC_HASH_KEY;
+use vmgroup_core::marker::{HOLD_KEY, SPEC_HASH_KEY};
 use vmgroup_core::observation::{HealPolicy, Parking, PowerState, UpdatePolicy};
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::GroupObject;
+use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_reconcile::request::Call;
 
 use super::{Breach, executes};
@@ -19,11 +20,15 @@ use crate::vcenter::VmTruth;
 /// stale), and its call comes within the time that a commit takes.
 const VIEW_MS: u64 = 150_000;
 
+/// From the fresh look to its call, slow answers included.
+const LOOKED_MS: u64 = 60_000;
+
 /// S4: every delete, and everything that takes a VM down, is justified by a spec
 /// revision not older than the one it was committed on: the group is being
 /// deleted, or had more members than wanted, or a policy allows to replace what
 /// differs or is broken, or wants another power state. In Observe there is no
-/// call at all.
+/// call at all, nor while a group is suspended, nor on a VM that an administrator
+/// holds; and nothing is destroyed with a disk or snapshot of somebody else.
 ///
 /// Not covered: whether `heal` waited long enough, max-unavailable and min-alive
 /// (the rules of the core are tested on their own).
@@ -122,7 +127,16 @@ impl<'a> Past<'a> {
         if !valid.iter().any(|(_, spec)| spec.mode == Mode::Apply) {
             return Some("the group is only observed");
         }
+        if valid
+            .iter()
+            .all(|(object, spec)| spec.suspend && !object.deleting)
+        {
+            return Some("the group is suspended");
+        }
         let target = called.target.as_ref()?;
+        if let Some(why) = hands_off(called, target) {
+            return Some(why);
+        }
         let window = Monotonic(since.0.saturating_sub(VIEW_MS));
         let left = self.left(identity, window);
         if matches!(called.call, Call::Destroy(_)) {
@@ -172,9 +186,26 @@ impl<'a> Past<'a> {
     }
 }
 
+/// Somebody else's will that has stood for a while speaks against the call.
+fn hands_off(called: &Called, vm: &VmTruth) -> Option<&'static str> {
+    if called.at.since(vm.meddled_at) < LOOKED_MS {
+        return None;
+    }
+    let held = vm.extra_config.contains_key(HOLD_KEY);
+    let born_with = vm.marker().map(|marker| marker.disks).unwrap_or_default();
+    let foreign = vm.snapshot || vm.disks.iter().any(|disk| !born_with.contains(disk));
+    match called.call {
+        _ if held => Some("an administrator holds the VM"),
+        Call::Destroy(_) if foreign => Some("it has a disk or snapshot of somebody else"),
+        _ => None,
+    }
+}
+
 fn replaced(spec: &Spec, vm: &VmTruth) -> bool {
     (spec.update == UpdatePolicy::RollingReplace && outdated(spec, vm))
-        || (spec.heal == HealPolicy::Replace && vm.power != spec.power_state)
+        || (spec.heal == HealPolicy::Replace
+            && (vm.power != spec.power_state
+                || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow)))
 }
 
 fn outdated(spec: &Spec, vm: &VmTruth) -> bool {

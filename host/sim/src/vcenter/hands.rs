@@ -44,6 +44,7 @@ impl VCenter {
             ip: None,
             labels: BTreeMap::new(),
             boots: 0,
+            meddled_at: now.monotonic,
         };
         shape(&mut vm);
         self.foreign.insert(id.clone(), vm.clone());
@@ -122,6 +123,7 @@ impl VCenter {
                 heartbeat: Heartbeat::Gray,
                 ip: None,
                 boots: 0,
+                meddled_at: vm.meddled_at,
                 created_at: vm.created_at,
                 ..original
             };
@@ -164,7 +166,9 @@ impl VCenter {
         id: &str,
         change: impl FnOnce(&mut VmTruth),
     ) -> Result<(), Refused> {
-        change(self.vms.get_mut(id).ok_or_else(|| missing(id))?);
+        let vm = self.vms.get_mut(id).ok_or_else(|| missing(id))?;
+        change(vm);
+        vm.meddled_at = now.monotonic;
         self.remember_foreign(id);
         self.show_vm(now, id);
         Ok(())

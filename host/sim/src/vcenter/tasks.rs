@@ -255,6 +255,7 @@ impl VCenter {
             heartbeat: Heartbeat::Gray,
             ip: None,
             boots: 0,
+            meddled_at: now.monotonic,
             ..template
         };
         vm.set_key(MARKER_KEY, &marker.to_text());

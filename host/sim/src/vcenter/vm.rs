@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, Marker, SPEC_HASH_KEY};
 use vmgroup_core::observation::{Connection, PowerState};
-use vmgroup_core::time::Timestamp;
+use vmgroup_core::time::{Monotonic, Timestamp};
 use vmgroup_reconcile::inventory::{FolderId, Heartbeat, TaskId, Vm, VmId};
 
 /// A VM as it truly is.
@@ -54,6 +54,8 @@ pub struct VmTruth {
     pub labels: BTreeMap<String, String>,
     /// How often its power changed.
     pub boots: u64,
+    /// When a person last did something to it.
+    pub meddled_at: Monotonic,
 }
 
 impl VmTruth {

@@ -105,6 +105,7 @@ fn member() -> VmTruth {
         ip: None,
         labels: std::collections::BTreeMap::new(),
         boots: 1,
+        meddled_at: Monotonic(0),
     }
 }
 

@@ -1,0 +1,63 @@
+//! `flaws`: seeded bugs, and how many schedules it takes to catch each.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use vmgroup_prove::flaws::{FLAWS, Flaw, hunt};
+
+/// Hunts every seeded bug. Exit code 1 if one gets away.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Only these; all if none is named.
+    names: Vec<String>,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// Schedules to draw for one bug at most.
+    #[arg(long, default_value_t = 2_000)]
+    most: u64,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let named = |name: &String| {
+        let names: Vec<&str> = FLAWS.iter().map(|flaw| flaw.name).collect();
+        Flaw::named(name)
+            .with_context(|| format!("no flaw `{name}`; there are {}", names.join(", ")))
+    };
+    let chosen: Vec<&Flaw> = if arguments.names.is_empty() {
+        FLAWS.iter().collect()
+    } else {
+        arguments.names.iter().map(named).collect::<Result<_>>()?
+    };
+    // A host that panics is a breach; its report is in the breach's text.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut out = std::io::stdout().lock();
+    let (mut free, mut longest) = (0, 0);
+    for flaw in &chosen {
+        match hunt(flaw, arguments.first, arguments.most) {
+            Some(caught) => {
+                longest = longest.max(caught.schedules);
+                writeln!(
+                    out,
+                    "{:<26} caught after {:>4} schedules (seed {}) by {}",
+                    flaw.name, caught.schedules, caught.seed, caught.breach
+                )?;
+            }
+            None => {
+                free += 1;
+                writeln!(out, "{:<26} got away: {}", flaw.name, flaw.after)?;
+            }
+        }
+    }
+    writeln!(out, "most schedules for one: {longest}")?;
+    writeln!(out, "flaws caught: {}", chosen.len() - free)?;
+    writeln!(out, "flaws that got away: {free}")?;
+    Ok(if free == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

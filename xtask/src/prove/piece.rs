@@ -1,0 +1,203 @@
+//! The pieces of the proof: which program runs them, and which of its figures count.
+
+use std::collections::BTreeMap;
+
+/// One kind of long run. Its program goes on from a given number, keeps to a time, and
+/// ends its output with lines `name: number`.
+pub(super) struct Piece {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    /// What it speaks of: files and folders.
+    pub(super) sources: &'static [&'static str],
+    pub(super) needs_guests: bool,
+    pub(super) needs_rig: bool,
+    /// Builds that come first, so that they cost none of the time.
+    pub(super) builds: &'static [&'static [&'static str]],
+    /// Arguments of cargo that start it.
+    pub(super) run: &'static [&'static str],
+    /// Where it begins, and for how many seconds it runs.
+    pub(super) bounds: fn(u64, u64) -> Vec<String>,
+    /// Figures that add up from run to run, the one that counts first.
+    pub(super) adds: &'static [&'static str],
+    /// Figures of which only the last run's matter, or the largest.
+    pub(super) keeps: &'static [&'static str],
+    /// Figures that have to be zero.
+    pub(super) zeroes: &'static [&'static str],
+    /// The figure that says where to go on.
+    pub(super) next: Option<&'static str>,
+    /// What the first figure is to reach.
+    pub(super) goal: u64,
+    /// Its part of the time.
+    pub(super) share: u64,
+    /// Less makes no sense.
+    pub(super) seconds_min: u64,
+}
+
+const LOGIC: &[&str] = &[
+    "host/core/src",
+    "host/reconcile/src",
+    "guest/src",
+    "guest/sdk/src",
+    "host/sim/src",
+    "host/sim/prove/src",
+];
+
+const BUILD_PROVE: &[&str] = &["build", "--release", "--package", "vmgroup-prove"];
+
+pub(super) const PIECES: &[Piece] = &[
+    Piece {
+        name: "schedules",
+        about: "drawn schedules in the simulated world, the built-in module natively",
+        sources: LOGIC,
+        needs_guests: false,
+        needs_rig: false,
+        builds: &[BUILD_PROVE],
+        run: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-prove",
+            "--bin",
+            "vmgroup-prove",
+            "--",
+        ],
+        bounds: from_for,
+        adds: &["schedules", "decisions", "virtual hours"],
+        keeps: &[],
+        zeroes: &["breaches"],
+        next: Some("next seed"),
+        goal: 3_000_000,
+        share: 8,
+        seconds_min: 10,
+    },
+    Piece {
+        name: "sandbox",
+        about: "the same with every decision made by the module in its sandbox",
+        sources: &[
+            "host/core/src",
+            "host/reconcile/src",
+            "guest/src",
+            "guest/sdk/src",
+            "host/sim/src",
+            "host/sim/prove/src",
+            "host/engine/src",
+        ],
+        needs_guests: true,
+        needs_rig: false,
+        builds: &[BUILD_PROVE],
+        run: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-prove",
+            "--bin",
+            "vmgroup-prove",
+            "--",
+            "--wasm",
+        ],
+        bounds: from_for,
+        adds: &["schedules", "decisions", "virtual hours"],
+        keeps: &[],
+        zeroes: &["breaches"],
+        next: Some("next seed"),
+        goal: 300_000,
+        share: 4,
+        seconds_min: 10,
+    },
+    Piece {
+        name: "flaws",
+        about: "operators that are wrong in one way each, and are to be caught",
+        sources: LOGIC,
+        needs_guests: false,
+        needs_rig: false,
+        builds: &[BUILD_PROVE],
+        run: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-prove",
+            "--bin",
+            "flaws",
+            "--",
+        ],
+        bounds: from,
+        adds: &[],
+        keeps: &["flaws caught", "most schedules for one"],
+        zeroes: &["flaws that got away"],
+        next: None,
+        goal: 40,
+        share: 1,
+        seconds_min: 0,
+    },
+];
+
+fn from_for(next: u64, seconds: u64) -> Vec<String> {
+    let words = [
+        "--first".to_owned(),
+        next.to_string(),
+        "--count".to_owned(),
+        "1000000000".to_owned(),
+        "--seconds".to_owned(),
+        seconds.to_string(),
+    ];
+    words.to_vec()
+}
+
+fn from(next: u64, _seconds: u64) -> Vec<String> {
+    vec!["--first".to_owned(), next.to_string()]
+}
+
+impl Piece {
+    /// The figures in its output that count, by name.
+    pub(super) fn figures(&self, output: &str) -> BTreeMap<String, u64> {
+        let wanted = |name: &str| {
+            let all = [self.adds, self.keeps, self.zeroes].concat();
+            all.contains(&name) || self.next == Some(name)
+        };
+        let lines = output.lines().filter_map(|line| line.rsplit_once(": "));
+        lines
+            .filter(|(name, _)| wanted(name))
+            .filter_map(|(name, figure)| Some((name.to_owned(), figure.trim().parse().ok()?)))
+            .collect()
+    }
+
+    /// Something is not zero that has to be.
+    pub(super) fn broke(&self, figures: &BTreeMap<String, u64>) -> bool {
+        self.zeroes
+            .iter()
+            .any(|name| figures.get(*name).is_none_or(|figure| *figure > 0))
+    }
+
+    /// The figure that counts.
+    pub(super) fn counting(&self) -> &'static str {
+        self.adds
+            .first()
+            .or(self.keeps.first())
+            .copied()
+            .unwrap_or("runs")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_figures_that_count_are_taken_from_what_a_program_says() {
+        let piece = &PIECES[0];
+        let output = "profile usual: 12\nschedules: 120\nseed 7: S2 at 3 ms: 2\nbreaches: 1\nnext seed: 121\n";
+        let figures = piece.figures(output);
+        let expected = [("breaches", 1), ("next seed", 121), ("schedules", 120)];
+        let expected = expected.map(|(name, figure)| (name.to_owned(), figure));
+        assert_eq!(figures, expected.into());
+        assert!(piece.broke(&figures));
+    }
+
+    #[test]
+    fn a_program_that_says_nothing_of_what_has_to_be_zero_broke_something() {
+        assert!(PIECES[0].broke(&BTreeMap::new()));
+    }
+}
