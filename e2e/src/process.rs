@@ -133,8 +133,11 @@ pub(crate) fn is_good(status: ExitStatus) -> bool {
     status.success() && status.signal().is_none()
 }
 
-/// The first process whose parent is that one.
+/// The process whose parent is that one, and which runs a program of its own: Go
+/// tries out at its start what the kernel can do, with a child that ends at once.
 fn child_of(parent: i32) -> Option<i32> {
+    let program = |pid: i32| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let of_parent = program(parent)?;
     let entries = fs::read_dir("/proc").ok()?;
     entries.flatten().find_map(|entry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
@@ -142,6 +145,7 @@ fn child_of(parent: i32) -> Option<i32> {
         // The name, in parentheses, may hold anything.
         let mut fields = stat.rsplit_once(") ")?.1.split(' ');
         let of: i32 = fields.nth(1)?.parse().ok()?;
-        (of == parent).then_some(pid)
+        let runs = of == parent && program(pid).is_some_and(|own| own != of_parent);
+        runs.then_some(pid)
     })
 }

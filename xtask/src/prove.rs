@@ -90,6 +90,9 @@ impl Prove {
     }
 }
 
+/// How often a piece's program ended badly.
+const FAILED: &str = "runs that failed";
+
 /// Runs one piece for so long; false if it broke something.
 fn prove(piece: &Piece, seconds: u64, record: &mut Record, workspace: &Workspace) -> Result<bool> {
     let sources = record::digest(workspace, piece.sources)?;
@@ -126,7 +129,7 @@ fn prove(piece: &Piece, seconds: u64, record: &mut Record, workspace: &Workspace
         .output()
         .with_context(|| format!("failed to start `{}`", child::line(&command)))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let figures = piece.figures(&said);
+    let mut figures = piece.figures(&said);
     if figures.is_empty() {
         bail!(
             "`{}` ({}) told no figures:\n{said}",
@@ -134,7 +137,8 @@ fn prove(piece: &Piece, seconds: u64, record: &mut Record, workspace: &Workspace
             output.status
         );
     }
-    let broke = piece.broke(&figures) || !output.status.success();
+    figures.insert(FAILED.to_owned(), u64::from(!output.status.success()));
+    let broke = piece.broke(&figures);
     entry.add(&figures, piece, begun.elapsed());
     for (name, figure) in &figures {
         print(format_args!("{}: {name}: {figure}", piece.name));

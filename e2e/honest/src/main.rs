@@ -103,6 +103,13 @@ fn text<P: Pair>(report: &Report) -> String {
         count.faults,
         report.took.as_secs_f64()
     ));
+    text.push_str(&format!(
+        "\noperations: {}\nfaulting: {}\nnext seed: {}\ndisagreements: {}",
+        count.all,
+        count.faults,
+        report.next_seed,
+        u32::from(report.failure.is_some())
+    ));
     text
 }
 

@@ -33,6 +33,8 @@ pub struct Report {
     pub totals: Totals,
     /// How long it took.
     pub took: Duration,
+    /// The seed after the last one that was run.
+    pub next_seed: u64,
     /// The first sequence on which the sides disagree.
     pub failure: Option<Failure>,
 }
@@ -75,10 +77,12 @@ pub fn run<P: Pair>(pair: &mut P, effort: Effort) -> Result<Report> {
     let begun = Instant::now();
     let mut totals = Totals::default();
     let mut failure = None;
+    let mut next_seed = effort.first_seed;
     for seed in effort.first_seed..effort.first_seed.saturating_add(effort.sequences) {
         if begun.elapsed() > effort.time {
             break;
         }
+        next_seed = seed.saturating_add(1);
         let operations = P::draw(&mut Random::new(seed), effort.length);
         let comparison = compare(pair, &operations)?;
         totals.add(&comparison);
@@ -91,6 +95,7 @@ pub fn run<P: Pair>(pair: &mut P, effort: Effort) -> Result<Report> {
     Ok(Report {
         totals,
         took: begun.elapsed(),
+        next_seed,
         failure,
     })
 }

@@ -158,5 +158,8 @@ fn report(ledger: &Ledger, took: Duration) -> ExitCode {
     for line in lines.iter().filter(|line| line.failure.is_some()) {
         println!("failed: {} {}", line.number, line.plan);
     }
+    println!("kill-point runs: {}", lines.len());
+    println!("kills: {killed}");
+    println!("kill-point runs that failed: {failed}");
     ExitCode::from(u8::from(failed > 0))
 }

@@ -17,6 +17,8 @@ use super::loader;
 
 /// More tasks than this wait: the machine's own caps are far lower.
 const TASKS_MAX: u32 = 4_096;
+/// Writes of the lease: the machine makes one at a time.
+const RENEWALS_MAX: u32 = 2;
 
 /// What an adapter does with one request: its answer, if it has one, goes into
 /// the channel that the adapter was made with.
@@ -37,6 +39,8 @@ pub(crate) struct Hands {
     events: mpsc::Sender<Event>,
     /// One place for each task that is under way.
     under_way: Arc<Semaphore>,
+    /// The same for writes of the lease, which wait for no place.
+    renewals: Arc<Semaphore>,
 }
 
 impl Hands {
@@ -57,6 +61,7 @@ impl Hands {
             session,
             events,
             under_way: Arc::new(Semaphore::new(TASKS_MAX as usize)),
+            renewals: Arc::new(Semaphore::new(RENEWALS_MAX as usize)),
         });
         let answers = hands.events.clone();
         tokio::spawn(async move {
@@ -78,9 +83,14 @@ impl Hands {
                 let _ = self.session.send(request);
             }
             Request::WriteLease { .. } => {
-                // It waits behind nothing: who cannot renew has to stop acting.
+                // It waits behind nothing: who cannot renew has to stop acting. The
+                // place is there to be waited for.
+                let place = Arc::clone(&self.renewals).try_acquire_owned();
                 let hands = Arc::clone(self);
-                tokio::spawn(async move { hands.perform(request).await });
+                tokio::spawn(async move {
+                    hands.perform(request).await;
+                    drop(place);
+                });
             }
             _ => {
                 let hands = Arc::clone(self);
@@ -116,6 +126,7 @@ impl Hands {
     /// Waits until nothing is under way.
     pub(crate) async fn idle(&self) {
         let _all = self.under_way.acquire_many(TASKS_MAX).await;
+        let _renewals = self.renewals.acquire_many(RENEWALS_MAX).await;
     }
 
     async fn decide(&self, request: Request) {

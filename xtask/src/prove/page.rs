@@ -38,9 +38,8 @@ pub(super) fn render(record: &Record) -> String {
         let counting = piece.counting();
         let shown = entry.figures.get(counting).copied().unwrap_or(0);
         let broke: u64 = piece
-            .zeroes
-            .iter()
-            .filter_map(|name| entry.figures.get(*name))
+            .zeroes()
+            .filter_map(|name| entry.figures.get(name))
             .sum();
         let _ = writeln!(
             page,

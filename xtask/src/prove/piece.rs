@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::FAILED;
+
 /// One kind of long run. Its program goes on from a given number, keeps to a time, and
 /// ends its output with lines `name: number`.
 pub(super) struct Piece {
@@ -22,7 +24,7 @@ pub(super) struct Piece {
     /// Figures of which only the last run's matter, or the largest.
     pub(super) keeps: &'static [&'static str],
     /// Figures that have to be zero.
-    pub(super) zeroes: &'static [&'static str],
+    zeroes: &'static [&'static str],
     /// The figure that says where to go on.
     pub(super) next: Option<&'static str>,
     /// What the first figure is to reach.
@@ -41,6 +43,8 @@ const LOGIC: &[&str] = &[
     "host/sim/src",
     "host/sim/prove/src",
 ];
+
+const BUILD_HONEST: &[&str] = &["build", "--package", "vmgroup-honest"];
 
 const BUILD_PROVE: &[&str] = &["build", "--release", "--package", "vmgroup-prove"];
 
@@ -107,6 +111,151 @@ pub(super) const PIECES: &[Piece] = &[
         seconds_min: 10,
     },
     Piece {
+        name: "scopes",
+        about: "every interleaving of small worlds",
+        sources: &["host/core/src", "host/reconcile/src", "host/sim/scopes/src"],
+        needs_guests: false,
+        needs_rig: false,
+        builds: &[&["build", "--release", "--package", "vmgroup-scopes"]],
+        run: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-scopes",
+            "--",
+        ],
+        bounds: nothing,
+        adds: &[],
+        keeps: &["states", "scopes that hold and close"],
+        zeroes: &["scopes that do not"],
+        next: None,
+        goal: 10_000_000,
+        share: 1,
+        seconds_min: 0,
+    },
+    Piece {
+        name: "kill-points",
+        about: "the operator killed, cut off or frozen at a call, on real components",
+        sources: &["host", "e2e"],
+        needs_guests: true,
+        needs_rig: true,
+        builds: &[
+            &["build", "--package", "vmgroup"],
+            &["build", "--package", "vmgroup-e2e", "--bin", "kill_points"],
+        ],
+        run: &[
+            "run",
+            "--quiet",
+            "--package",
+            "vmgroup-e2e",
+            "--bin",
+            "kill_points",
+            "--",
+        ],
+        bounds: minutes_of_plans,
+        adds: &[],
+        keeps: &["kill-point runs", "kills"],
+        zeroes: &["kill-point runs that failed"],
+        next: None,
+        goal: 1_000,
+        share: 8,
+        seconds_min: 120,
+    },
+    Piece {
+        name: "generated",
+        about: "modules that wasm-smith writes, against the engine",
+        sources: &["host/core/src", "host/engine", "wit"],
+        needs_guests: true,
+        needs_rig: false,
+        builds: &[&[
+            "test",
+            "--release",
+            "--package",
+            "vmgroup-engine",
+            "--test",
+            "generated",
+            "--no-run",
+        ]],
+        run: &[
+            "test",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-engine",
+            "--test",
+            "generated",
+            "--",
+        ],
+        bounds: modules,
+        adds: &["modules", "entered"],
+        keeps: &[],
+        zeroes: &[],
+        next: Some("next seed"),
+        goal: 100_000,
+        share: 3,
+        seconds_min: 30,
+    },
+    Piece {
+        name: "honest-vcenter",
+        about: "the same operations to the simulated vCenter and to vcsim",
+        sources: &[
+            "host/sim/src",
+            "host/vcenter/src",
+            "host/vim/src",
+            "e2e/honest",
+            "e2e/components/vcsim",
+        ],
+        needs_guests: false,
+        needs_rig: true,
+        builds: &[BUILD_HONEST],
+        run: &[
+            "run",
+            "--quiet",
+            "--package",
+            "vmgroup-honest",
+            "--",
+            "vcenter",
+        ],
+        bounds: minutes_of_sequences,
+        adds: &["operations", "faulting"],
+        keeps: &[],
+        zeroes: &["disagreements"],
+        next: Some("next seed"),
+        goal: 100_000,
+        share: 3,
+        seconds_min: 60,
+    },
+    Piece {
+        name: "honest-cluster",
+        about: "the same operations to the simulated API server and to a real one",
+        sources: &[
+            "host/sim/src",
+            "host/kubernetes/src",
+            "host/api/src",
+            "e2e/honest",
+        ],
+        needs_guests: false,
+        needs_rig: true,
+        builds: &[BUILD_HONEST],
+        run: &[
+            "run",
+            "--quiet",
+            "--package",
+            "vmgroup-honest",
+            "--",
+            "cluster",
+        ],
+        bounds: minutes_of_sequences,
+        adds: &["operations", "faulting"],
+        keeps: &[],
+        zeroes: &["disagreements"],
+        next: Some("next seed"),
+        goal: 100_000,
+        share: 3,
+        seconds_min: 60,
+    },
+    Piece {
         name: "flaws",
         about: "operators that are wrong in one way each, and are to be caught",
         sources: LOGIC,
@@ -150,6 +299,37 @@ fn from(next: u64, _seconds: u64) -> Vec<String> {
     vec!["--first".to_owned(), next.to_string()]
 }
 
+fn nothing(_next: u64, _seconds: u64) -> Vec<String> {
+    Vec::new()
+}
+
+/// It keeps its own ledger of plans that it has run.
+fn minutes_of_plans(_next: u64, seconds: u64) -> Vec<String> {
+    let minutes = (seconds / 60).max(1);
+    vec!["--count=100000".to_owned(), format!("--minutes={minutes}")]
+}
+
+fn minutes_of_sequences(next: u64, seconds: u64) -> Vec<String> {
+    let minutes = (seconds / 60).max(1);
+    vec![
+        format!("--first-seed={next}"),
+        "--sequences=1000000".to_owned(),
+        format!("--minutes={minutes}"),
+    ]
+}
+
+/// So many as an optimised build runs in the time, on a slow day.
+fn modules(next: u64, seconds: u64) -> Vec<String> {
+    const A_SECOND: u64 = 60;
+    let words = [
+        "--modules",
+        &(A_SECOND * seconds).to_string(),
+        "--seed",
+        &next.to_string(),
+    ];
+    words.map(str::to_owned).to_vec()
+}
+
 impl Piece {
     /// The figures in its output that count, by name.
     pub(super) fn figures(&self, output: &str) -> BTreeMap<String, u64> {
@@ -164,11 +344,15 @@ impl Piece {
             .collect()
     }
 
+    /// What has to be zero.
+    pub(super) fn zeroes(&self) -> impl Iterator<Item = &'static str> {
+        self.zeroes.iter().copied().chain([FAILED])
+    }
+
     /// Something is not zero that has to be.
     pub(super) fn broke(&self, figures: &BTreeMap<String, u64>) -> bool {
-        self.zeroes
-            .iter()
-            .any(|name| figures.get(*name).is_none_or(|figure| *figure > 0))
+        self.zeroes()
+            .any(|name| figures.get(name).is_none_or(|figure| *figure > 0))
     }
 
     /// The figure that counts.

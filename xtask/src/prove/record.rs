@@ -81,7 +81,8 @@ impl Entry {
         for (name, figure) in figures {
             if piece.next == Some(name) {
                 self.next = *figure;
-            } else if piece.adds.contains(&name.as_str()) || piece.zeroes.contains(&name.as_str()) {
+            } else if piece.adds.contains(&name.as_str()) || piece.zeroes().any(|zero| zero == name)
+            {
                 *self.figures.entry(name.clone()).or_default() += figure;
             } else {
                 self.figures.insert(name.clone(), *figure);

@@ -98,6 +98,9 @@ fn print(found: &Found) {
         println!("{count:>8} not counted: {why}");
     }
     println!("{}", summary(found));
+    println!("modules: {}", found.modules);
+    println!("entered: {}", found.entered);
+    println!("next seed: {}", found.next_seed);
 }
 
 /// One line for people and for whoever adds it up.

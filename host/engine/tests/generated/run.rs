@@ -29,6 +29,7 @@ pub(crate) struct Found {
     pub(crate) ungenerated: BTreeMap<&'static str, u64>,
     pub(crate) bytes: u64,
     pub(crate) time: Duration,
+    pub(crate) next_seed: u64,
     pub(crate) resident_kib_warm: u64,
     pub(crate) resident_kib_most: u64,
 }
@@ -57,6 +58,7 @@ pub(crate) fn run(engine: &Engine, seed: u64, modules: u64, mut tell: impl FnMut
         found.time = started.elapsed();
         tell(&found);
         seed = seed.wrapping_add(1);
+        found.next_seed = seed;
     }
     found
 }

@@ -30,6 +30,9 @@ struct Arguments {
     /// Only schedules of this profile.
     #[arg(long)]
     profile: Option<String>,
+    /// No schedules of this profile.
+    #[arg(long, conflicts_with = "profile")]
+    except: Option<String>,
     /// Stop after so many seeds that break something.
     #[arg(long, default_value_t = 10)]
     failures: usize,
@@ -47,28 +50,33 @@ struct Arguments {
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let profile = match &arguments.profile {
-        Some(name) => Some(Profile::named(name).with_context(|| {
-            let names: Vec<&str> = Profile::ALL.iter().map(|it| it.name).collect();
-            format!("no profile `{name}`; there are {}", names.join(", "))
-        })?),
-        None => None,
-    };
+    let profile = named(arguments.profile.as_deref())?;
+    let except = named(arguments.except.as_deref())?;
     // A host that panics is a breach; its report is in the breach's text.
     std::panic::set_hook(Box::new(|_| {}));
     #[cfg(feature = "wasm")]
     if arguments.wasm {
         let sandbox = vmgroup_prove::sandbox::Sandbox::new()?;
-        return go(&arguments, profile, |schedule: &Schedule| {
+        return go(&arguments, profile, except, |schedule: &Schedule| {
             sandbox.cast(schedule)
         });
     }
-    go(&arguments, profile, logic::cast)
+    go(&arguments, profile, except, logic::cast)
+}
+
+fn named(name: Option<&str>) -> Result<Option<&'static Profile>> {
+    let Some(name) = name else { return Ok(None) };
+    let profile = Profile::named(name).with_context(|| {
+        let names: Vec<&str> = Profile::ALL.iter().map(|it| it.name).collect();
+        format!("no profile `{name}`; there are {}", names.join(", "))
+    })?;
+    Ok(Some(profile))
 }
 
 fn go<D: Decide>(
     arguments: &Arguments,
     profile: Option<&'static Profile>,
+    except: Option<&'static Profile>,
     cast: impl Fn(&Schedule) -> Cast<D> + Sync,
 ) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
@@ -89,6 +97,7 @@ fn go<D: Decide>(
         for_at_most: arguments.seconds.map(Duration::from_secs),
         threads: arguments.threads,
         profile,
+        except,
         failures_max: arguments.failures,
     };
     let tally = runner::run(order, &cast, |tally| {

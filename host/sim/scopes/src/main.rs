@@ -78,12 +78,17 @@ fn main() -> ExitCode {
         "MiB"
     );
     let (mut states, mut fine) = (0, true);
+    let (mut held, mut broken) = (0, 0);
     for scope in SCOPES.iter().filter(chosen) {
         let found = search(scope, arguments.flaw, limits);
         states += found.states;
-        fine &= tell(scope, &found, arguments.flaw);
+        let as_it_should = tell(scope, &found, arguments.flaw);
+        *(if as_it_should { &mut held } else { &mut broken }) += 1;
+        fine &= as_it_should;
     }
-    println!("{states} states in all");
+    println!("states: {states}");
+    println!("scopes that hold and close: {held}");
+    println!("scopes that do not: {broken}");
     if arguments.scopes.is_empty() && arguments.flaw == Flaw::None {
         for (flaw, name) in FLAWS {
             println!("planted: {flaw:?}");

@@ -21,7 +21,7 @@ use crate::vcenter::VmTruth;
 const VIEW_MS: u64 = 150_000;
 
 /// From the fresh look to its call, slow answers included.
-const LOOKED_MS: u64 = 60_000;
+const LOOKED_MS: u64 = 35_000;
 
 /// S4: every delete, and everything that takes a VM down, is justified by a spec
 /// revision not older than the one it was committed on: the group is being

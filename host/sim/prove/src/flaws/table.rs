@@ -49,7 +49,6 @@ flaws! {
     ConflictCountsAsDone "conflict-counts-as-done" RIVALS "S10" "Sieve: a write that lost against another one is taken for done";
     LostWriteCountsAsDone "lost-write-counts-as-done" USUAL "S10" "a commit without an answer is acted on";
     UnreadableIsGone "unreadable-is-gone" USUAL "S1 S2 S5 L1 L2" "CPV #479: not readable taken for not found";
-    BlindSearch "blind-search" RESTORES "S1 S2 S5" "a search that finds nothing where something is";
     StaleLook "stale-look" USUAL "S3 S4" "Sieve, stale state: an action on what a cache shows";
     UnreachableIsAbsent "unreachable-is-absent" USUAL "S1 S2 S5 S13 L1" "a second fleet after an unreadable host";
     LeftIsDestroyed "left-is-destroyed" USUAL "S1 S2 S5 L1" "D11: a VM moved out of its folder counts as gone";
