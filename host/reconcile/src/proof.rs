@@ -2,7 +2,7 @@
 //! ManagedObjectNotFound *and* no VM with its identity is found anywhere in the
 //! vCenter. Leaving the feed's view proves nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
@@ -10,7 +10,7 @@ use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::status::SlotRecord;
 
 use crate::event::ReadResult;
-use crate::group::Stage;
+use crate::group::{Group, Stage};
 use crate::inventory::{Vm, VmId};
 use crate::machine::{Asker, Machine};
 use crate::observe::membership;
@@ -24,7 +24,7 @@ impl Machine {
     /// Brings the group's record of its slots in line with the feed, and asks
     /// for proof where the feed shows no VM. None if there is nothing to prove.
     pub(crate) fn prove(&mut self, key: &GroupKey) -> Option<Next> {
-        self.record_members(key);
+        let departed = self.record_members(key);
         let now = self.now.monotonic;
         let group = self.groups.get_mut(key)?;
         group
@@ -37,7 +37,8 @@ impl Machine {
                 .operations
                 .get(slot)
                 .is_some_and(super::operation::Operation::is_started);
-            if busy || self.inventory.vm(&record.vm).is_some() {
+            let seen = self.inventory.vm(&record.vm).is_some();
+            if busy || (seen && !departed.contains(slot)) {
                 continue;
             }
             match group.unproven.get(slot) {
@@ -62,7 +63,7 @@ impl Machine {
     /// One answer on the way to a proof.
     pub(crate) fn proof_read(&mut self, key: &GroupKey, slot: Slot, result: ReadResult) {
         match result {
-            ReadResult::Vm(vm) => self.put_stray(*vm),
+            ReadResult::Vm(vm) => self.recorded_vm_is_there(key, slot, *vm),
             ReadResult::Gone => {
                 let Some(group) = self.groups.get(key) else {
                     return;
@@ -95,6 +96,21 @@ impl Machine {
                     group.unproven.insert(slot, at);
                 }
             }
+        }
+    }
+
+    /// The VM that the slot has exists, wherever it is, and may have ceased to be
+    /// a member.
+    fn recorded_vm_is_there(&mut self, key: &GroupKey, slot: Slot, vm: Vm) {
+        let fills = self.may_fill(key, slot, &vm);
+        if self.inventory.vm(&vm.id).is_some() {
+            self.put(vm);
+        } else {
+            self.put_stray(vm);
+        }
+        let deleting = |group: &Group| group.object.deleting;
+        if !fills && self.groups.get(key).is_some_and(deleting) {
+            self.forget_slot(key, slot);
         }
     }
 
@@ -149,10 +165,12 @@ impl Machine {
 
     /// Members that the feed shows and the record lacks, such as after the
     /// status was lost. A record is replaced only if its VM is proven gone, or
-    /// plainly is no member any more while another VM is.
-    fn record_members(&mut self, key: &GroupKey) {
+    /// plainly is no member any more while another VM is. Returns slots of a group
+    /// that is being deleted whose VM seems to have ceased to be a member: the
+    /// feed may have missed that it is one again, so that only a read tells.
+    fn record_members(&mut self, key: &GroupKey) -> BTreeSet<Slot> {
         let Some(group) = self.groups.get(key) else {
-            return;
+            return BTreeSet::new();
         };
         let sorted = membership(&self.owner(group), &self.inventory);
         let left = |slot: &Slot| {
@@ -166,7 +184,7 @@ impl Machine {
             .filter(|(slot, _)| !group.slots.contains_key(slot) || left(slot))
             .filter_map(|(slot, vms)| Some((slot, vms.into_iter().next()?)))
             .collect();
-        let let_go: Vec<Slot> = group
+        let departed = group
             .slots
             .keys()
             .filter(|slot| group.object.deleting && !group.operations.contains_key(slot))
@@ -176,9 +194,7 @@ impl Machine {
         for (slot, vm) in new {
             self.record_slot(key, slot, vm);
         }
-        for slot in let_go {
-            self.forget_slot(key, slot);
-        }
+        departed
     }
 
     /// Somebody took the VM's marker away: it is not the group's any more, and

@@ -77,7 +77,8 @@ impl Machine {
         }
     }
 
-    fn put(&mut self, vm: Vm) {
+    /// What the feed or a read shows of a VM.
+    pub(crate) fn put(&mut self, vm: Vm) {
         let after = Known::new(vm.clone());
         let before = self.inventory.put(vm);
         if before

@@ -1,6 +1,6 @@
 //! What people do to the VMs by hand.
 
-use vmgroup_core::group::{Adoption, Spec};
+use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
 use vmgroup_core::observation::{Connection, HealPolicy, PowerState};
 use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_sim::deed::{Deed, Place, Which};
@@ -218,6 +218,31 @@ fn a_vm_whose_marker_was_taken_away_is_left_alone_and_lets_the_group_go() {
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
     assert_eq!(stage.vms("web").len(), 1);
+}
+
+/// Found by profile usual, seed 12159: the feed had lost that the VM was no
+/// template any more, and its group went without it.
+#[test]
+fn a_vm_that_is_a_member_again_unnoticed_is_not_left_behind_by_a_deletion() {
+    for deletion in [DeletionPolicy::Delete, DeletionPolicy::Orphan] {
+        let mut stage = Stage::new(Vec::new());
+        let spec = Spec {
+            deletion,
+            ..spec(2)
+        };
+        stage.create("web", spec);
+        stage.until_phase("web", "RUNNING", 60);
+        let which = Which::Member(key("web"), 0);
+        let vm = stage.world.find(&which).unwrap();
+        stage.act(Deed::Template(which, true));
+        stage.world.run_for(10_000);
+        stage.world.suffer(&WorldFault::LoseUpdates(0, 5_000));
+        stage.act(Deed::Template(Which::Id(vm), false));
+        stage.world.run_for(10_000);
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(60);
+        stage.assert_safe();
+    }
 }
 
 #[test]
