@@ -1,5 +1,6 @@
 //! S4.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
@@ -37,10 +38,10 @@ pub fn s4_justified(facts: &[Fact]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for fact in facts {
         match fact {
-            Fact::Revised { at, object } => past.learn(*at, object),
+            Fact::Revised { at, object } => past.learn(*at, object, false),
             Fact::Restored { at, objects } => {
                 for object in objects {
-                    past.learn(*at, object);
+                    past.learn(*at, object, true);
                 }
             }
             Fact::Counted {
@@ -86,10 +87,27 @@ pub fn s4_justified(facts: &[Fact]) -> Vec<Breach> {
 
 #[derive(Default)]
 struct Past<'a> {
-    revisions: BTreeMap<&'a GroupKey, Vec<(Monotonic, &'a GroupObject)>>,
+    revisions: BTreeMap<&'a GroupKey, Vec<Revision<'a>>>,
     counts: BTreeMap<&'a str, Vec<(Monotonic, usize)>>,
     /// Members that were destroyed, by identity.
     destroys: BTreeMap<String, Vec<Destroy>>,
+}
+
+/// Numbers of commits and generations count anew when an object is made again,
+/// and go back with a restore: each is compared within one life only.
+struct Revision<'a> {
+    at: Monotonic,
+    life: usize,
+    object: &'a GroupObject,
+}
+
+impl Revision<'_> {
+    /// It holds this commit, of a group of this identity.
+    fn holds(&self, identity: &str, intent: &str) -> bool {
+        let commit = self.object.status.intent.as_ref();
+        self.object.identity.as_deref() == Some(identity)
+            && commit.is_some_and(|it| it.id.to_string() == intent)
+    }
 }
 
 struct Destroy {
@@ -98,31 +116,36 @@ struct Destroy {
 }
 
 impl<'a> Past<'a> {
-    fn learn(&mut self, at: Monotonic, object: &'a GroupObject) {
-        self.revisions
-            .entry(&object.key)
-            .or_default()
-            .push((at, object));
+    fn learn(&mut self, at: Monotonic, object: &'a GroupObject, restored: bool) {
+        let all = self.revisions.entry(&object.key).or_default();
+        let life = all.last().map_or(0, |last| {
+            last.life + usize::from(restored || last.object.uid != object.uid)
+        });
+        all.push(Revision { at, life, object });
     }
 
     /// What speaks against the call; none if it is justified.
     fn against(&mut self, called: &Called) -> Option<&'static str> {
         let all = self.revisions.get(&called.group)?;
         let (identity, rest) = called.operation_id.split_once('/')?;
-        let intent = rest.split_once('/').map(|(_, intent)| intent);
-        let committed = all.iter().find(|(_, object)| {
-            let id = object.status.intent.as_ref().map(|it| it.id.to_string());
-            id.as_deref() == intent && intent.is_some()
-        });
+        let (_, intent) = rest.split_once('/')?;
+        // The first revision that holds the commit, in the latest life that has it.
+        let committed = all
+            .iter()
+            .filter(|revision| revision.holds(identity, intent))
+            .min_by_key(|revision| Reverse(revision.life));
         // Under a commit that is not in the history any revision may count.
-        let (since, generation) = match committed {
-            Some((at, object)) => (*at, object.status.intent.as_ref()?.generation),
-            None => (Monotonic(0), 0),
+        let (since, decided_on) = match committed {
+            Some(revision) => {
+                let generation = revision.object.status.intent.as_ref()?.generation;
+                (revision.at, (revision.life, generation))
+            }
+            None => (Monotonic(0), (0, 0)),
         };
         let valid: Vec<(&GroupObject, &Spec)> = all
             .iter()
-            .filter(|(_, object)| object.generation >= generation)
-            .filter_map(|(_, object)| Some((*object, object.spec.as_ref().ok()?)))
+            .filter(|it| (it.life, it.object.generation) >= decided_on)
+            .filter_map(|it| Some((it.object, it.object.spec.as_ref().ok()?)))
             .collect();
         if !valid.iter().any(|(_, spec)| spec.mode == Mode::Apply) {
             return Some("the group is only observed");

@@ -12,6 +12,8 @@ use vmgroup_reconcile::event::{CallResult, Event, GroupObject};
 use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_reconcile::request::{Call, CloneCall, Read, Request, RequestId};
 
+mod lives;
+
 use super::super::*;
 use crate::cluster::Told;
 use crate::faults::{FaultPlan, WorldFault};
