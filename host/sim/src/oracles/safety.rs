@@ -165,8 +165,9 @@ pub fn s2_unique(facts: &[Fact]) -> Vec<Breach> {
 }
 
 /// S3: a mutating call executes only on VMs whose marker agrees, for the group
-/// that asked, at that moment, adoption apart; everybody else's VMs are at the
-/// end as people left them.
+/// that asked, at that moment, adoption apart, and apart from the one call of a
+/// host that stood still after its fresh look at the marker (design, sections 3
+/// and 12, S6); everybody else's VMs are at the end as people left them.
 pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let mut objects: BTreeMap<GroupKey, &GroupObject> = BTreeMap::new();
@@ -200,7 +201,7 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
                     && object.is_some_and(|it| it.adoption == Some(Adoption::Adopt));
                 if adopting {
                     adopted.insert(&target.id);
-                } else if !ours {
+                } else if !ours && !called.held_up {
                     breaches.push(Breach {
                         oracle: "S3",
                         at: called.at,
