@@ -53,7 +53,8 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
                 let Call::Clone(clone) = &called.call else {
                     continue;
                 };
-                let heard = called.at.since(lost_at) > RESTORE_HEARD_MS;
+                // Nor does the one call of a host that stood still since before.
+                let heard = called.at.since(lost_at) > RESTORE_HEARD_MS && !called.held_up;
                 let bound = uids
                     .get(&called.group)
                     .or_else(|| lost.get(&called.group).filter(|_| !heard))

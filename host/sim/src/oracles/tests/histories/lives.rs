@@ -76,3 +76,23 @@ fn s3_forgives_only_the_call_of_a_host_that_stood_still() {
     assert_eq!(broken(true), Vec::<&str>::new());
     assert_eq!(broken(false), ["S3"]);
 }
+
+/// Found by profile restores, seed 351: the backup had no such group, and the
+/// host stood still before a clone that was due.
+#[test]
+fn s1_measures_a_late_clone_by_the_group_that_a_restore_took_away() {
+    let seen = |population, held_up| {
+        let mut clone = called(60_000, clone_into("group-v1", &key()));
+        clone.population = population;
+        clone.held_up = held_up;
+        let restored = Fact::Restored {
+            at: Monotonic(20),
+            objects: Vec::new(),
+        };
+        let before = revised(10, object(1, small_spec(3, "base"), Vec::new()));
+        s1_bound(&[before, restored, Fact::Called(Box::new(clone))]).len()
+    };
+    assert_eq!(seen(3, true), 0);
+    assert_eq!(seen(3, false), 1);
+    assert_eq!(seen(9, true), 1);
+}
