@@ -92,13 +92,14 @@ fn no_slot_had_two_vms(calls: &[Call], tasks: &BTreeMap<&str, &Task>) {
     }
 }
 
-/// S5: after the write that lets a group go nothing is done for it in vCenter.
+/// S5: after the write that lets a group go nothing is done for it in vCenter. The
+/// one call that a frozen host had ready may still come, and finds nothing.
 fn finalizers_went_last(stage: &Stage<'_>) {
     let mut gone = BTreeSet::new();
     for record in stage.trace.records() {
         let call = &record.call;
         let Some(group) = &call.group else { continue };
-        if call.server == Server::Vcenter && call.changes {
+        if call.server == Server::Vcenter && call.changes && record.status != Some(500) {
             assert!(
                 !gone.contains(group),
                 "S5: after its finalizer went: {record}"
