@@ -77,7 +77,8 @@ impl Machine {
             reason: "Starting",
             message: "the operator has just started".into(),
         });
-        let counted = !matches!(standing, Standing::Unknown { .. });
+        // What a suspended group was seen with was not looked at since.
+        let counted = !matches!(standing, Standing::Unknown { .. } | Standing::Suspended);
         let seen = group.seen.as_ref().filter(|_| counted);
         let generation = group.object.generation;
         let summary = standing.summary(generation, &before.conditions, self.now.utc);

@@ -5,6 +5,7 @@ use vmgroup_core::observation::{Connection, HealPolicy, PowerState};
 use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::WorldFault;
+use vmgroup_sim::oracles::s13_status;
 
 use crate::stage::{Stage, key, spec};
 
@@ -274,4 +275,27 @@ fn a_clock_that_was_set_back_does_not_put_the_owners_wish_off() {
     stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.running("web"), 0, "{}", stage.story());
+}
+
+/// Found by profile poison, seed 8509: its readiness is unknown, so its number
+/// stays what it was, whatever an earlier pass had seen and not said.
+#[test]
+fn a_suspended_group_says_no_number_that_was_not_said_before() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(4));
+    stage.until_phase("web", "RUNNING", 60);
+    let lost = Which::Nth(key("web"), 0);
+    stage.act(Deed::Connect(lost, Connection::Inaccessible));
+    stage.world.run_for(10_000);
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.world.run_for(10_000);
+    let suspended = Spec {
+        suspend: true,
+        ..spec(2)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(suspended))));
+    stage.world.run_for(10_000);
+    assert_eq!(stage.status("web").current_replicas, Some(4));
+    let breaches = s13_status(stage.world.facts());
+    assert_eq!(breaches, [], "{}", stage.story());
 }
