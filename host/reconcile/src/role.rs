@@ -7,7 +7,6 @@ use crate::lease::{Lease, Role};
 use crate::machine::Machine;
 use crate::queue::Queue;
 use crate::request::Request;
-use crate::session::Session;
 
 impl Machine {
     pub(crate) fn drive_lease(&mut self) {
@@ -35,12 +34,7 @@ impl Machine {
             self.restore(&key);
         }
         let refused = self.lease.as_ref().and_then(Lease::refused).cloned();
-        if let Some(version) = self.session.credentials().cloned() {
-            self.session = Session::new();
-            let now = self.now;
-            self.session
-                .credentials_changed(version, refused.as_ref(), now);
-        }
+        self.session.take_over(refused.as_ref(), self.now);
     }
 
     pub(crate) fn step_down(&mut self) {

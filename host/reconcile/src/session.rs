@@ -142,11 +142,6 @@ impl Session {
         }
     }
 
-    /// Version of the secret in use.
-    pub(crate) fn credentials(&self) -> Option<&String> {
-        self.credentials.as_ref()
-    }
-
     /// A login was answered. Returns the version of refused credentials.
     pub(crate) fn login_answered(
         &mut self,
@@ -159,7 +154,10 @@ impl Session {
         {
             self.vcenter = Some(vcenter.clone());
         }
-        if self.state != State::LoggingIn(id) {
+        // A refusal counts even if nobody waits for it any more, such as after
+        // the lease was lost: the account is not tried with the same again.
+        let refused = matches!(result, LoginResult::Refused { .. }) && self.login == Some(id);
+        if self.state != State::LoggingIn(id) && !refused {
             return None;
         }
         match result {
@@ -220,10 +218,20 @@ impl Session {
     /// Ends the session; it stays down until `credentials_changed` or the end
     /// of its backoff.
     pub(crate) fn reset(&mut self, now: Now) {
-        let credentials = self.credentials.take();
-        *self = Session::new();
-        self.credentials = credentials;
+        let before = std::mem::take(self);
+        self.credentials = before.credentials;
+        self.tried = before.tried;
+        self.login = before.login;
         self.state = State::Down(now.monotonic);
+    }
+
+    /// Another replica may have acted meanwhile: everything begins anew, with
+    /// what is known of refused credentials.
+    pub(crate) fn take_over(&mut self, refused: Option<&RefusedCredentials>, now: Now) {
+        self.reset(now);
+        if let Some(version) = self.credentials.take() {
+            self.credentials_changed(version, refused, now);
+        }
     }
 
     /// Lets time pass; returns what to do. `started` is told its request's id.
@@ -398,6 +406,26 @@ mod tests {
         session.credentials_changed("v1".into(), Some(&refused), at(60_000));
         assert_eq!(session.drive(at(60_000)), None);
         assert!(session.drive(at(REFUSED_LOGIN_RETRY_MS)).is_some());
+    }
+
+    #[test]
+    fn a_refusal_that_is_heard_after_the_lease_was_lost_is_remembered() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        session.reset(at(5));
+        let refused = LoginResult::Refused {
+            message: "no".into(),
+        };
+        let version = session.login_answered(RequestId(1), refused, at(10));
+        assert_eq!(version.as_deref(), Some("v1"));
+        let refused = RefusedCredentials {
+            version: "v1".into(),
+            at: at(10).utc,
+        };
+        session.take_over(Some(&refused), at(20));
+        assert_eq!(session.drive(at(20)), None);
+        assert!(session.drive(at(REFUSED_LOGIN_RETRY_MS + 10)).is_some());
     }
 
     #[test]
