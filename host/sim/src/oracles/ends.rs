@@ -1,10 +1,11 @@
 //! How a run ended, and what it is compared with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::observation::{Parking, PowerState, UpdatePolicy};
 use vmgroup_core::time::Monotonic;
+use vmgroup_reconcile::inventory::VmId;
 
 use super::Breach;
 use crate::history::Fact;
@@ -56,15 +57,33 @@ impl Ends {
             ends.groups.insert(object.key.clone(), end);
             ends.specs.insert(object.key.clone(), spec.clone());
         }
-        for fact in world.facts() {
-            if let Fact::Effect(effect) = fact
-                && effect.changed
-            {
-                let counted = (effect.group.clone(), effect.kind);
-                *ends.effects.entry(counted).or_default() += 1;
-            }
-        }
+        ends.count(world.facts());
         ends
+    }
+
+    /// Counts effects. A guest that is asked to shut down has no task: where that
+    /// was refused, or is not known any more after a crash, the power is cut. So
+    /// both are one kind, and one after the other on a VM is one taking-down.
+    pub(super) fn count(&mut self, facts: &[Fact]) {
+        let mut asked: BTreeSet<&VmId> = BTreeSet::new();
+        for fact in facts {
+            let effect = match fact {
+                Fact::Effect(effect) if effect.changed => effect,
+                _ => continue,
+            };
+            let kind = match (effect.kind, &effect.vm) {
+                (Kind::ShutdownGuest, Some(vm)) if !asked.insert(vm) => continue,
+                (Kind::ShutdownGuest, _) => Kind::PowerOff,
+                (Kind::PowerOff, Some(vm)) if asked.remove(vm) => continue,
+                (Kind::PowerOn, Some(vm)) => {
+                    asked.remove(vm);
+                    Kind::PowerOn
+                }
+                (kind, _) => kind,
+            };
+            let counted = (effect.group.clone(), kind);
+            *self.effects.entry(counted).or_default() += 1;
+        }
     }
 
     /// An end as somebody says it was.

@@ -130,3 +130,33 @@ fn s7_sees_an_effect_that_happens_twice_under_one_operation_id() {
     assert_eq!(seen(&[effect(1, on), effect(2, on)]), 0);
     assert_eq!(seen(&[effect(1, on), effect(2, other), effect(3, on)]), 1);
 }
+
+#[test]
+fn the_comparison_takes_a_shutdown_and_the_power_cut_after_it_for_one() {
+    use crate::history::{Effect, Fact};
+    let effect = |kind| {
+        Fact::Effect(Box::new(Effect {
+            at: vmgroup_core::time::Monotonic(1),
+            group: web(),
+            operation_id: "id-1/0/4".into(),
+            held_up: false,
+            kind,
+            changed: true,
+            vm: Some("vm-1".into()),
+            marker: None,
+            claimants: Vec::new(),
+        }))
+    };
+    let ends = |kinds: &[Kind]| {
+        let mut ends = super::Ends::default();
+        ends.count(&kinds.iter().copied().map(effect).collect::<Vec<_>>());
+        ends
+    };
+    let (cut, shutdown, on) = (Kind::PowerOff, Kind::ShutdownGuest, Kind::PowerOn);
+    let same =
+        |one: &[Kind], other: &[Kind]| super::differential(&ends(one), &ends(other)).is_empty();
+    assert!(same(&[shutdown], &[cut]));
+    assert!(same(&[shutdown, cut], &[shutdown]));
+    assert!(!same(&[cut, cut], &[cut]));
+    assert!(!same(&[shutdown, on, cut], &[shutdown, on]));
+}
