@@ -153,6 +153,8 @@ impl Machine {
         let ours = group.destroyed.remove(&slot);
         group.unproven.remove(&slot);
         if let Some(record) = group.slots.remove(&slot) {
+            // What failed, failed on the VM that is gone: a delete may have failed half way.
+            group.failures.remove(&slot);
             self.recorded.remove(&record.vm);
             self.vm_is_gone(&record.vm);
             if !ours {

@@ -200,3 +200,24 @@ fn a_clone_that_failed_half_way_leaves_no_error_once_its_vm_is_there() {
     assert_eq!(stage.vms("web").len(), 3);
     stage.assert_safe();
 }
+
+/// Found by profile calm, seed 4254: the slot was proven empty, and its failure
+/// stayed in the status for ever.
+#[test]
+fn a_delete_that_failed_half_way_leaves_no_error_once_its_vm_is_gone() {
+    let fault = Fault::Request {
+        host: None,
+        kind: Kind::Destroy,
+        nth: 2,
+        what: RequestFault::HalfWay(inventory::Fault::Busy {
+            message: "busy".into(),
+        }),
+    };
+    let mut stage = Stage::new(vec![fault]);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.vms("web").len(), 0);
+    stage.assert_safe();
+}
