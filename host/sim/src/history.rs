@@ -100,6 +100,8 @@ pub enum Fact {
         version: String,
         /// They were accepted.
         accepted: bool,
+        /// The answer was not lost.
+        heard: bool,
     },
     /// An operator that is correct never does this.
     Misdeed {

@@ -15,8 +15,9 @@ const REFUSED_MS: u64 = 15 * 60 * 1_000;
 /// Work resumes within this after an outage.
 const RESUMES_MS: u64 = 30_000;
 
-/// S14: a host has at most one session; refused credentials are tried once in
-/// fifteen minutes, by all hosts that share a lease; after the end no session of
+/// S14: a host has at most one session; credentials that it heard to be refused
+/// are tried once in fifteen minutes (whoever heard nothing cannot tell it from
+/// an outage, after which L4 wants the next try within thirty seconds); after the end no session of
 /// a host is left but those whose answers nobody heard.
 pub fn s14_sessions<D: Decide>(world: &World<D>) -> Vec<Breach> {
     let now = world.now().monotonic;
@@ -35,6 +36,7 @@ pub fn s14_sessions<D: Decide>(world: &World<D>) -> Vec<Breach> {
             life,
             version,
             accepted: false,
+            heard: true,
         } = fact
         else {
             continue;

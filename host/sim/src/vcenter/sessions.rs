@@ -38,6 +38,7 @@ impl VCenter {
             life: 0,
             version: version.to_owned(),
             accepted,
+            heard: true,
         });
         if !accepted {
             let message = "Cannot complete login due to an incorrect user name or password.";
@@ -59,11 +60,15 @@ impl VCenter {
         )
     }
 
-    /// Who logged in just now.
-    pub(crate) fn name_login(&mut self, by: usize, in_life: u32) {
-        if let Some(Fact::LoggedIn { host, life, .. }) = self.log.last_mut() {
+    /// Who logged in just now, and whether it hears the answer.
+    pub(crate) fn name_login(&mut self, by: usize, in_life: u32, hears: bool) {
+        if let Some(Fact::LoggedIn {
+            host, life, heard, ..
+        }) = self.log.last_mut()
+        {
             *host = by;
             *life = in_life;
+            *heard = hears;
         }
     }
 

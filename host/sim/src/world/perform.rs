@@ -167,13 +167,13 @@ impl<D: Decide> World<D> {
         let now = self.now();
         let version = self.cluster.credentials().to_owned();
         let (result, session) = self.vcenter.login(now, &version);
-        self.vcenter.name_login(seat, outgoing.life);
         // Whoever does not hear of a session cannot use or end it.
         let heard = self.seats[seat].life == outgoing.life
             && !matches!(
                 outgoing.fault,
                 Some(RequestFault::LostAfter | RequestFault::CrashAfter)
             );
+        self.vcenter.name_login(seat, outgoing.life, heard);
         if let Some(session) = session.filter(|_| heard) {
             if let Some(old) = self.seats[seat].session.replace(session) {
                 self.vcenter.logout(old);

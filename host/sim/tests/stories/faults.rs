@@ -10,6 +10,7 @@ use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
+use vmgroup_sim::oracles::s14_sessions;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec};
@@ -220,4 +221,23 @@ fn a_delete_that_failed_half_way_leaves_no_error_once_its_vm_is_gone() {
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.vms("web").len(), 0);
     stage.assert_safe();
+}
+
+/// Found by profile restores, seed 38300: whoever hears no answer cannot know of
+/// a refusal, and tries again soon; the one that it hears counts.
+#[test]
+fn refused_credentials_are_tried_again_only_while_no_refusal_is_heard() {
+    let fault = Fault::Request {
+        host: None,
+        kind: Kind::Login,
+        nth: 1,
+        what: RequestFault::LostAfter,
+    };
+    let mut stage = Stage::new(vec![fault]);
+    stage.act(Deed::Rotate("credentials-2".into(), false));
+    stage.world.run_for(10 * 60_000);
+    let tried = |fact: &&Fact| matches!(fact, Fact::LoggedIn { .. });
+    let tried = stage.world.facts().iter().filter(tried).count();
+    assert_eq!(tried, 2, "{}", stage.story());
+    assert_eq!(s14_sessions(&stage.world), []);
 }
