@@ -214,7 +214,7 @@ fn power_wish(group: &mut Group, spec: &Spec, now: Timestamp) -> PowerWish {
         });
     }
     if let Some(wish) = &mut group.power_wish {
-        wish.since = wish.since.min(now);
+        wish.since = not_ahead(wish.since, now);
     }
     PowerWish {
         state: spec.power_state,
@@ -285,10 +285,8 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         answered,
     });
     since.answered = answered;
-    // A clock that was set back leaves nothing in the future, where it would have to
-    // be waited for.
-    since.power.1 = since.power.1.min(now);
-    since.health.1 = since.health.1.min(now);
+    since.power.1 = not_ahead(since.power.1, now);
+    since.health.1 = not_ahead(since.health.1, now);
     if since.power.0 != vm.power {
         since.power = (vm.power, now);
     }
@@ -329,6 +327,16 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         created_at: vm.created_at,
         labels: allowed_labels(vm, spec),
         holds,
+    }
+}
+
+/// A clock that was set back leaves nothing in the future, where it would have to
+/// be waited for; and what stood before this look is older than what is new in it.
+fn not_ahead(time: Timestamp, now: Timestamp) -> Timestamp {
+    if time > now {
+        Timestamp(now.0.saturating_sub(1))
+    } else {
+        time
     }
 }
 
