@@ -71,3 +71,21 @@ fn an_edit_whose_version_was_seen_before_a_restore_is_followed() {
     assert_eq!(edited.resource_version, known);
     stage.until_phase("web", "RUNNING", 120);
 }
+
+/// Found by profile restores, seed 452: the restored status named a folder that
+/// had gone with the group, and every clone asked for it for ever.
+#[test]
+fn a_group_that_a_restore_brings_back_gets_a_folder_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let up = stage.world.now().monotonic;
+    stage.world.run_for(10_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    let ago = stage.world.now().monotonic.since(up) - 5_000;
+    stage.world.suffer(&WorldFault::RestoreCluster(ago));
+    stage.world.run_for(120_000);
+    assert_eq!(stage.running("web"), 2, "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 60);
+}
