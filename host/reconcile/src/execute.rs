@@ -87,14 +87,16 @@ impl Machine {
             }
             any = true;
             let clones = operation.work == Work::Clone;
-            wants_folder |= clones && !folder_known;
+            let due = operation.not_before <= now;
+            // A folder that cannot be had fails its clones, which then wait.
+            wants_folder |= clones && due && !folder_known;
             // Clones that wait for a place leave room for what needs none of theirs.
             let (taken, room) = if clones {
                 (&mut cloning, self.config.caps.clones)
             } else {
                 (&mut others, self.config.caps.operations)
             };
-            if operation.not_before <= now && *taken < room && (folder_known || !clones) {
+            if due && *taken < room && (folder_known || !clones) {
                 *taken += 1;
                 waiting.push(Candidate {
                     group: key.clone(),

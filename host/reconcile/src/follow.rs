@@ -112,7 +112,8 @@ impl Machine {
         let folder = self.groups.get(key).map(|group| &group.folder);
         match (fault, folder) {
             (Fault::NotFound { what }, Some(Folder::Known(folder))) => what.contains(folder),
-            // The template goes by its name: the folder is what is named by MoID.
+            // A clone is a call on its folder: a restore brings back the record of
+            // one that was removed since.
             (Fault::Gone, Some(Folder::Known(_))) => true,
             _ => false,
         }

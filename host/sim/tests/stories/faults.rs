@@ -240,4 +240,26 @@ fn refused_credentials_are_tried_again_only_while_no_refusal_is_heard() {
     let tried = stage.world.facts().iter().filter(tried).count();
     assert_eq!(tried, 2, "{}", stage.story());
     assert_eq!(s14_sessions(&stage.world), []);
+
+/// Found by profile swaps, seed 11892: the folder was asked for again at once,
+/// whatever its clones still had to wait, and each time led to a decision.
+#[test]
+fn a_folder_that_cannot_be_made_is_asked_for_as_seldom_as_its_clones() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(0));
+    stage.until_phase("web", "RUNNING", 60);
+    let before = decisions(&stage);
+    // The feed's answer is under way for longer than vCenter is away.
+    stage.world.suffer(&WorldFault::LagFeed(0, 20_000));
+    stage.world.suffer(&WorldFault::CutVCenter(20_000));
+    stage.act(Deed::Scale(key("web"), 4));
+    stage.world.run_for(20_000);
+    let made = decisions(&stage) - before;
+    assert!(made < 40, "{made} decisions\n{}", stage.story());
+    stage.until_phase("web", "RUNNING", 120);
+}
+
+fn decisions(stage: &Stage) -> usize {
+    let decided = |fact: &&Fact| matches!(fact, Fact::Decided(_));
+    stage.world.facts().iter().filter(decided).count()
 }
