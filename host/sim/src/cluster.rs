@@ -42,6 +42,8 @@ pub struct Cluster {
     random: Random,
     groups: BTreeMap<GroupKey, Stored>,
     approvals: BTreeMap<GroupKey, Approval>,
+    /// Finalizers of others, by UID and version: a backup has them too.
+    past_finalizers: BTreeMap<(String, u64), BTreeSet<String>>,
     lease: Option<LeaseRecord>,
     credentials: String,
     version: u64,
@@ -75,6 +77,7 @@ impl Cluster {
             random,
             groups: BTreeMap::new(),
             approvals: BTreeMap::new(),
+            past_finalizers: BTreeMap::new(),
             lease: None,
             credentials,
             version: 0,
@@ -259,6 +262,9 @@ impl Cluster {
         }
         stored.object.resource_version = self.version;
         let object = Box::new(stored.object.clone());
+        let others = stored.foreign_finalizers.clone();
+        self.past_finalizers
+            .insert((object.uid.clone(), self.version), others);
         self.groups.insert(key, stored);
         self.log.push(Fact::Revised {
             at: now.monotonic,

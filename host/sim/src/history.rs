@@ -35,7 +35,7 @@ pub enum Fact {
         members: Vec<VmId>,
         /// Clones for that identity that were running then.
         clones: Vec<TaskId>,
-        /// VMs of anybody in the group's folder then.
+        /// VMs of anybody in the group's folder when its finalizer went.
         inside: usize,
     },
     /// The API server was restored from a backup: these are all objects.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
 use vmgroup_reconcile::event::Event;
@@ -49,6 +50,8 @@ pub struct World<D> {
     now: Monotonic,
     /// How far the wall clock has jumped, in milliseconds.
     jumped_ms: i64,
+    /// VMs in a folder whose group the operator has let go, by UID.
+    let_go: BTreeMap<String, usize>,
     queue: BTreeMap<(Monotonic, u64), Occurrence>,
     sequence: u64,
     seats: Vec<Seat>,
@@ -109,6 +112,7 @@ impl<D: Decide> World<D> {
             random,
             now: Monotonic(0),
             jumped_ms: 0,
+            let_go: BTreeMap::new(),
             queue: BTreeMap::new(),
             sequence: 0,
             seats: Seat::row(options.hosts),
@@ -310,12 +314,29 @@ impl<D: Decide> World<D> {
         }
     }
 
+    /// VMs of anybody in the group's folder.
+    fn inside(&self, key: &GroupKey) -> usize {
+        let name = names::folder_name(key);
+        let folder = self.vcenter.folder_named(self.vcenter.root(), &name);
+        let of_folder = |vm: &&VmTruth| folder.is_some_and(|it| it.id == vm.folder);
+        self.vcenter.vms().filter(of_folder).count()
+    }
+
     /// Takes over what API server and vCenter wrote down, and adds who was
     /// left when an object went.
     fn collect(&mut self) {
         let mut fresh = self.cluster.take_log();
         fresh.extend(self.vcenter.take_log());
         for mut fact in fresh {
+            if let Fact::Revised { object, .. } = &fact {
+                // Somebody else's finalizer may keep what the operator has let go.
+                if object.deleting && !object.finalizer {
+                    let inside = self.inside(&object.key);
+                    self.let_go.entry(object.uid.clone()).or_insert(inside);
+                } else {
+                    self.let_go.remove(&object.uid);
+                }
+            }
             if let Fact::Vanished {
                 object,
                 members,
@@ -332,10 +353,8 @@ impl<D: Decide> World<D> {
                     marker.is_some_and(|marker| marker.group() == object.key)
                 });
                 *clones = self.vcenter.clones(identity);
-                let name = names::folder_name(&object.key);
-                let folder = self.vcenter.folder_named(self.vcenter.root(), &name);
-                let of_folder = |vm: &&VmTruth| folder.is_some_and(|it| it.id == vm.folder);
-                *inside = self.vcenter.vms().filter(of_folder).count();
+                let then = self.let_go.remove(&object.uid);
+                *inside = then.unwrap_or_else(|| self.inside(&object.key));
             }
             if self.trace.wants(Detail::Story).is_some()
                 && let Some((actor, detail, text)) = words::of_fact(&fact)

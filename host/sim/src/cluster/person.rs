@@ -213,7 +213,9 @@ impl Cluster {
         self.groups = objects
             .into_iter()
             .map(|object| {
-                let foreign_finalizers = BTreeSet::new();
+                let version = (object.uid.clone(), object.resource_version);
+                let others = self.past_finalizers.get(&version);
+                let foreign_finalizers = others.cloned().unwrap_or_default();
                 let stored = Stored {
                     object,
                     foreign_finalizers,

@@ -208,6 +208,14 @@ fn closes(facts: &[Fact], key: &GroupKey) -> bool {
     {
         return false;
     }
+    // Nor about what was not claimed when its deletion was asked for (S5, too).
+    let before = facts.iter().rev().find_map(|fact| match fact {
+        Fact::Revised { object, .. } if object.key == *key && !object.deleting => Some(object),
+        _ => None,
+    });
+    if !before.is_some_and(|object| object.finalizer) {
+        return false;
+    }
     let gone = facts.iter().rev().find_map(|fact| match fact {
         Fact::Vanished {
             object,

@@ -240,6 +240,7 @@ fn refused_credentials_are_tried_again_only_while_no_refusal_is_heard() {
     let tried = stage.world.facts().iter().filter(tried).count();
     assert_eq!(tried, 2, "{}", stage.story());
     assert_eq!(s14_sessions(&stage.world), []);
+}
 
 /// Found by profile swaps, seed 11892: the folder was asked for again at once,
 /// whatever its clones still had to wait, and each time led to a decision.

@@ -72,20 +72,38 @@ fn an_edit_whose_version_was_seen_before_a_restore_is_followed() {
     stage.until_phase("web", "RUNNING", 120);
 }
 
-/// Found by profile restores, seed 452: the restored status named a folder that
-/// had gone with the group, and every clone asked for it for ever.
+/// Found by profile restores, seed 11399: the restored status named the folder that
+/// the deletion had removed, and every clone into it was refused for ever.
 #[test]
-fn a_group_that_a_restore_brings_back_gets_a_folder_again() {
+fn a_group_that_a_restore_brings_back_gets_its_folder_anew() {
     let mut stage = Stage::new(Vec::new());
     stage.create("web", spec(2));
     stage.until_phase("web", "RUNNING", 60);
-    let up = stage.world.now().monotonic;
-    stage.world.run_for(10_000);
+    let backup = stage.world.now().monotonic;
+    stage.world.run_for(1_000);
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
-    let ago = stage.world.now().monotonic.since(up) - 5_000;
+    stage.world.run_for(10_000);
+    let ago = stage.world.now().monotonic.since(backup);
     stage.world.suffer(&WorldFault::RestoreCluster(ago));
-    stage.world.run_for(120_000);
+    stage.world.run_for(300_000);
     assert_eq!(stage.running("web"), 2, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Found by profile restores, seed 12794: the restored object had lost the other
+/// controller's finalizer, and with nobody's left it could not go.
+#[test]
+fn a_restored_object_still_has_the_finalizers_of_others() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(1));
     stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Finalizer(key("web"), true));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(60_000);
+    stage.world.suffer(&WorldFault::RestoreCluster(10_000));
+    stage.world.run_for(10_000);
+    assert!(stage.world.cluster().group(&key("web")).is_some());
+    stage.act(Deed::Finalizer(key("web"), false));
+    stage.until_empty(60);
 }
