@@ -75,6 +75,7 @@ const SCHEDULES: &[&str] = &[
     "--",
     "--count=112500",
     "--except=rivals",
+    "--failures=100",
 ];
 const FLAWS: &[&str] = &[
     "run",

@@ -5,6 +5,8 @@ pub mod logic;
 
 pub mod runner;
 
+pub mod known;
+
 pub mod flaws;
 
 #[cfg(feature = "wasm")]

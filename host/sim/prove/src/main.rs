@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use vmgroup_prove::known;
 use vmgroup_prove::logic;
 use vmgroup_prove::runner::{self, Order, Tally};
 use vmgroup_sim::host::Decide;
@@ -110,8 +111,8 @@ fn go<D: Decide>(
             tally.failures.len()
         );
     });
-    report(&mut out, &tally)?;
-    let Some((seed, _)) = tally.failures.first_key_value() else {
+    let new = report(&mut out, &tally, profile.is_none())?;
+    let Some(seed) = new.first() else {
         return Ok(ExitCode::SUCCESS);
     };
     let schedule = runner::schedule(*seed, profile);
@@ -120,7 +121,10 @@ fn go<D: Decide>(
     Ok(ExitCode::FAILURE)
 }
 
-fn report(out: &mut impl Write, tally: &Tally) -> Result<()> {
+/// Prints the figures; gives the seeds whose breach is no open finding. In turn,
+/// each seed has the profile that findings are listed for.
+fn report(out: &mut impl Write, tally: &Tally, in_turn: bool) -> Result<Vec<u64>> {
+    let mut new = Vec::new();
     writeln!(
         out,
         "{:.1} s, {:.0} schedules a second",
@@ -134,6 +138,12 @@ fn report(out: &mut impl Write, tally: &Tally) -> Result<()> {
         writeln!(out, "{what}: {count}")?;
     }
     for (seed, breaches) in &tally.failures {
+        let first = breaches.first().map_or("", |breach| breach.oracle);
+        if let Some(known) = known::find(*seed, first).filter(|_| in_turn) {
+            writeln!(out, "seed {seed}: {first}, as known: {}", known.why)?;
+            continue;
+        }
+        new.push(*seed);
         for breach in breaches {
             writeln!(out, "seed {seed}: {breach}")?;
         }
@@ -142,6 +152,7 @@ fn report(out: &mut impl Write, tally: &Tally) -> Result<()> {
     writeln!(out, "decisions: {}", tally.decisions)?;
     writeln!(out, "virtual hours: {}", tally.virtual_s / 3_600)?;
     writeln!(out, "next seed: {}", tally.next)?;
-    writeln!(out, "breaches: {}", tally.failures.len())?;
-    Ok(())
+    writeln!(out, "known breaches: {}", tally.failures.len() - new.len())?;
+    writeln!(out, "breaches: {}", new.len())?;
+    Ok(new)
 }
