@@ -76,12 +76,6 @@ impl Memory {
 
     fn bend_clone(&mut self, bug: Bug, clone: &mut CloneCall, others_folder: Option<String>) {
         match bug {
-            Bug::RandomNames => {
-                let number = self.number();
-                clone.name = format!("{}-{number}", clone.name);
-                clone.instance_uuid = format!("{}-{number}", clone.instance_uuid);
-                clone.marker.instance_uuid.clone_from(&clone.instance_uuid);
-            }
             Bug::MarkerlessClones => clone.marker.identity = "nobody".into(),
             Bug::InheritedMarker => clone.marker.instance_uuid = "the template's".into(),
             Bug::WrongSlot => clone.marker.slot = clone.marker.slot.saturating_sub(1),

@@ -38,10 +38,9 @@ macro_rules! flaws {
 // MAO: openshift/machine-api-operator. CAPV: cluster-api-provider-vsphere. CPV:
 // cloud-provider-vsphere. D: a defect of the demo. Sieve: a pattern of OSDI '22.
 flaws! {
-    LostCloneIsRetried "lost-clone-is-retried" USUAL "S1 S2 S7" "MAO #1535: a clone whose answer was lost is made again under a new name";
+    LostCloneIsRetried "lost-clone-is-retried" USUAL "S1 S2 S7" "MAO #1535, D2, D3: a clone whose answer was lost is made again under a new name";
     RepeatsLostCalls "repeats-lost-calls" USUAL "S1 S2 S7" "a client library that repeats writes after a time-out";
     CallsTwice "calls-twice" USUAL "S1 S2 S7" "CAPV #139: one decision carried out twice";
-    RandomNames "random-names" USUAL "S1 S2" "D2, D3: names drawn anew for each clone";
     MarkerlessClones "markerless-clones" USUAL "S1 S12 L1" "MAO #703: a VM that its owner does not recognise";
     InheritedMarker "inherited-marker" USUAL "S2 L1" "a clone that keeps the marker of what it was cloned from";
     WrongSlot "wrong-slot" USUAL "S2 L1" "two members numbered alike";
