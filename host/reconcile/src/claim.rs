@@ -120,10 +120,9 @@ impl Machine {
         if group.object.adoption.is_none() && !sorted.other_vcenter.is_empty() {
             return Some(other_vcenter(key, &sorted.other_vcenter));
         }
-        let ignored = group.object.adoption == Some(Adoption::Ignore);
         if group.is_claimed()
             && !group.object.deleting
-            && !ignored
+            && group.object.adoption.is_none()
             && !sorted.other_identity.is_empty()
         {
             return Some(other_identity(key, &sorted.other_identity));
@@ -143,8 +142,9 @@ impl Machine {
         Some(Next::Wait)
     }
 
-    /// Marks left-overs of the demo, and members that were made in another
-    /// vCenter, if their owner wants that. None if there are none to be marked.
+    /// Marks left-overs of the demo, VMs of a former identity, and members that
+    /// were made in another vCenter, if their owner wants that. None if there are
+    /// none to be marked.
     pub(crate) fn adopt(&mut self, key: &GroupKey) -> Option<Next> {
         let group = self.groups.get(key)?;
         let observes = |spec: &Spec| spec.mode == Mode::Observe;
@@ -161,7 +161,10 @@ impl Machine {
             let known = self.inventory.vm(vm);
             known.is_some_and(|known| is_left_over(key, &known.vm))
         });
-        let brought = membership(&self.owner(group), &self.inventory).other_vcenter;
+        let sorted = membership(&self.owner(group), &self.inventory);
+        let brought = sorted.other_vcenter;
+        let former = sorted.other_identity.iter().map(|(vm, _)| vm);
+        let former = former.filter(|_| !group.object.deleting);
         let busy: BTreeSet<&VmId> = group
             .operations
             .values()
@@ -186,7 +189,7 @@ impl Machine {
                 works.insert(*slot, (Work::Adopt, vm.clone()));
             }
         }
-        for vm in unmarked {
+        for vm in unmarked.chain(former) {
             waiting = true;
             if !busy.contains(vm) {
                 works.insert(free.next()?, (Work::Adopt, vm.clone()));

@@ -146,14 +146,26 @@ impl Machine {
         claim.is_some_and(|(marker, claim)| claim == Claim::OtherVcenter && marker.slot == slot)
     }
 
+    /// It was a member of a group of that name which is gone.
+    fn is_former(&self, key: &GroupKey, vm: &Vm) -> bool {
+        let Some(group) = self.groups.get(key) else {
+            return false;
+        };
+        let known = Known::new(vm.clone());
+        let claim = known.claim(&self.owner(group));
+        matches!(claim, Some((_, Claim::OtherIdentity)))
+    }
+
     fn looked_at_vm(&mut self, key: &GroupKey, slot: Slot, vm: &Vm) {
         let Some(operation) = self.operation(key, slot) else {
             return;
         };
         let work = operation.work.clone();
         let ours = self.fills(key, slot, vm);
-        let adoptable =
-            work == Work::Adopt && (is_left_over(key, vm) || self.was_brought(key, slot, vm));
+        let adoptable = work == Work::Adopt
+            && (is_left_over(key, vm)
+                || self.was_brought(key, slot, vm)
+                || self.is_former(key, vm));
         if !ours && !adoptable {
             if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {
                 self.over(key, slot);
@@ -191,7 +203,7 @@ impl Machine {
                 let Some(mut marker) = self.marker(key, slot, &instance_uuid) else {
                     return NextStep::Over;
                 };
-                // A VM of another vCenter keeps what it was born with.
+                // A VM that had a marker keeps what it was born with.
                 let before = vm.marker.as_deref().and_then(Marker::parse);
                 let disks = before.map_or_else(|| vm.disks.clone(), |before| before.disks);
                 marker.disks = disks;

@@ -209,6 +209,33 @@ fn a_recreated_object_does_not_clone_beside_its_predecessors_vms() {
     assert_eq!(stage.vms("web").len(), 2);
 }
 
+/// Found by profile usual, seed 32967: the new group was claimed before the VM
+/// could be seen to be one of its predecessor's, and `adopt` led to nothing.
+#[test]
+fn a_vm_of_a_predecessor_that_turns_up_late_is_adopted_if_its_owner_wants_that() {
+    let mut stage = settled(2);
+    let late = stage.ids("web")[1].clone();
+    stage.act(Deed::Template(Which::Id(late.clone()), true));
+    stage.world.run_for(5_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(120);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let calls = stage.calls();
+    stage.act(Deed::Template(Which::Id(late.clone()), false));
+    stage.until_phase("web", "ERROR", 60);
+    assert_eq!(stage.calls(), calls, "nothing is done");
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.until_phase("web", "RUNNING", 60);
+    assert!(stage.ids("web").contains(&late), "{}", stage.story());
+    assert_eq!(stage.ids("web").len(), 3);
+    stage.assert_safe();
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(120);
+    assert_eq!(stage.ids("web").len(), 0);
+}
+
 #[test]
 fn a_vm_whose_marker_was_taken_away_is_left_alone_and_lets_the_group_go() {
     let mut stage = settled(2);
