@@ -13,17 +13,12 @@ pub struct Known {
     pub why: &'static str,
 }
 
-/// A VM that was a template while its group went is a VM again under a new one.
-const ADOPTION: &str =
-    "`adopt` does nothing for VMs of a former identity once the group is claimed: no way out yet";
 /// The operator's word for the credentials is not the adapter's.
 const VERSION: &str = "a login uses credentials that the operator has not heard of; the refusal is booked on the old ones";
 const NOT_LOOKED_AT: &str = "not looked at";
 
 /// All of them.
 pub const KNOWN: &[Known] = &[
-    known(27_311, "L1", ADOPTION),
-    known(32_967, "L1", ADOPTION),
     known(45_050, "L4", NOT_LOOKED_AT),
     known(45_113, "S15", NOT_LOOKED_AT),
     known(45_131, "L1", NOT_LOOKED_AT),
@@ -33,7 +28,6 @@ pub const KNOWN: &[Known] = &[
         "S1",
         "a host frozen over a restore clones for a group that is gone; perhaps the oracle",
     ),
-    known(59_292, "L1", ADOPTION),
     known(
         59_643,
         "S3",
