@@ -21,7 +21,6 @@ const NOT_LOOKED_AT: &str = "not looked at";
 pub const KNOWN: &[Known] = &[
     known(45_050, "L4", NOT_LOOKED_AT),
     known(45_113, "S15", NOT_LOOKED_AT),
-    known(45_131, "L1", NOT_LOOKED_AT),
     known(53_607, "S14", VERSION),
     known(
         56_696,
@@ -35,7 +34,6 @@ pub const KNOWN: &[Known] = &[
     ),
     known(80_158, "S14", VERSION),
     known(85_846, "S14", VERSION),
-    known(98_438, "L1", NOT_LOOKED_AT),
     known(99_211, "S14", VERSION),
     known(106_276, "S14", VERSION),
     known(107_590, "S15", NOT_LOOKED_AT),
