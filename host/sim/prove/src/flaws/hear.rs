@@ -147,9 +147,6 @@ impl Memory {
             Bug::AdoptsByName => {
                 each_object(event, |object| object.adoption = Some(Adoption::Adopt));
             }
-            Bug::IdentityFollowsUid => each_object(event, |object| {
-                object.identity = object.identity.as_ref().map(|_| object.uid.clone());
-            }),
             Bug::DeafToDeletion => each_object(event, |object| object.deleting = false),
             Bug::DeafToEdits => each_object(event, |object| {
                 if let Some(first) = self.first_specs.get(&object.uid) {

@@ -53,7 +53,6 @@ flaws! {
     LeftIsDestroyed "left-is-destroyed" USUAL "S1 S2 S5 L1" "D11: a VM moved out of its folder counts as gone";
     CopiesAreMembers "copies-are-members" USUAL "S1 S3 S13" "a restored or copied VM counts as a member";
     AdoptsByName "adopts-by-name" USUAL "S3" "D11: whatever is named alike is taken over";
-    IdentityFollowsUid "identity-follows-uid" RESTORES "S1 S5 L1" "a restored cluster does not know its VMs";
     FinalizerTooEarly "finalizer-too-early" USUAL "S5" "the object goes before its VMs";
     SuspendedActs "suspended-acts" USUAL "S4" "suspend is not looked at";
     ObserveActs "observe-acts" USUAL "S4" "Observe is not looked at";
