@@ -52,6 +52,8 @@ pub struct Vm {
     pub snapshot: bool,
     /// It waits for a question to be answered.
     pub question: bool,
+    /// vSphere HA is bringing it up on another host.
+    pub failover: bool,
     /// vCenter has disabled Destroy on it.
     pub destroy_disabled: bool,
     /// When vCenter created it, told by the operator's clock.
@@ -364,6 +366,7 @@ pub(crate) mod tests {
             disks: vec![2_000],
             snapshot: false,
             question: false,
+            failover: false,
             destroy_disabled: false,
             created_at: None,
             tools_running: None,

@@ -69,6 +69,7 @@ pub(crate) fn holds(known: &Known, ours: Option<&str>) -> Vec<Hold> {
     let table = [
         (vm.hold.is_some(), Hold::Administrator),
         (vm.connection != Connection::Connected, Hold::Unreachable),
+        (vm.failover, Hold::Failover),
         (vm.question, Hold::Question),
         (
             vm.tasks.iter().any(|task| Some(task.as_str()) != ours),

@@ -91,6 +91,8 @@ pub enum Deed {
     Unmark(Which),
     /// The VM waits for a question to be answered, or no longer.
     Question(Which, bool),
+    /// vSphere HA brings the VM up on another host, or has done so.
+    Failover(Which, bool),
     /// Keeps the VM busy for so many milliseconds.
     Occupy(Which, u64),
 }

@@ -30,6 +30,7 @@ pub(crate) struct Record {
     power: Option<PowerState>,
     connection: Option<String>,
     question: bool,
+    failover: bool,
     cpus: Option<u32>,
     memory_mib: Option<u64>,
     cpu_hot_add: Option<bool>,
@@ -80,6 +81,9 @@ const TABLE: &[(&str, Setter)] = &[
     }),
     ("runtime.connectionState", |r, v| r.connection = text(v)),
     ("runtime.question", |r, v| r.question = v.is_some()),
+    ("runtime.vmFailoverInProgress", |r, v| {
+        r.failover = flag(v) == Some(true);
+    }),
     ("snapshot", |r, v| r.snapshot = v.is_some()),
     ("disabledMethod", |r, v| {
         let methods = v.map(Value::items).unwrap_or_default();
@@ -235,6 +239,7 @@ impl Record {
             disks,
             snapshot: self.snapshot,
             question: self.question,
+            failover: self.failover,
             // Destroy is disabled on every VM that runs.
             destroy_disabled: self.destroy_disabled && power == PowerState::Off,
             created_at: self.created_at,
@@ -372,6 +377,7 @@ mod tests {
                 "runtime.question",
                 object("VirtualMachineQuestionInfo", &[]),
             ),
+            ("runtime.vmFailoverInProgress", text("true")),
             ("snapshot", object("VirtualMachineSnapshotInfo", &[])),
             ("disabledMethod", Value::Array(vec![text("Destroy_Task")])),
             ("guest.toolsRunningStatus", text("guestToolsRunning")),
@@ -420,6 +426,7 @@ mod tests {
             disks: vec![2000, 2001],
             snapshot: true,
             question: true,
+            failover: true,
             destroy_disabled: true,
             created_at: Some(Timestamp(1_000)),
             tools_running: Some(true),

@@ -181,6 +181,7 @@ pub(super) fn bare(id: &str, name: &str, folder: &str) -> SeenVm {
         disks: Vec::new(),
         snapshot: false,
         question: false,
+        failover: false,
         destroy_disabled: false,
         created_at: Some(Timestamp(0)),
         tools_running: None,

@@ -119,6 +119,7 @@ pub(super) fn vm(names: &Names, vm: &Vm) -> String {
         (vm.memory_hot_add, "hot memory"),
         (vm.snapshot, "snapshot"),
         (vm.question, "question"),
+        (vm.failover, "failover"),
         (vm.destroy_disabled, "destroy disabled"),
         (vm.created_at.is_none(), "of no age"),
         (!vm.tasks.is_empty(), "busy"),

@@ -366,6 +366,7 @@ fn newborn(id: &VmId, clone: &CloneCall) -> Vm {
         disks: vec![DISK],
         snapshot: false,
         question: false,
+        failover: false,
         destroy_disabled: false,
         created_at: None,
         tools_running: None,

@@ -139,6 +139,7 @@ fn unsettled(vcenter: &VCenter, key: &GroupKey, spec: &Spec) -> Vec<String> {
         let reachable = vm.connection == Connection::Connected
             && !vm.template
             && !vm.question
+            && !vm.failover
             && !vm.extra_config.contains_key(HOLD_KEY);
         if reachable && !power_is_free && vm.power != spec.power_state {
             texts.push(format!(

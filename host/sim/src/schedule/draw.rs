@@ -218,6 +218,7 @@ impl Draw {
             13 => Deed::AddDisk(which),
             14 => Deed::Snapshot(which, true),
             15 => Deed::Hold(which, true),
+            16 if number.is_multiple_of(2) => Deed::Failover(which, true),
             16 => Deed::Question(which, true),
             17 => Deed::Unmark(which),
             18 => Deed::Finalizer(key(name), true),

@@ -78,6 +78,9 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) {
     if vm.question {
         act(world, &Deed::Question(which(), false));
     }
+    if vm.failover {
+        act(world, &Deed::Failover(which(), false));
+    }
     if vm.snapshot {
         act(world, &Deed::Snapshot(which(), false));
     }

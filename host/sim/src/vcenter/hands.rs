@@ -37,6 +37,7 @@ impl VCenter {
             disks: vec![2000],
             snapshot: false,
             question: false,
+            failover: false,
             destroy_disabled: false,
             created_at: now.utc,
             tools_running: false,

@@ -249,6 +249,7 @@ impl VCenter {
             memory_mib: clone.memory_mib,
             snapshot: false,
             question: false,
+            failover: false,
             destroy_disabled: false,
             created_at: now.utc,
             tools_running: false,

@@ -40,6 +40,8 @@ pub struct VmTruth {
     pub snapshot: bool,
     /// It waits for a question to be answered.
     pub question: bool,
+    /// vSphere HA is bringing it up on another host.
+    pub failover: bool,
     /// Destroy is disabled on it.
     pub destroy_disabled: bool,
     /// When it was created.
@@ -101,6 +103,7 @@ impl VmTruth {
             },
             snapshot: self.snapshot,
             question: self.question,
+            failover: self.failover,
             destroy_disabled: self.destroy_disabled,
             created_at: readable.then_some(self.created_at),
             tools_running: (self.connection == Connection::Connected).then_some(self.tools_running),

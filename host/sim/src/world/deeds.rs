@@ -134,7 +134,8 @@ impl<D: Decide> World<D> {
             | Deed::Template(which, _)
             | Deed::AddDisk(which)
             | Deed::Snapshot(which, _)
-            | Deed::Question(which, _) => {
+            | Deed::Question(which, _)
+            | Deed::Failover(which, _) => {
                 let id = self.find(which)?;
                 self.vcenter.by_hand(now, &id, |vm| shape(vm, deed))
             }
@@ -214,6 +215,7 @@ fn shape(vm: &mut VmTruth, deed: &Deed) {
             .push(vm.disks.iter().max().map_or(2000, |key| key + 1)),
         Deed::Snapshot(_, present) => vm.snapshot = *present,
         Deed::Question(_, present) => vm.question = *present,
+        Deed::Failover(_, present) => vm.failover = *present,
         _ => {}
     }
 }

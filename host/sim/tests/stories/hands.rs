@@ -69,6 +69,21 @@ fn a_member_whose_guest_hangs_is_replaced_only_where_the_owner_allows_it() {
 }
 
 #[test]
+fn a_member_that_fails_over_is_left_to_vcenter_until_it_is_back() {
+    let mut stage = settled(2);
+    let calls = stage.calls();
+    let lost = || Which::Member(key("web"), 0);
+    stage.act(Deed::Failover(lost(), true));
+    stage.act(Deed::Power(lost(), PowerState::Off));
+    stage.world.run_for(900_000);
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
+    stage.act(Deed::Failover(lost(), false));
+    stage.until_phase("web", "RUNNING", 600);
+    assert_eq!(stage.calls(), calls + 1, "it is powered on, and no more");
+    stage.assert_safe();
+}
+
+#[test]
 fn members_of_a_rebuilt_vcenter_wait_for_their_owner() {
     for adoption in [Adoption::Adopt, Adoption::Ignore] {
         let mut stage = settled(3);

@@ -100,6 +100,7 @@ fn member() -> VmTruth {
         disks: vec![2000],
         snapshot: false,
         question: false,
+        failover: false,
         destroy_disabled: false,
         created_at: Timestamp(0),
         tools_running: true,
