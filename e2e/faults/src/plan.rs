@@ -4,7 +4,7 @@
 //! { "seed": 7,
 //!   "rules": [
 //!     { "on": { "verb": "CloneVM_Task", "slot": 1 }, "nth": 2, "act": "lose-answer" },
-//!     { "on": { "server": "kubernetes", "verb": "update", "resource": "vmgroups/status" },
+//!     { "on": { "server": "kubernetes", "verb": "patch", "resource": "vmgroups/status" },
 //!       "times": 0, "percent": 20, "act": { "answer": { "status": 503 } } } ] }
 //! ```
 

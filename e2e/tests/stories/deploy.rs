@@ -65,7 +65,7 @@ const RIGHTS: &[(&str, &str, &str, bool)] = &[
         true,
     ),
     (
-        "update",
+        "patch",
         "vmgroups.vm.codeconnect.vmworld.com/status",
         "default",
         true,

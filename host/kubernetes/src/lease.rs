@@ -17,7 +17,7 @@ use vmgroup_reconcile::request::RequestId;
 use crate::adapter::{Adapter, within};
 use crate::error::Failure;
 use crate::limits::{LEASE_POLL, LEASE_REQUEST};
-use crate::status::FIELD_MANAGER;
+use crate::patch::FIELD_MANAGER;
 
 /// Annotation of the lease that remembers refused credentials.
 const REFUSED_ANNOTATION: &str = "vm.codeconnect.vmworld.com/refused-credentials";

@@ -14,6 +14,8 @@ pub mod convert;
 
 mod watch;
 
+mod patch;
+
 mod status;
 
 mod meta;

@@ -2,17 +2,15 @@
 //! what it builds on.
 
 use kube::ResourceExt;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use vmgroup_core::group::{DEMO_FINALIZER, FINALIZER, IDENTITY_ANNOTATION};
 use vmgroup_reconcile::event::WriteResult;
 use vmgroup_reconcile::request::{MetaChange, ObjectTarget};
 
-use crate::adapter::{Adapter, within};
-use crate::convert::{group_object, version_of};
-use crate::error::Failure;
-use crate::limits::REQUEST;
-use crate::status::FIELD_MANAGER;
+use crate::adapter::Adapter;
+use crate::convert::group_object;
+use crate::patch::Part;
 
 impl Adapter {
     /// Changes the metadata. The object is read first: a patch must know
@@ -26,51 +24,15 @@ impl Adapter {
             Ok(object) => object,
             Err(result) => return result,
         };
-        let Some(operations) = patch(&object, change) else {
-            return WriteResult::Done(Box::new(group_object(&object)));
-        };
-        let patch = match serde_json::from_value(operations) {
-            Ok(patch) => Patch::Json::<()>(patch),
-            Err(error) => {
-                return WriteResult::Failed {
-                    message: error.to_string(),
-                };
-            }
-        };
-        let key = &target.key;
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        let groups = self.groups(&key.namespace);
-        match within(REQUEST, &key.name, groups.patch(&key.name, &params, &patch)).await {
-            Ok(object) => WriteResult::Done(Box::new(group_object(&object))),
-            // A test of the patch that fails is told apart from other invalid
-            // patches only by looking at the object again.
-            Err(Failure::Invalid(message)) => match self.expected(target).await {
-                Ok(_) => WriteResult::Failed { message },
-                Err(result) => result,
-            },
-            Err(failure) => failure.of_write(),
+        match operations(&object, change) {
+            Some(operations) => self.patch(target, Part::Meta, operations).await,
+            None => WriteResult::Done(Box::new(group_object(&object))),
         }
-    }
-
-    /// The object, if it is still the target at that version; otherwise what
-    /// the write would have come to.
-    async fn expected(&self, target: &ObjectTarget) -> Result<DynamicObject, WriteResult> {
-        let object = self.read(&target.key).await.map_err(Failure::of_read)?;
-        if object.uid().as_deref() != Some(&target.uid) {
-            return Err(WriteResult::Gone);
-        }
-        if version_of(&object) != target.resource_version {
-            return Err(WriteResult::Conflict);
-        }
-        Ok(object)
     }
 }
 
-/// The patch that makes that change; none if the object is as it should be.
-fn patch(object: &DynamicObject, change: &MetaChange) -> Option<Value> {
+/// What makes that change; none if the object is as it should be.
+fn operations(object: &DynamicObject, change: &MetaChange) -> Option<Vec<Value>> {
     let before = object.finalizers();
     let mut finalizers = before.to_vec();
     let mut identity = None;
@@ -97,10 +59,7 @@ fn patch(object: &DynamicObject, change: &MetaChange) -> Option<Value> {
     if finalizers == before && identity.is_none() {
         return None;
     }
-    let mut operations = vec![
-        json!({"op": "test", "path": "/metadata/uid", "value": object.uid()}),
-        json!({"op": "test", "path": "/metadata/resourceVersion", "value": object.resource_version()}),
-    ];
+    let mut operations = Vec::new();
     if finalizers != before {
         if !before.is_empty() {
             operations.push(json!({"op": "test", "path": "/metadata/finalizers", "value": before}));
@@ -117,7 +76,7 @@ fn patch(object: &DynamicObject, change: &MetaChange) -> Option<Value> {
         );
         operations.push(json!({"op": "add", "path": path, "value": identity}));
     }
-    Some(Value::Array(operations))
+    Some(operations)
 }
 
 #[cfg(test)]
@@ -144,20 +103,16 @@ mod tests {
         }
     }
 
-    fn values(patch: &Value, op: &str, path: &str) -> Vec<Value> {
-        let operations = patch.as_array().expect("operations").iter();
-        let hits = operations.filter(|one| one["op"] == op && one["path"] == path);
+    fn values(operations: &[Value], op: &str, path: &str) -> Vec<Value> {
+        let hits = operations
+            .iter()
+            .filter(|one| one["op"] == op && one["path"] == path);
         hits.map(|one| one["value"].clone()).collect()
     }
 
     #[test]
-    fn a_claim_tests_uid_and_version_before_it_writes() {
-        let patch = patch(&object(&[], None), &claim(false)).expect("a patch");
-        assert_eq!(values(&patch, "test", "/metadata/uid"), [json!("u-1")]);
-        assert_eq!(
-            values(&patch, "test", "/metadata/resourceVersion"),
-            [json!("7")]
-        );
+    fn a_claim_writes_finalizer_and_identity() {
+        let patch = operations(&object(&[], None), &claim(false)).expect("a patch");
         assert_eq!(
             values(&patch, "add", "/metadata/finalizers"),
             [json!([FINALIZER])]
@@ -170,12 +125,12 @@ mod tests {
     #[test]
     fn the_demos_finalizer_stays_unless_its_left_overs_were_adopted() {
         let demo = object(&["other", DEMO_FINALIZER], None);
-        let kept = patch(&demo, &claim(false)).expect("a patch");
+        let kept = operations(&demo, &claim(false)).expect("a patch");
         assert_eq!(
             values(&kept, "add", "/metadata/finalizers"),
             [json!(["other", DEMO_FINALIZER, FINALIZER])]
         );
-        let replaced = patch(&demo, &claim(true)).expect("a patch");
+        let replaced = operations(&demo, &claim(true)).expect("a patch");
         assert_eq!(
             values(&replaced, "add", "/metadata/finalizers"),
             [json!(["other", FINALIZER])]
@@ -184,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_release_leaves_the_finalizers_of_others() {
-        let patch = patch(
+        let patch = operations(
             &object(&[FINALIZER, "other", DEMO_FINALIZER], Some("i-1")),
             &MetaChange::Release,
         )
@@ -202,9 +157,12 @@ mod tests {
     #[test]
     fn an_object_that_is_as_it_should_be_is_not_written() {
         assert_eq!(
-            patch(&object(&[FINALIZER], Some("i-1")), &claim(true)),
+            operations(&object(&[FINALIZER], Some("i-1")), &claim(true)),
             None
         );
-        assert_eq!(patch(&object(&["other"], None), &MetaChange::Release), None);
+        assert_eq!(
+            operations(&object(&["other"], None), &MetaChange::Release),
+            None
+        );
     }
 }
