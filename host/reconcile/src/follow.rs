@@ -84,7 +84,7 @@ impl Machine {
             return;
         }
         match judge(&work, fault) {
-            Verdict::AlreadyDone => self.over(key, slot),
+            Verdict::AlreadyDone => self.done_already(key, slot),
             Verdict::LookAtExisting(_) => {
                 // The VM that has the name is in the clone's folder; if it is
                 // ours, it has the identity too.
@@ -231,6 +231,22 @@ impl Machine {
             }
             Settled::NotYet => {}
         }
+    }
+
+    /// Nothing is left to do, as vCenter itself says. The operation ends when the
+    /// feed shows it too: the next decision would ask for the same again.
+    pub(crate) fn done_already(&mut self, key: &GroupKey, slot: Slot) {
+        let now = self.now.monotonic;
+        let Some(operation) = self.operation(key, slot) else {
+            return;
+        };
+        if let Work::PowerOff(mode) = &mut operation.work {
+            // It is off: no guest is waited for.
+            *mode = PowerOffMode::Hard;
+        }
+        operation.heard_at = Some(now);
+        operation.stage = Stage::Settling(now.plus(SETTLE_MS));
+        self.settle(key, slot);
     }
 
     /// The operation is over, well.

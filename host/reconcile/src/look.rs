@@ -168,7 +168,7 @@ impl Machine {
                 || self.is_former(key, vm));
         if !ours && !adoptable {
             if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {
-                self.over(key, slot);
+                self.done_already(key, slot);
                 return;
             }
             let message = format!("the marker of VM {} does not speak of slot {slot}", vm.id);
@@ -182,7 +182,7 @@ impl Machine {
         }
         match self.next_step(key, slot, &work, vm) {
             NextStep::Call(call) => self.call(key, slot, call),
-            NextStep::Over => self.over(key, slot),
+            NextStep::Over => self.done_already(key, slot),
             NextStep::Impossible(message) => {
                 self.failed(key, slot, FailureClass::Invalid, &message);
             }

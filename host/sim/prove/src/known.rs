@@ -18,7 +18,6 @@ const NOT_LOOKED_AT: &str = "not looked at";
 /// All of them.
 pub const KNOWN: &[Known] = &[
     known(45_050, "L4", NOT_LOOKED_AT),
-    known(45_113, "S15", NOT_LOOKED_AT),
     known(
         56_696,
         "S1",
@@ -29,7 +28,6 @@ pub const KNOWN: &[Known] = &[
         "S3",
         "a power-on on a VM that is no member at that moment; not looked at",
     ),
-    known(107_590, "S15", NOT_LOOKED_AT),
 ];
 
 const fn known(seed: u64, oracle: &'static str, why: &'static str) -> Known {
