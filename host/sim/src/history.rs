@@ -130,7 +130,7 @@ pub struct Decided {
 }
 
 /// A request that arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// When.
     pub at: Monotonic,
@@ -140,6 +140,8 @@ pub struct Arrival {
     pub kind: Kind,
     /// Whoever it was for could be reached.
     pub reached: bool,
+    /// The group that it is about, if it names one and nobody was reached.
+    pub in_vain_for: Option<GroupKey>,
 }
 
 /// A time in which somebody could not be reached.

@@ -17,7 +17,6 @@ const NOT_LOOKED_AT: &str = "not looked at";
 
 /// All of them.
 pub const KNOWN: &[Known] = &[
-    known(45_050, "L4", NOT_LOOKED_AT),
     known(
         56_696,
         "S1",

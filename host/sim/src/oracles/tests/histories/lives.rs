@@ -3,6 +3,7 @@
 use vmgroup_core::observation::OperationKind;
 
 use super::*;
+use crate::deed::Deed;
 
 fn deletes() -> Vec<IntentStep> {
     vec![step(OperationKind::Delete, Some("vm-1"))]
@@ -95,4 +96,48 @@ fn s1_measures_a_late_clone_by_the_group_that_a_restore_took_away() {
     assert_eq!(seen(3, true), 0);
     assert_eq!(seen(3, false), 1);
     assert_eq!(seen(9, true), 1);
+}
+
+/// Reads the group once, during an outage, and then hears of nothing any more.
+struct Forgetful {
+    awake: bool,
+}
+
+impl Host for Forgetful {
+    fn step(&mut self, _: Event, now: Now) -> Vec<Request> {
+        if !self.awake || now.monotonic < Monotonic(6_000) {
+            return Vec::new();
+        }
+        self.awake = false;
+        vec![Request::ReadGroup {
+            id: RequestId(1),
+            key: key(),
+        }]
+    }
+
+    fn deadline(&self) -> Option<Monotonic> {
+        self.awake.then_some(Monotonic(6_000))
+    }
+}
+
+/// Found by seed 45050: the group was deleted during the outage.
+#[test]
+fn l4_asks_nobody_to_resume_for_a_group_that_is_gone() {
+    let broken = |deleted| {
+        let factory = Box::new(|_: usize, _: u32, _| -> Box<dyn Host> {
+            Box::new(Forgetful { awake: true })
+        });
+        let mut world = World::new(Options::default(), FaultPlan::default(), TinyLogic, factory);
+        let spec = Box::new(Ok(small_spec(1, "base")));
+        world.act(&Deed::Create(key(), spec)).expect("a new group");
+        world.plan_fault(Monotonic(5_000), WorldFault::CutCluster(10_000));
+        world.run_for(10_000);
+        if deleted {
+            world.act(&Deed::Delete(key())).expect("a known group");
+        }
+        world.run_for(50_000);
+        names_of(&l4_resume(&world))
+    };
+    assert_eq!(broken(false), ["L4"]);
+    assert_eq!(broken(true), Vec::<&str>::new());
 }
