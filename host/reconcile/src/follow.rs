@@ -162,7 +162,7 @@ impl Machine {
             }
             Stage::Settling(_) => self.settle(key, slot),
             Stage::Unsure => self.clear_up(key, slot),
-            Stage::Queued | Stage::Looking(_) | Stage::Calling(_) | Stage::Searching(_) => {}
+            Stage::Queued | Stage::Looking { .. } | Stage::Calling(_) | Stage::Searching(_) => {}
         }
     }
 

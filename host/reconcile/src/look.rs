@@ -12,6 +12,7 @@ use crate::claim::is_left_over;
 use crate::event::ReadResult;
 use crate::group::Folder;
 use crate::inventory::{Known, Vm};
+use crate::limits::LOOK_MS_MAX;
 use crate::machine::Machine;
 use crate::observe::{grows_while_running, holds};
 use crate::operation::{NextStep, Stage, Work, power_step};
@@ -25,17 +26,27 @@ impl Machine {
             return;
         };
         match (&operation.stage, result) {
-            (Stage::Looking(waiting) | Stage::Searching(waiting), _) if *waiting != id => {}
-            (Stage::Looking(_), ReadResult::Vms(vms)) => self.looked_for_identity(key, slot, vms),
-            (Stage::Looking(_), ReadResult::Vm(vm)) => self.looked_at_vm(key, slot, &vm),
-            (Stage::Looking(_), ReadResult::Gone) => {
+            (Stage::Looking { id: waiting, .. } | Stage::Searching(waiting), _)
+                if *waiting != id => {}
+            (Stage::Looking { begun_at, .. }, ReadResult::Vms(_) | ReadResult::Vm(_))
+                if now.since(*begun_at) > LOOK_MS_MAX =>
+            {
+                let seconds = now.since(*begun_at) / 1_000;
+                let what = format!("the look right before the call took {seconds} s");
+                self.failed(key, slot, FailureClass::Transient, &what);
+            }
+            (Stage::Looking { .. }, ReadResult::Vms(vms)) => {
+                self.looked_for_identity(key, slot, vms);
+            }
+            (Stage::Looking { .. }, ReadResult::Vm(vm)) => self.looked_at_vm(key, slot, &vm),
+            (Stage::Looking { .. }, ReadResult::Gone) => {
                 if let Some(vm) = operation.vm.clone() {
                     self.vm_is_gone(&vm);
                 }
                 self.over(key, slot);
             }
             (Stage::Searching(_), ReadResult::Vms(vms)) => self.searched(key, slot, vms),
-            (Stage::Looking(_), _) => {
+            (Stage::Looking { .. }, _) => {
                 let what = "the VM could not be read right before the call";
                 self.failed(key, slot, FailureClass::Transient, what);
             }

@@ -107,3 +107,24 @@ fn a_restored_object_still_has_the_finalizers_of_others() {
     stage.act(Deed::Finalizer(key("web"), false));
     stage.until_empty(60);
 }
+
+/// Found by seed 56696 and, in profile restores, 6280: the host stood still after
+/// its look, and cloned for a group that was gone, before it heard of that.
+#[test]
+fn a_look_that_is_answered_after_a_standstill_is_not_believed() {
+    for nth in 1..=3 {
+        let frozen = Fault::Request {
+            host: None,
+            kind: Kind::ReadIdentity,
+            nth,
+            what: RequestFault::FreezeBefore(15_000),
+        };
+        let mut stage = Stage::new(vec![frozen]);
+        stage.world.run_for(5_000);
+        stage.create("web", spec(3));
+        stage.world.run_for(4_000);
+        stage.world.suffer(&WorldFault::RestoreCluster(6_000));
+        stage.world.run_for(60_000);
+        stage.assert_safe();
+    }
+}
