@@ -14,13 +14,10 @@ pub struct Known {
 }
 
 /// All of them.
-pub const KNOWN: &[Known] = &[known(
-    59_643,
-    "S3",
-    "a power-on on a VM that is no member at that moment; not looked at",
-)];
+pub const KNOWN: &[Known] = &[];
 
-const fn known(seed: u64, oracle: &'static str, why: &'static str) -> Known {
+/// One line of the list.
+pub const fn known(seed: u64, oracle: &'static str, why: &'static str) -> Known {
     Known { seed, oracle, why }
 }
 
