@@ -215,6 +215,10 @@ impl Machine {
                 self.wake(key, 0, WakeReason::ObjectChanged);
             }
             Stage::Releasing => {
+                // An object that is gone keeps its last version: one that a restore
+                // brings back is told from it by its finalizer.
+                group.object.finalizer = false;
+                group.object.demo_finalizer = false;
                 self.note(Some(key), false, "finalizer removed", String::new());
             }
             _ => {}

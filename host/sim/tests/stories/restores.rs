@@ -128,3 +128,18 @@ fn a_look_that_is_answered_after_a_standstill_is_not_believed() {
         stage.assert_safe();
     }
 }
+
+/// The operator believed its memory of the object: the one that was brought back
+/// looked the same, and nobody looked at it again.
+#[test]
+fn an_object_that_a_restore_brings_back_right_after_its_release_is_released_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    stage.world.suffer(&WorldFault::RestoreCluster(1));
+    assert!(stage.world.cluster().group(&key("web")).is_some());
+    stage.until_empty(60);
+    stage.assert_safe();
+}
