@@ -223,6 +223,31 @@ fn a_delete_that_failed_half_way_leaves_no_error_once_its_vm_is_gone() {
     stage.assert_safe();
 }
 
+/// Found by profile calm, seed 2055: the VM was as it was wanted, and the failure
+/// on the way there stood in the status for ever.
+#[test]
+fn a_change_that_failed_half_way_leaves_no_error_once_nothing_is_left_to_do() {
+    let fault = Fault::Request {
+        host: None,
+        kind: Kind::Reconfigure,
+        nth: 2,
+        what: RequestFault::HalfWay(inventory::Fault::Busy {
+            message: "busy".into(),
+        }),
+    };
+    let mut stage = Stage::new(vec![fault]);
+    let off = Spec {
+        power_state: PowerState::Off,
+        ..spec(3)
+    };
+    stage.create("web", off.clone());
+    stage.until_phase("web", "RUNNING", 60);
+    let larger = Spec { cpus: 2, ..off };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
+
 /// Found by profile restores, seed 38300: whoever hears no answer cannot know of
 /// a refusal, and tries again soon; the one that it hears counts.
 #[test]
