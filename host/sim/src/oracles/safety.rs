@@ -61,7 +61,8 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
                     .or_else(|| lost.get(&called.group).filter(|_| !heard))
                     .and_then(|uid| revisions.get(uid))
                     .map_or(0, |known| {
-                        known.bound(rivals.then_some(&called.operation_id))
+                        let own = rivals || called.held_up;
+                        known.bound(own.then_some(&called.operation_id))
                     });
                 // The one call of a host that stood still; L1 heals it.
                 let late = held_up.entry(&called.group).or_default();

@@ -143,3 +143,24 @@ fn l4_asks_nobody_to_resume_for_a_group_that_is_gone() {
     assert_eq!(broken(false), ["L4"]);
     assert_eq!(broken(true), Vec::<&str>::new());
 }
+
+/// Found by profile leased, seed 6195: the host stood still before a clone, and
+/// the next holder had a scale-down committed, whose surplus a person's twin kept.
+#[test]
+fn s1_measures_a_late_clone_by_the_spec_that_it_was_committed_on() {
+    let seen = |population, held_up| {
+        let mut clone = called(60_000, clone_into("group-v1", &key()));
+        clone.population = population;
+        clone.held_up = held_up;
+        let mut after = object(2, small_spec(2, "base"), Vec::new());
+        if let Some(intent) = &mut after.status.intent {
+            intent.id = 2;
+        }
+        let before = object(1, small_spec(4, "base"), Vec::new());
+        let late = Fact::Called(Box::new(clone));
+        s1_bound(&[revised(10, before), revised(20, after), late]).len()
+    };
+    assert_eq!(seen(4, true), 0);
+    assert_eq!(seen(4, false), 1);
+    assert_eq!(seen(6, true), 1);
+}
