@@ -311,8 +311,15 @@ pub fn s7_effect_once(facts: &[Fact]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for fact in facts {
         // Numbers of commits count anew.
-        if let Fact::Restored { .. } = fact {
-            seen.clear();
+        match fact {
+            Fact::Restored { .. } => seen.clear(),
+            Fact::Vanished { object, .. } => {
+                // An identity outlives its object where the next one adopts its VMs.
+                let identity = object.identity.as_ref().unwrap_or(&object.uid);
+                let of = |id: &str| id.split_once('/').is_some_and(|(it, _)| it == identity);
+                seen.retain(|(operation_id, _)| !of(operation_id));
+            }
+            _ => {}
         }
         let Fact::Effect(effect) = fact else { continue };
         let of_slot = !matches!(

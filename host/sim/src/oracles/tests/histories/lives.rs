@@ -4,6 +4,7 @@ use vmgroup_core::observation::OperationKind;
 
 use super::*;
 use crate::deed::Deed;
+use crate::history::Effect;
 
 fn deletes() -> Vec<IntentStep> {
     vec![step(OperationKind::Delete, Some("vm-1"))]
@@ -163,4 +164,33 @@ fn s1_measures_a_late_clone_by_the_spec_that_it_was_committed_on() {
     assert_eq!(seen(4, true), 0);
     assert_eq!(seen(4, false), 1);
     assert_eq!(seen(6, true), 1);
+}
+
+/// Found by profile restores, seed 5952: people stripped the finalizer, and the
+/// next object of that name adopted what was left.
+#[test]
+fn s7_counts_commits_of_an_identity_anew_when_its_object_is_gone() {
+    let effect = |at| {
+        Fact::Effect(Box::new(Effect {
+            at: Monotonic(at),
+            group: key(),
+            operation_id: format!("{IDENTITY}/0/1"),
+            held_up: false,
+            kind: Kind::Clone,
+            changed: true,
+            vm: Some(format!("vm-{at}")),
+            marker: None,
+            claimants: Vec::new(),
+        }))
+    };
+    let gone = Fact::Vanished {
+        at: Monotonic(20),
+        object: Box::new(object(1, small_spec(1, "base"), Vec::new())),
+        by_hand: true,
+        members: Vec::new(),
+        clones: Vec::new(),
+        inside: 0,
+    };
+    assert_eq!(s7_effect_once(&[effect(10), gone, effect(30)]), []);
+    assert_eq!(names_of(&s7_effect_once(&[effect(10), effect(30)])), ["S7"]);
 }
