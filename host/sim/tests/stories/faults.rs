@@ -248,6 +248,32 @@ fn a_change_that_failed_half_way_leaves_no_error_once_nothing_is_left_to_do() {
     stage.assert_safe();
 }
 
+/// Found by profile leased, seed 2294: a host that started while four clones ran
+/// kept their places taken, and never cloned when its turn came.
+#[test]
+fn a_host_that_started_during_clones_makes_others_when_it_takes_over() {
+    let options = Options {
+        hosts: 2,
+        restart_ms: 100,
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    stage.create("web", spec(4));
+    stage.world.run_for(1_000);
+    let holder = stage.world.facts().iter().find_map(|fact| match fact {
+        Fact::Leased { host, .. } => Some(*host),
+        _ => None,
+    });
+    let holder = holder.unwrap();
+    stage.world.crash(1 - holder, Unsent::Dropped);
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.kill(holder, Unsent::Dropped);
+    stage.world.run_for(30_000);
+    stage.act(Deed::Scale(key("web"), 5));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
+
 /// Found by profile restores, seed 38300: whoever hears no answer cannot know of
 /// a refusal, and tries again soon; the one that it hears counts.
 #[test]
