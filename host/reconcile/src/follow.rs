@@ -258,8 +258,7 @@ impl Machine {
             return;
         };
         group.failures.remove(&slot);
-        // A recorded one may never have been begun.
-        if operation.work == Work::Delete && operation.heard_at.is_some() {
+        if operation.work == Work::Delete {
             group.destroyed.insert(slot);
         }
         let detail = format!("{} slot {slot}", operation.work.kind());
@@ -307,6 +306,7 @@ impl Machine {
         };
         let failure = SlotFailure {
             class,
+            of_delete: operation.work == Work::Delete,
             message: message.clone(),
             count: count + 1,
             last: now.utc,

@@ -274,6 +274,50 @@ fn a_host_that_started_during_clones_makes_others_when_it_takes_over() {
     stage.assert_safe();
 }
 
+/// Members that the operator itself had deleted counted as lost, and the clones of
+/// all groups waited for approval.
+#[test]
+fn members_deleted_half_way_are_no_mass_loss() {
+    let half_way = |nth| Fault::Request {
+        host: None,
+        kind: Kind::Destroy,
+        nth,
+        what: RequestFault::HalfWay(inventory::Fault::Busy {
+            message: "busy".into(),
+        }),
+    };
+    let mut stage = Stage::new((1..=7).map(half_way).collect());
+    stage.create("web", spec(7));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.create("db", spec(1));
+    stage.until_phase("db", "RUNNING", 60);
+    stage.assert_safe();
+}
+
+/// Nor do those whose deletes were in flight when the operator crashed, for so
+/// long that vCenter has forgotten their tasks.
+#[test]
+fn members_deleted_around_a_crash_are_no_mass_loss() {
+    for crashed_after in (100..2_000).step_by(100) {
+        let options = Options {
+            restart_ms: 30 * 60_000,
+            ..Options::default()
+        };
+        let mut stage = Stage::with(options, Vec::new());
+        stage.create("web", spec(12));
+        stage.until_phase("web", "RUNNING", 120);
+        stage.act(Deed::Scale(key("web"), 0));
+        stage.world.run_for(crashed_after);
+        stage.world.crash(0, Unsent::Sent);
+        stage.world.run_for(35 * 60_000);
+        stage.create("db", spec(1));
+        stage.until_phase("db", "RUNNING", 60);
+        stage.assert_safe();
+    }
+}
+
 /// Found by profile restores, seed 38300: whoever hears no answer cannot know of
 /// a refusal, and tries again soon; the one that it hears counts.
 #[test]
