@@ -143,3 +143,24 @@ fn an_object_that_a_restore_brings_back_right_after_its_release_is_released_agai
     stage.until_empty(60);
     stage.assert_safe();
 }
+
+/// Found by profile restores, seed 15598: members went on being destroyed, because
+/// the next edit after the restore got the generation of the one that was lost.
+#[test]
+fn what_was_committed_before_a_restore_is_not_carried_on_after_it() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(4));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.run_for(20_000);
+    // The feed shows late that the members are off, which precedes their end; they
+    // are powered on again after the grace period.
+    stage.world.suffer(&WorldFault::LoseUpdates(0, 10_000));
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.world.run_for(4_000);
+    stage.world.suffer(&WorldFault::RestoreCluster(10_000));
+    stage.world.run_for(1_000);
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.until_phase("web", "RUNNING", 400);
+    stage.assert_safe();
+    assert!(stage.ids("web").len() >= 3, "{}", stage.story());
+}
