@@ -31,11 +31,12 @@ pub enum Fact {
         object: Box<GroupObject>,
         /// Its finalizer was taken away by a person.
         by_hand: bool,
-        /// VMs whose marker agreed and named the group's identity then.
+        /// VMs whose marker agreed and named the group's identity when its finalizer
+        /// went.
         members: Vec<VmId>,
         /// Clones for that identity that were running then.
         clones: Vec<TaskId>,
-        /// VMs of anybody in the group's folder when its finalizer went.
+        /// VMs of anybody in the group's folder then.
         inside: usize,
     },
     /// The API server was restored from a backup: these are all objects.
