@@ -240,6 +240,9 @@ pub enum LoginResult {
     },
     /// vCenter refused the credentials.
     Refused {
+        /// Version of the credentials that were used. The secret may have changed
+        /// since the last version that the machine was told of.
+        version: String,
         /// What it said.
         message: String,
     },

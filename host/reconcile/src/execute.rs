@@ -127,8 +127,9 @@ impl Machine {
             None => Read::Identity(names::instance_uuid(group.identity(), slot)),
         };
         self.started.insert((key.clone(), slot));
+        let begun_at = self.now.monotonic;
         self.set_stage(key, slot, |id| {
-            (Stage::Looking(id), Request::Read { id, read })
+            (Stage::Looking { id, begun_at }, Request::Read { id, read })
         });
     }
 

@@ -84,7 +84,7 @@ impl Machine {
             return;
         }
         match judge(&work, fault) {
-            Verdict::AlreadyDone => self.over(key, slot),
+            Verdict::AlreadyDone => self.done_already(key, slot),
             Verdict::LookAtExisting(_) => {
                 // The VM that has the name is in the clone's folder; if it is
                 // ours, it has the identity too.
@@ -162,7 +162,7 @@ impl Machine {
             }
             Stage::Settling(_) => self.settle(key, slot),
             Stage::Unsure => self.clear_up(key, slot),
-            Stage::Queued | Stage::Looking(_) | Stage::Calling(_) | Stage::Searching(_) => {}
+            Stage::Queued | Stage::Looking { .. } | Stage::Calling(_) | Stage::Searching(_) => {}
         }
     }
 
@@ -233,6 +233,22 @@ impl Machine {
         }
     }
 
+    /// Nothing is left to do, as vCenter itself says. The operation ends when the
+    /// feed shows it too: the next decision would ask for the same again.
+    pub(crate) fn done_already(&mut self, key: &GroupKey, slot: Slot) {
+        let now = self.now.monotonic;
+        let Some(operation) = self.operation(key, slot) else {
+            return;
+        };
+        if let Work::PowerOff(mode) = &mut operation.work {
+            // It is off: no guest is waited for.
+            *mode = PowerOffMode::Hard;
+        }
+        operation.heard_at = Some(now);
+        operation.stage = Stage::Settling(now.plus(SETTLE_MS));
+        self.settle(key, slot);
+    }
+
     /// The operation is over, well.
     pub(crate) fn over(&mut self, key: &GroupKey, slot: Slot) {
         let Some(group) = self.groups.get_mut(key) else {
@@ -242,8 +258,7 @@ impl Machine {
             return;
         };
         group.failures.remove(&slot);
-        // A recorded one may never have been begun.
-        if operation.work == Work::Delete && operation.heard_at.is_some() {
+        if operation.work == Work::Delete {
             group.destroyed.insert(slot);
         }
         let detail = format!("{} slot {slot}", operation.work.kind());
@@ -291,6 +306,7 @@ impl Machine {
         };
         let failure = SlotFailure {
             class,
+            of_delete: operation.work == Work::Delete,
             message: message.clone(),
             count: count + 1,
             last: now.utc,

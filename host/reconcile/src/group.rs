@@ -87,6 +87,8 @@ pub(crate) enum Folder {
 pub(crate) struct SlotFailure {
     /// What kind the last one was.
     pub(crate) class: FailureClass,
+    /// The VM was to be destroyed, and may be gone all the same.
+    pub(crate) of_delete: bool,
     /// What failed and why, in one sentence.
     pub(crate) message: String,
     /// How many.

@@ -23,6 +23,9 @@ pub const REFUSED_LOGIN_RETRY_MS: u64 = 15 * 60 * 1_000;
 /// wait for updates returns every minute, and the rules call a view of two
 /// minutes stale.
 pub const FEED_SILENCE_MS: u64 = 110_000;
+/// A look right before a call is believed for so long: a vCenter in health answers
+/// at once, and a host that stood still meanwhile has news to hear first.
+pub const LOOK_MS_MAX: u64 = 5_000;
 /// The feed shows an operation's effect right after its end; a full relist
 /// settles it if an update was lost.
 pub const SETTLE_MS: u64 = 10_000;

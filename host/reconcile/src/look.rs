@@ -12,6 +12,7 @@ use crate::claim::is_left_over;
 use crate::event::ReadResult;
 use crate::group::Folder;
 use crate::inventory::{Known, Vm};
+use crate::limits::LOOK_MS_MAX;
 use crate::machine::Machine;
 use crate::observe::{grows_while_running, holds};
 use crate::operation::{NextStep, Stage, Work, power_step};
@@ -25,17 +26,27 @@ impl Machine {
             return;
         };
         match (&operation.stage, result) {
-            (Stage::Looking(waiting) | Stage::Searching(waiting), _) if *waiting != id => {}
-            (Stage::Looking(_), ReadResult::Vms(vms)) => self.looked_for_identity(key, slot, vms),
-            (Stage::Looking(_), ReadResult::Vm(vm)) => self.looked_at_vm(key, slot, &vm),
-            (Stage::Looking(_), ReadResult::Gone) => {
+            (Stage::Looking { id: waiting, .. } | Stage::Searching(waiting), _)
+                if *waiting != id => {}
+            (Stage::Looking { begun_at, .. }, ReadResult::Vms(_) | ReadResult::Vm(_))
+                if now.since(*begun_at) > LOOK_MS_MAX =>
+            {
+                let seconds = now.since(*begun_at) / 1_000;
+                let what = format!("the look right before the call took {seconds} s");
+                self.failed(key, slot, FailureClass::Transient, &what);
+            }
+            (Stage::Looking { .. }, ReadResult::Vms(vms)) => {
+                self.looked_for_identity(key, slot, vms);
+            }
+            (Stage::Looking { .. }, ReadResult::Vm(vm)) => self.looked_at_vm(key, slot, &vm),
+            (Stage::Looking { .. }, ReadResult::Gone) => {
                 if let Some(vm) = operation.vm.clone() {
                     self.vm_is_gone(&vm);
                 }
                 self.over(key, slot);
             }
             (Stage::Searching(_), ReadResult::Vms(vms)) => self.searched(key, slot, vms),
-            (Stage::Looking(_), _) => {
+            (Stage::Looking { .. }, _) => {
                 let what = "the VM could not be read right before the call";
                 self.failed(key, slot, FailureClass::Transient, what);
             }
@@ -168,7 +179,7 @@ impl Machine {
                 || self.is_former(key, vm));
         if !ours && !adoptable {
             if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {
-                self.over(key, slot);
+                self.done_already(key, slot);
                 return;
             }
             let message = format!("the marker of VM {} does not speak of slot {slot}", vm.id);
@@ -182,7 +193,7 @@ impl Machine {
         }
         match self.next_step(key, slot, &work, vm) {
             NextStep::Call(call) => self.call(key, slot, call),
-            NextStep::Over => self.over(key, slot),
+            NextStep::Over => self.done_already(key, slot),
             NextStep::Impossible(message) => {
                 self.failed(key, slot, FailureClass::Invalid, &message);
             }

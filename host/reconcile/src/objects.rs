@@ -39,7 +39,9 @@ impl Machine {
             Some(group) if group.object.uid == object.uid => {
                 if object.resource_version > group.object.resource_version {
                     self.replace_object(object);
-                } else if meaning(&object) != meaning(&group.object) {
+                } else if meaning(&object) != meaning(&group.object)
+                    || object.spec != group.object.spec
+                {
                     // Either an old event, or the cluster was restored.
                     self.doubt(&key, WakeReason::ObjectChanged);
                 }
@@ -131,7 +133,15 @@ impl Machine {
         };
         let changed = meaning(&group.object) != meaning(&object);
         let respecified = (group.object.generation, group.object.deleting)
-            != (object.generation, object.deleting);
+            != (object.generation, object.deleting)
+            || group.object.spec != object.spec;
+        if went_back(&group.object, &object) {
+            // Generations count anew: what was committed on one of that number may
+            // be another owner's wish. It is followed to its end, never carried on.
+            for operation in group.operations.values_mut() {
+                operation.generation = None;
+            }
+        }
         // Another host that acts too may have committed: numbers stay unique.
         let theirs = object.status.intent.as_ref().map_or(0, |intent| intent.id);
         group.intent = group.intent.max(theirs);
@@ -144,7 +154,7 @@ impl Machine {
             group.backoff.succeed();
             self.queued.remove(&key);
         }
-        if changed {
+        if changed || respecified {
             self.wake(&key, 0, WakeReason::ObjectChanged);
         }
     }
@@ -215,6 +225,10 @@ impl Machine {
                 self.wake(key, 0, WakeReason::ObjectChanged);
             }
             Stage::Releasing => {
+                // An object that is gone keeps its last version: one that a restore
+                // brings back is told from it by its finalizer.
+                group.object.finalizer = false;
+                group.object.demo_finalizer = false;
                 self.note(Some(key), false, "finalizer removed", String::new());
             }
             _ => {}
@@ -246,6 +260,13 @@ impl Machine {
             self.out.push(request);
         }
     }
+}
+
+/// The cluster was restored between the two.
+fn went_back(before: &GroupObject, after: &GroupObject) -> bool {
+    after.resource_version < before.resource_version
+        || after.generation < before.generation
+        || (after.generation == before.generation && after.spec != before.spec)
 }
 
 /// All of an object but what the operator itself writes into its status.

@@ -75,7 +75,12 @@ pub(crate) enum Stage {
     /// Committed, waiting for a free place.
     Queued,
     /// Reading the VM, or searching its identity, right before the call.
-    Looking(RequestId),
+    Looking {
+        /// The read.
+        id: RequestId,
+        /// When it was asked for.
+        begun_at: Monotonic,
+    },
     /// vCenter may have the call.
     Calling(RequestId),
     /// vCenter works on it.

@@ -265,6 +265,11 @@ impl Machine {
             },
             None => self.standing(key, observation, checked.actions().len()),
         };
+        if standing == Standing::Ready
+            && let Some(group) = self.groups.get_mut(key)
+        {
+            group.failures.clear();
+        }
         self.look_again(key, look);
         let observing = self.mode(key) == Mode::Observe;
         if checked.actions().is_empty() || observing {

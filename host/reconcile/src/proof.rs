@@ -38,6 +38,10 @@ impl Machine {
                 .get(slot)
                 .is_some_and(super::operation::Operation::is_started);
             let seen = self.inventory.vm(&record.vm).is_some();
+            if seen && !busy {
+                // A delete that was recorded may never have been begun.
+                group.destroyed.remove(slot);
+            }
             if busy || (seen && !departed.contains(slot)) {
                 continue;
             }
@@ -150,7 +154,9 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        let ours = group.destroyed.remove(&slot);
+        let half_way = group.failures.get(&slot);
+        let half_way = half_way.is_some_and(|failure| failure.of_delete);
+        let ours = group.destroyed.remove(&slot) || half_way;
         group.unproven.remove(&slot);
         if let Some(record) = group.slots.remove(&slot) {
             // What failed, failed on the VM that is gone: a delete may have failed half way.

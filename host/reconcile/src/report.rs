@@ -176,16 +176,21 @@ impl Machine {
     }
 }
 
-/// Where a group stands that has a plan without violations: the first line
-/// that applies.
+/// Where a group stands that has a plan without violations.
 pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize) -> Standing {
-    let members = &observation.members;
     if group.object.deleting {
-        return Standing::Deleting(count(members.len()));
+        return Standing::Deleting(count(observation.members.len()));
     }
-    if let Some(standing) = failing(group) {
-        return standing;
+    match but_for_failures(observation, planned) {
+        // Whatever failed, nothing is left to be done about it.
+        Standing::Ready => Standing::Ready,
+        standing => failing(group).unwrap_or(standing),
     }
+}
+
+/// The first line that applies.
+fn but_for_failures(observation: &Observation, planned: usize) -> Standing {
+    let members = &observation.members;
     let with = |wanted: Hold| members.iter().find(|member| member.holds.contains(&wanted));
     if let Some(member) = with(Hold::Duplicate) {
         let slot = member.slot;

@@ -28,6 +28,9 @@ impl Machine {
     /// again: objects before they are written, vCenter by a new session.
     pub(crate) fn take_over(&mut self) {
         self.acting = true;
+        // Whatever was in flight when an object was first seen has ended since, or
+        // stands in the object as it is.
+        self.forget_flight();
         self.note(None, false, "acting", "this replica holds the lease".into());
         let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
         for key in keys {
@@ -41,12 +44,16 @@ impl Machine {
         self.acting = false;
         self.note(None, true, "not acting", "the lease is lost".into());
         self.asked.clear();
+        self.forget_flight();
+        self.session.reset(self.now);
+        self.out.push(Request::Logout);
+    }
+
+    fn forget_flight(&mut self) {
         self.queue = Queue::new(self.config.caps);
         self.queued.clear();
         self.started.clear();
         self.closing.clear();
-        self.session.reset(self.now);
-        self.out.push(Request::Logout);
     }
 
     pub(crate) fn stop(&mut self) {

@@ -49,7 +49,7 @@ pub(crate) struct Session {
     state: State,
     backoff: Backoff,
     credentials: Option<String>,
-    /// The version that the last login used.
+    /// The newest version that was known when the last login was asked for.
     tried: Option<String>,
     /// The last login that was asked for.
     login: Option<RequestId>,
@@ -163,15 +163,20 @@ impl Session {
         match result {
             LoginResult::In { .. } => self.state = State::Starting(id),
             LoginResult::Failed { message } => self.down(message, now),
-            LoginResult::Refused { message } => {
+            LoginResult::Refused { version, message } => {
                 self.problem = Some(refused_problem(&message));
+                if self.credentials == self.tried {
+                    // Whoever logs in reads the secret, and may have met a version
+                    // that is only about to be told: those are refused already.
+                    self.credentials = Some(version.clone());
+                }
                 // The secret may have changed while the login was under way.
-                self.state = if self.credentials == self.tried {
+                self.state = if self.credentials.as_ref() == Some(&version) {
                     State::Refused(now.monotonic.plus(REFUSED_LOGIN_RETRY_MS))
                 } else {
                     State::Down(now.monotonic)
                 };
-                return self.tried.clone();
+                return Some(version);
             }
         }
         None
@@ -346,6 +351,13 @@ mod tests {
         session.started(&wish, RequestId(id), now);
     }
 
+    fn refused(version: &str) -> LoginResult {
+        LoginResult::Refused {
+            version: version.into(),
+            message: "no".into(),
+        }
+    }
+
     fn live() -> Session {
         let mut session = Session::new();
         session.credentials_changed("v1".into(), None, at(0));
@@ -370,9 +382,7 @@ mod tests {
         let mut session = Session::new();
         session.credentials_changed("v1".into(), None, at(0));
         login(&mut session, 1, at(0));
-        let refused = LoginResult::Refused {
-            message: "no".into(),
-        };
+        let refused = refused("v1");
         let version = session.login_answered(RequestId(1), refused.clone(), at(10));
         assert_eq!(version.as_deref(), Some("v1"));
         assert_eq!(session.drive(at(REFUSED_LOGIN_RETRY_MS)), None);
@@ -388,12 +398,35 @@ mod tests {
         session.credentials_changed("v1".into(), None, at(0));
         login(&mut session, 1, at(0));
         session.credentials_changed("v2".into(), None, at(5));
-        let refused = LoginResult::Refused {
-            message: "no".into(),
-        };
+        let refused = refused("v1");
         let version = session.login_answered(RequestId(1), refused, at(10));
         assert_eq!(version.as_deref(), Some("v1"), "v2 was not refused");
         login(&mut session, 2, at(10));
+    }
+
+    /// The secret is read at the login, and told of in its own time: the refusal
+    /// was booked on the version before.
+    #[test]
+    fn a_version_that_is_refused_before_it_is_told_is_not_tried_when_it_is_told() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        let version = session.login_answered(RequestId(1), refused("v2"), at(10));
+        assert_eq!(version.as_deref(), Some("v2"));
+        session.credentials_changed("v2".into(), None, at(20));
+        assert_eq!(session.drive(at(20)), None);
+        session.credentials_changed("v3".into(), None, at(30));
+        login(&mut session, 2, at(30));
+    }
+
+    #[test]
+    fn a_version_that_is_told_while_it_is_refused_waits() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        session.credentials_changed("v2".into(), None, at(5));
+        session.login_answered(RequestId(1), refused("v2"), at(10));
+        assert_eq!(session.drive(at(10)), None);
     }
 
     #[test]
@@ -414,9 +447,7 @@ mod tests {
         session.credentials_changed("v1".into(), None, at(0));
         login(&mut session, 1, at(0));
         session.reset(at(5));
-        let refused = LoginResult::Refused {
-            message: "no".into(),
-        };
+        let refused = refused("v1");
         let version = session.login_answered(RequestId(1), refused, at(10));
         assert_eq!(version.as_deref(), Some("v1"));
         let refused = RefusedCredentials {

@@ -31,11 +31,12 @@ pub enum Fact {
         object: Box<GroupObject>,
         /// Its finalizer was taken away by a person.
         by_hand: bool,
-        /// VMs whose marker agreed and named the group's identity then.
+        /// VMs whose marker agreed and named the group's identity when its finalizer
+        /// went.
         members: Vec<VmId>,
         /// Clones for that identity that were running then.
         clones: Vec<TaskId>,
-        /// VMs of anybody in the group's folder when its finalizer went.
+        /// VMs of anybody in the group's folder then.
         inside: usize,
     },
     /// The API server was restored from a backup: these are all objects.
@@ -130,7 +131,7 @@ pub struct Decided {
 }
 
 /// A request that arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// When.
     pub at: Monotonic,
@@ -140,6 +141,8 @@ pub struct Arrival {
     pub kind: Kind,
     /// Whoever it was for could be reached.
     pub reached: bool,
+    /// The group that it is about, if it names one and nobody was reached.
+    pub in_vain_for: Option<GroupKey>,
 }
 
 /// A time in which somebody could not be reached.

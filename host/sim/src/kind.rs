@@ -1,5 +1,6 @@
 //! Kinds of requests: what faults are aimed at and what oracles count.
 
+use vmgroup_core::group::GroupKey;
 use vmgroup_reconcile::request::{Call, Read, Request, RequestId};
 
 macro_rules! kinds {
@@ -113,6 +114,24 @@ impl Kind {
     /// It changes vCenter's inventory.
     pub fn mutates(self) -> bool {
         self >= Kind::CreateFolder
+    }
+}
+
+/// The group that a request names.
+pub(crate) fn about(request: &Request) -> Option<&GroupKey> {
+    match request {
+        Request::Decide { group, .. } | Request::Call { group, .. } => Some(group),
+        Request::WriteStatus { target, .. }
+        | Request::WriteMeta { target, .. }
+        | Request::Tell { target, .. } => Some(&target.key),
+        Request::ReadGroup { key, .. } => Some(key),
+        Request::WriteLease { .. }
+        | Request::Login { .. }
+        | Request::Logout
+        | Request::Relist { .. }
+        | Request::Track { .. }
+        | Request::Read { .. }
+        | Request::Note(_) => None,
     }
 }
 

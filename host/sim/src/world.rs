@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use vmgroup_core::group::GroupKey;
-use vmgroup_core::names;
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
 use vmgroup_reconcile::event::Event;
 
@@ -16,7 +14,7 @@ use crate::host::{Decide, Host};
 use crate::options::Options;
 use crate::random::Random;
 use crate::trace::{Detail, Trace};
-use crate::vcenter::{VCenter, VmTruth};
+use crate::vcenter::VCenter;
 
 mod seat;
 
@@ -38,6 +36,7 @@ pub(crate) use words::of_deed as words_of_deed;
 mod tests;
 
 use seat::{Outgoing, Seat};
+use truth::Left;
 
 /// Makes the operator's logic: for the n-th host, in its n-th life, counted
 /// from zero.
@@ -50,8 +49,8 @@ pub struct World<D> {
     now: Monotonic,
     /// How far the wall clock has jumped, in milliseconds.
     jumped_ms: i64,
-    /// VMs in a folder whose group the operator has let go, by UID.
-    let_go: BTreeMap<String, usize>,
+    /// What was left of a group when the operator let it go, by UID.
+    let_go: BTreeMap<String, Left>,
     queue: BTreeMap<(Monotonic, u64), Occurrence>,
     sequence: u64,
     seats: Vec<Seat>,
@@ -314,14 +313,6 @@ impl<D: Decide> World<D> {
         }
     }
 
-    /// VMs of anybody in the group's folder.
-    fn inside(&self, key: &GroupKey) -> usize {
-        let name = names::folder_name(key);
-        let folder = self.vcenter.folder_named(self.vcenter.root(), &name);
-        let of_folder = |vm: &&VmTruth| folder.is_some_and(|it| it.id == vm.folder);
-        self.vcenter.vms().filter(of_folder).count()
-    }
-
     /// Takes over what API server and vCenter wrote down, and adds who was
     /// left when an object went.
     fn collect(&mut self) {
@@ -331,8 +322,8 @@ impl<D: Decide> World<D> {
             if let Fact::Revised { object, .. } = &fact {
                 // Somebody else's finalizer may keep what the operator has let go.
                 if object.deleting && !object.finalizer {
-                    let inside = self.inside(&object.key);
-                    self.let_go.entry(object.uid.clone()).or_insert(inside);
+                    let left = self.left(object);
+                    self.let_go.entry(object.uid.clone()).or_insert(left);
                 } else {
                     self.let_go.remove(&object.uid);
                 }
@@ -345,16 +336,9 @@ impl<D: Decide> World<D> {
                 ..
             } = &mut fact
             {
-                let identity = object.identity.as_deref().unwrap_or(&object.uid);
-                *members = self.vcenter.members(identity);
-                // A copied object names VMs that are not its own.
-                members.retain(|id| {
-                    let marker = self.vcenter.vm(id).and_then(VmTruth::agreed);
-                    marker.is_some_and(|marker| marker.group() == object.key)
-                });
-                *clones = self.vcenter.clones(identity);
                 let then = self.let_go.remove(&object.uid);
-                *inside = then.unwrap_or_else(|| self.inside(&object.key));
+                let left = then.unwrap_or_else(|| self.left(object));
+                (*members, *clones, *inside) = (left.members, left.clones, left.inside);
             }
             if self.trace.wants(Detail::Story).is_some()
                 && let Some((actor, detail, text)) = words::of_fact(&fact)

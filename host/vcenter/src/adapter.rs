@@ -12,7 +12,7 @@ use crate::feed::Feed;
 use crate::limits::{CALLS_AT_ONCE, READS_AT_ONCE};
 use crate::login::log_in;
 use crate::session::Session;
-use crate::{Config, CredentialSource, Error};
+use crate::{Config, CredentialSource, Credentials, Error};
 
 /// The adapter to one vCenter. Clones are the same adapter.
 #[derive(Clone)]
@@ -162,13 +162,21 @@ impl Inner {
 
     async fn login(&self, id: RequestId) {
         self.end_session().await;
-        let begun = self.begin_session().await;
+        let mut version = String::new();
+        let begun = match self.credentials.read() {
+            Ok(credentials) => {
+                version = credentials.version();
+                self.begin_session(&credentials).await
+            }
+            Err(error) => Err(error),
+        };
         let result = match &begun {
             Ok((vcenter, feed)) => LoginResult::In {
                 vcenter: vcenter.clone(),
                 root: feed.session().place.root.id.clone(),
             },
             Err(Error::Refused { message }) => LoginResult::Refused {
+                version,
                 message: message.clone(),
             },
             Err(error) => LoginResult::Failed {
@@ -181,9 +189,8 @@ impl Inner {
         }
     }
 
-    async fn begin_session(&self) -> Result<(String, Feed), Error> {
-        let credentials = self.credentials.read()?;
-        let (vcenter, session) = log_in(&self.config, &credentials, self.events.clone()).await?;
+    async fn begin_session(&self, credentials: &Credentials) -> Result<(String, Feed), Error> {
+        let (vcenter, session) = log_in(&self.config, credentials, self.events.clone()).await?;
         let tracked = self.tracked().clone();
         session.track(tracked.into_iter().collect()).await;
         match Feed::begin(&session).await {

@@ -19,8 +19,8 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use foldhash::quality::{FixedState, FoldHasher};
 
 use vmgroup_reconcile::limits::{
-    FEED_SILENCE_MS, LEASE_DURATION_S, LEASE_RENEW_DEADLINE_MS, MASS_LOSS_WINDOW_MS, MEMO_GAP_MS,
-    RELIST_GAP_MS, REPORT_GAP_MS, SETTLE_MS,
+    FEED_SILENCE_MS, LEASE_DURATION_S, LEASE_RENEW_DEADLINE_MS, LOOK_MS_MAX, MASS_LOSS_WINDOW_MS,
+    MEMO_GAP_MS, RELIST_GAP_MS, REPORT_GAP_MS, SETTLE_MS,
 };
 
 /// A part of the world with its print.
@@ -81,6 +81,7 @@ const AGES: &[(&str, Age)] = &[
     ("asked_at", Age::Ordered(0)),
     ("relisting", Age::Ordered(0)),
     ("heard_at", Age::Ordered(SETTLE_MS)),
+    ("begun_at", Age::UpTo(LOOK_MS_MAX)),
     ("fresh_at", Age::UpTo(FEED_SILENCE_MS)),
     ("reported_at", Age::UpToOrNever(REPORT_GAP_MS)),
     ("memo_written_at", Age::UpTo(MEMO_GAP_MS)),

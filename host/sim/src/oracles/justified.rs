@@ -10,6 +10,7 @@ use vmgroup_core::observation::{HealPolicy, Parking, PowerState, UpdatePolicy};
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::GroupObject;
 use vmgroup_reconcile::inventory::Heartbeat;
+use vmgroup_reconcile::limits::LOOK_MS_MAX;
 use vmgroup_reconcile::request::Call;
 
 use super::{Breach, executes};
@@ -21,8 +22,8 @@ use crate::vcenter::VmTruth;
 /// stale), and its call comes within the time that a commit takes.
 const VIEW_MS: u64 = 150_000;
 
-/// From the fresh look to its call, slow answers included.
-const LOOKED_MS: u64 = 35_000;
+/// From the fresh look to its call, which arrives within two seconds.
+pub(super) const LOOKED_MS: u64 = LOOK_MS_MAX + 2_000;
 
 /// S4: every delete, and everything that takes a VM down, is justified by a spec
 /// revision not older than the one it was committed on: the group is being

@@ -7,6 +7,7 @@ use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::{CallResult, GroupObject};
 use vmgroup_reconcile::request::Call;
 
+use super::justified::LOOKED_MS;
 use super::{Breach, executes};
 use crate::history::Fact;
 use crate::kind::Kind;
@@ -60,7 +61,8 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
                     .or_else(|| lost.get(&called.group).filter(|_| !heard))
                     .and_then(|uid| revisions.get(uid))
                     .map_or(0, |known| {
-                        known.bound(rivals.then_some(&called.operation_id))
+                        let own = rivals || called.held_up;
+                        known.bound(own.then_some(&called.operation_id))
                     });
                 // The one call of a host that stood still; L1 heals it.
                 let late = held_up.entry(&called.group).or_default();
@@ -168,7 +170,9 @@ pub fn s2_unique(facts: &[Fact]) -> Vec<Breach> {
 /// S3: a mutating call executes only on VMs whose marker agrees, for the group
 /// that asked, at that moment, adoption apart, and apart from the one call of a
 /// host that stood still after its fresh look at the marker (design, sections 3
-/// and 12, S6); everybody else's VMs are at the end as people left them.
+/// and 12, S6), and from what people did between such a look and its call: vCenter
+/// has no call that depends on a marker. Everybody else's VMs are at the end as
+/// people left them.
 pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let mut objects: BTreeMap<GroupKey, &GroupObject> = BTreeMap::new();
@@ -202,7 +206,10 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
                     && object.is_some_and(|it| it.adoption == Some(Adoption::Adopt));
                 if adopting {
                     adopted.insert(&target.id);
-                } else if !ours && !called.held_up {
+                } else if !ours
+                    && !called.held_up
+                    && called.at.since(target.meddled_at) >= LOOKED_MS
+                {
                     breaches.push(Breach {
                         oracle: "S3",
                         at: called.at,
@@ -304,8 +311,15 @@ pub fn s7_effect_once(facts: &[Fact]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for fact in facts {
         // Numbers of commits count anew.
-        if let Fact::Restored { .. } = fact {
-            seen.clear();
+        match fact {
+            Fact::Restored { .. } => seen.clear(),
+            Fact::Vanished { object, .. } => {
+                // An identity outlives its object where the next one adopts its VMs.
+                let identity = object.identity.as_ref().unwrap_or(&object.uid);
+                let of = |id: &str| id.split_once('/').is_some_and(|(it, _)| it == identity);
+                seen.retain(|(operation_id, _)| !of(operation_id));
+            }
+            _ => {}
         }
         let Fact::Effect(effect) = fact else { continue };
         let of_slot = !matches!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use vmgroup_core::group::GroupKey;
 use vmgroup_core::time::Monotonic;
 
 use super::Breach;
@@ -59,8 +60,9 @@ fn said_goodbye<D: Decide>(world: &World<D>, host: usize) -> bool {
 }
 
 /// L4: whoever asked in vain during an outage asks again, with success, within
-/// thirty seconds of its end. Hosts that were away, answers that got lost and
-/// refused credentials have waits of their own: then nothing is said.
+/// thirty seconds of its end, unless its group is gone by then. Hosts that were
+/// away, answers that got lost and refused credentials have waits of their own:
+/// then nothing is said.
 pub fn l4_resume<D: Decide>(world: &World<D>) -> Vec<Breach> {
     let mut texts = Vec::new();
     let disturbed = |outage_from: Monotonic, until: Monotonic| {
@@ -81,7 +83,11 @@ pub fn l4_resume<D: Decide>(world: &World<D>) -> Vec<Breach> {
         // Another host may have taken over.
         let side = |it: &&Arrival| it.kind.to_cluster() == outage.of_cluster;
         let arrivals = || world.arrivals().iter().filter(side);
-        let in_vain = arrivals().any(|it| !it.reached && it.at >= outage.from && it.at < outage.to);
+        let in_vain = arrivals().any(|it| {
+            let during = it.at >= outage.from && it.at < outage.to;
+            let group = it.in_vain_for.as_ref();
+            during && !it.reached && !group.is_some_and(|key| went(world, key, it.at, until))
+        });
         let resumed = arrivals().any(|it| it.reached && it.at >= outage.to && it.at <= until);
         if in_vain && !resumed {
             let text = format!("no host has resumed since {} ms", outage.to.0);
@@ -89,6 +95,18 @@ pub fn l4_resume<D: Decide>(world: &World<D>) -> Vec<Breach> {
         }
     }
     breaches("L4", texts)
+}
+
+/// The group's object went in that time: nobody asks for it again.
+fn went<D: Decide>(world: &World<D>, key: &GroupKey, from: Monotonic, until: Monotonic) -> bool {
+    world.facts().iter().any(|fact| {
+        let gone = match fact {
+            Fact::Vanished { object, .. } => object.key == *key,
+            Fact::Restored { objects, .. } => objects.iter().all(|it| it.key != *key),
+            _ => false,
+        };
+        gone && fact.at() >= from && fact.at() <= until
+    })
 }
 
 fn breaches(oracle: &'static str, texts: Vec<(Monotonic, String)>) -> Vec<Breach> {

@@ -44,6 +44,7 @@ impl VCenter {
             let message = "Cannot complete login due to an incorrect user name or password.";
             return (
                 LoginResult::Refused {
+                    version: version.to_owned(),
                     message: message.into(),
                 },
                 None,

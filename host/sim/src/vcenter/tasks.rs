@@ -153,8 +153,10 @@ impl VCenter {
                 .and_then(|()| self.apply(now, asked, call)),
             (None, _, _) => Ok(None),
         };
+        // A fault that was drawn says nothing about what is in the folder.
         if let (Err(Fault::InvalidPowerState { .. }), Some(Call::DestroyFolder(folder))) =
             (&done, &task.call)
+            && self.all_off(folder).is_err()
         {
             self.misdeed(now, format!("folder {folder} has a running VM in it"));
         }

@@ -352,6 +352,21 @@ fn a_folder_with_a_running_vm_in_it_is_not_destroyed_and_that_is_a_misdeed_too()
     assert!(log.iter().any(|fact| matches!(fact, Fact::Misdeed { .. })));
 }
 
+/// Found by profile calm, seed 7073.
+#[test]
+fn a_drawn_fault_of_an_empty_folder_is_no_misdeed() {
+    let mut bench = Bench::new();
+    let (now, session) = (bench.now, bench.session);
+    let existing = PowerState::Off;
+    let spoil = Some(Spoil::Fails(Fault::InvalidPowerState { existing }));
+    let call = Call::DestroyFolder(bench.folder.clone());
+    bench.vcenter.call(now, session, &asked(), &call, spoil);
+    bench.pass(10_000);
+    let log = bench.vcenter.take_log();
+    assert!(log.iter().any(|fact| matches!(fact, Fact::Failed { .. })));
+    assert!(!log.iter().any(|fact| matches!(fact, Fact::Misdeed { .. })));
+}
+
 #[test]
 fn a_clone_into_a_folder_that_is_gone_is_refused_as_a_call_on_it() {
     let mut bench = Bench::new();

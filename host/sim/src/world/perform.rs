@@ -10,7 +10,7 @@ use super::seat::Outgoing;
 use crate::faults::RequestFault;
 use crate::history::{Arrival, Fact};
 use crate::host::Decide;
-use crate::kind::Kind;
+use crate::kind::{Kind, about};
 use crate::vcenter::{Asked, Spoil};
 
 const REFUSED: &str = "connection refused";
@@ -34,6 +34,7 @@ impl<D: Decide> World<D> {
             host: seat,
             kind,
             reached,
+            in_vain_for: about(&outgoing.request).filter(|_| !reached).cloned(),
         });
         if kind.to_cluster() {
             if !reached {

@@ -2,13 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::names;
 use vmgroup_core::time::Monotonic;
+use vmgroup_reconcile::event::GroupObject;
+use vmgroup_reconcile::inventory::{TaskId, VmId};
 
 use super::World;
 use crate::history::{Arrival, Fact, Outage};
 use crate::host::Decide;
 use crate::trace::{Trace, TraceLine};
-use crate::vcenter::SessionId;
+use crate::vcenter::{SessionId, VmTruth};
+
+/// What is left of a group when its finalizer goes.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// VMs whose marker agrees and names its identity.
+    pub(super) members: Vec<VmId>,
+    /// Clones for that identity that run.
+    pub(super) clones: Vec<TaskId>,
+    /// VMs of anybody in its folder.
+    pub(super) inside: usize,
+}
 
 impl<D: Decide> World<D> {
     /// Everything that truly happened.
@@ -71,5 +86,29 @@ impl<D: Decide> World<D> {
     /// How often a host wanted to be woken again at the very time that it was.
     pub fn hot_wakeups(&self) -> u64 {
         self.seats.iter().map(|seat| seat.hot).sum()
+    }
+
+    /// What is left of a group at this moment.
+    pub(super) fn left(&self, object: &GroupObject) -> Left {
+        let identity = object.identity.as_deref().unwrap_or(&object.uid);
+        let mut members = self.vcenter.members(identity);
+        // A copied object names VMs that are not its own.
+        members.retain(|id| {
+            let marker = self.vcenter.vm(id).and_then(VmTruth::agreed);
+            marker.is_some_and(|marker| marker.group() == object.key)
+        });
+        Left {
+            members,
+            clones: self.vcenter.clones(identity),
+            inside: self.inside(&object.key),
+        }
+    }
+
+    /// VMs of anybody in the group's folder.
+    fn inside(&self, key: &GroupKey) -> usize {
+        let name = names::folder_name(key);
+        let folder = self.vcenter.folder_named(self.vcenter.root(), &name);
+        let of_folder = |vm: &&VmTruth| folder.is_some_and(|it| it.id == vm.folder);
+        self.vcenter.vms().filter(of_folder).count()
     }
 }

@@ -223,6 +223,101 @@ fn a_delete_that_failed_half_way_leaves_no_error_once_its_vm_is_gone() {
     stage.assert_safe();
 }
 
+/// Found by profile calm, seed 2055: the VM was as it was wanted, and the failure
+/// on the way there stood in the status for ever.
+#[test]
+fn a_change_that_failed_half_way_leaves_no_error_once_nothing_is_left_to_do() {
+    let fault = Fault::Request {
+        host: None,
+        kind: Kind::Reconfigure,
+        nth: 2,
+        what: RequestFault::HalfWay(inventory::Fault::Busy {
+            message: "busy".into(),
+        }),
+    };
+    let mut stage = Stage::new(vec![fault]);
+    let off = Spec {
+        power_state: PowerState::Off,
+        ..spec(3)
+    };
+    stage.create("web", off.clone());
+    stage.until_phase("web", "RUNNING", 60);
+    let larger = Spec { cpus: 2, ..off };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
+
+/// Found by profile leased, seed 2294: a host that started while four clones ran
+/// kept their places taken, and never cloned when its turn came.
+#[test]
+fn a_host_that_started_during_clones_makes_others_when_it_takes_over() {
+    let options = Options {
+        hosts: 2,
+        restart_ms: 100,
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    stage.create("web", spec(4));
+    stage.world.run_for(1_000);
+    let holder = stage.world.facts().iter().find_map(|fact| match fact {
+        Fact::Leased { host, .. } => Some(*host),
+        _ => None,
+    });
+    let holder = holder.unwrap();
+    stage.world.crash(1 - holder, Unsent::Dropped);
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.kill(holder, Unsent::Dropped);
+    stage.world.run_for(30_000);
+    stage.act(Deed::Scale(key("web"), 5));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
+
+/// Members that the operator itself had deleted counted as lost, and the clones of
+/// all groups waited for approval.
+#[test]
+fn members_deleted_half_way_are_no_mass_loss() {
+    let half_way = |nth| Fault::Request {
+        host: None,
+        kind: Kind::Destroy,
+        nth,
+        what: RequestFault::HalfWay(inventory::Fault::Busy {
+            message: "busy".into(),
+        }),
+    };
+    let mut stage = Stage::new((1..=7).map(half_way).collect());
+    stage.create("web", spec(7));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.create("db", spec(1));
+    stage.until_phase("db", "RUNNING", 60);
+    stage.assert_safe();
+}
+
+/// Nor do those whose deletes were in flight when the operator crashed, for so
+/// long that vCenter has forgotten their tasks.
+#[test]
+fn members_deleted_around_a_crash_are_no_mass_loss() {
+    for crashed_after in (100..2_000).step_by(100) {
+        let options = Options {
+            restart_ms: 30 * 60_000,
+            ..Options::default()
+        };
+        let mut stage = Stage::with(options, Vec::new());
+        stage.create("web", spec(12));
+        stage.until_phase("web", "RUNNING", 120);
+        stage.act(Deed::Scale(key("web"), 0));
+        stage.world.run_for(crashed_after);
+        stage.world.crash(0, Unsent::Sent);
+        stage.world.run_for(35 * 60_000);
+        stage.create("db", spec(1));
+        stage.until_phase("db", "RUNNING", 60);
+        stage.assert_safe();
+    }
+}
+
 /// Found by profile restores, seed 38300: whoever hears no answer cannot know of
 /// a refusal, and tries again soon; the one that it hears counts.
 #[test]

@@ -341,3 +341,21 @@ fn a_suspended_group_says_no_number_that_was_not_said_before() {
     let breaches = s13_status(stage.world.facts());
     assert_eq!(breaches, [], "{}", stage.story());
 }
+
+/// Found by profile swaps, seed 24603: another finalizer kept the object, and its
+/// former member was one again when that one went.
+#[test]
+fn a_template_that_becomes_a_member_after_the_release_is_nobodys_breach() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let former = Which::Id(stage.ids("web").remove(0));
+    stage.act(Deed::Finalizer(key("web"), true));
+    stage.act(Deed::Template(former.clone(), true));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(60_000);
+    stage.act(Deed::Template(former, false));
+    stage.act(Deed::Finalizer(key("web"), false));
+    stage.until_empty(1);
+    stage.assert_safe();
+}

@@ -14,6 +14,8 @@ mod modules;
 
 mod faults;
 
+mod views;
+
 mod hands;
 
 mod restores;

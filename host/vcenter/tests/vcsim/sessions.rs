@@ -26,7 +26,12 @@ async fn wrong_credentials_are_refused_and_right_ones_work_afterwards() {
     let mut world = World::new();
     world.credentials.0.lock().unwrap().password = "wrong".to_owned().into();
     let refused = world.login().await.unwrap_err();
-    assert!(matches!(&refused, LoginResult::Refused { message } if !message.contains("wrong")));
+    let LoginResult::Refused { version, message } = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(!message.contains("wrong"), "{message}");
+    let used = world.credentials.0.lock().unwrap().version();
+    assert_eq!(version, used);
     let password = world.rig.vc_pass().to_owned();
     world.credentials.0.lock().unwrap().password = password.into();
     world.login().await.unwrap();

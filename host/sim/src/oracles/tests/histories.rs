@@ -318,6 +318,7 @@ fn s15_sees_a_read_in_a_quiet_time_and_a_call_that_is_repeated_without_end() {
         host: 0,
         kind,
         reached: true,
+        in_vain_for: None,
     };
     let fine = [arrival(50, Kind::ReadVm), arrival(500, Kind::Relist)];
     assert_eq!(s15_quiet(&fine, quiet, 1), []);

@@ -3,6 +3,8 @@
 use vmgroup_core::observation::OperationKind;
 
 use super::*;
+use crate::deed::Deed;
+use crate::history::Effect;
 
 fn deletes() -> Vec<IntentStep> {
     vec![step(OperationKind::Delete, Some("vm-1"))]
@@ -60,21 +62,23 @@ fn s4_counts_commits_anew_after_a_restore() {
 /// Found by profile poison, seed 18130: people made the VM a template while the
 /// host stood still between its look and its call.
 #[test]
-fn s3_forgives_only_the_call_of_a_host_that_stood_still() {
+fn s3_forgives_only_what_came_between_the_look_and_its_call() {
     let factory =
         Box::new(|_: usize, _: u32, _| -> Box<dyn Host> { Box::new(Sleeper { awake: false }) });
     let world = World::new(Options::default(), FaultPlan::default(), TinyLogic, factory);
-    let broken = |held_up| {
-        let mut power_on = called(2, Call::PowerOn("vm-1".into()));
+    let broken = |at, held_up| {
+        let mut power_on = called(at, Call::PowerOn("vm-1".into()));
         power_on.held_up = held_up;
         if let Some(vm) = &mut power_on.target {
             vm.template = true;
         }
         let facts = [Fact::Called(Box::new(power_on))];
-        names_of(&s3_foreign(&facts, world.vcenter(), Monotonic(3)))
+        names_of(&s3_foreign(&facts, world.vcenter(), Monotonic(at)))
     };
-    assert_eq!(broken(true), Vec::<&str>::new());
-    assert_eq!(broken(false), ["S3"]);
+    assert_eq!(broken(60_000, true), Vec::<&str>::new());
+    assert_eq!(broken(60_000, false), ["S3"]);
+    // Found by seed 59643: people acted between the look and the call.
+    assert_eq!(broken(20, false), Vec::<&str>::new());
 }
 
 /// Found by profile restores, seed 351: the backup had no such group, and the
@@ -95,4 +99,98 @@ fn s1_measures_a_late_clone_by_the_group_that_a_restore_took_away() {
     assert_eq!(seen(3, true), 0);
     assert_eq!(seen(3, false), 1);
     assert_eq!(seen(9, true), 1);
+}
+
+/// Reads the group once, during an outage, and then hears of nothing any more.
+struct Forgetful {
+    awake: bool,
+}
+
+impl Host for Forgetful {
+    fn step(&mut self, _: Event, now: Now) -> Vec<Request> {
+        if !self.awake || now.monotonic < Monotonic(6_000) {
+            return Vec::new();
+        }
+        self.awake = false;
+        vec![Request::ReadGroup {
+            id: RequestId(1),
+            key: key(),
+        }]
+    }
+
+    fn deadline(&self) -> Option<Monotonic> {
+        self.awake.then_some(Monotonic(6_000))
+    }
+}
+
+/// Found by seed 45050: the group was deleted during the outage.
+#[test]
+fn l4_asks_nobody_to_resume_for_a_group_that_is_gone() {
+    let broken = |deleted| {
+        let factory = Box::new(|_: usize, _: u32, _| -> Box<dyn Host> {
+            Box::new(Forgetful { awake: true })
+        });
+        let mut world = World::new(Options::default(), FaultPlan::default(), TinyLogic, factory);
+        let spec = Box::new(Ok(small_spec(1, "base")));
+        world.act(&Deed::Create(key(), spec)).expect("a new group");
+        world.plan_fault(Monotonic(5_000), WorldFault::CutCluster(10_000));
+        world.run_for(10_000);
+        if deleted {
+            world.act(&Deed::Delete(key())).expect("a known group");
+        }
+        world.run_for(50_000);
+        names_of(&l4_resume(&world))
+    };
+    assert_eq!(broken(false), ["L4"]);
+    assert_eq!(broken(true), Vec::<&str>::new());
+}
+
+/// Found by profile leased, seed 6195: the host stood still before a clone, and
+/// the next holder had a scale-down committed, whose surplus a person's twin kept.
+#[test]
+fn s1_measures_a_late_clone_by_the_spec_that_it_was_committed_on() {
+    let seen = |population, held_up| {
+        let mut clone = called(60_000, clone_into("group-v1", &key()));
+        clone.population = population;
+        clone.held_up = held_up;
+        let mut after = object(2, small_spec(2, "base"), Vec::new());
+        if let Some(intent) = &mut after.status.intent {
+            intent.id = 2;
+        }
+        let before = object(1, small_spec(4, "base"), Vec::new());
+        let late = Fact::Called(Box::new(clone));
+        s1_bound(&[revised(10, before), revised(20, after), late]).len()
+    };
+    assert_eq!(seen(4, true), 0);
+    assert_eq!(seen(4, false), 1);
+    assert_eq!(seen(6, true), 1);
+}
+
+/// Found by profile restores, seed 5952: people stripped the finalizer, and the
+/// next object of that name adopted what was left.
+#[test]
+fn s7_counts_commits_of_an_identity_anew_when_its_object_is_gone() {
+    let effect = |at| {
+        Fact::Effect(Box::new(Effect {
+            at: Monotonic(at),
+            group: key(),
+            operation_id: format!("{IDENTITY}/0/1"),
+            held_up: false,
+            kind: Kind::Clone,
+            changed: true,
+            vm: Some(format!("vm-{at}")),
+            marker: None,
+            claimants: Vec::new(),
+        }))
+    };
+    let gone = Fact::Vanished {
+        at: Monotonic(20),
+        object: Box::new(object(1, small_spec(1, "base"), Vec::new())),
+        by_hand: true,
+        members: Vec::new(),
+        clones: Vec::new(),
+        inside: 0,
+    };
+    assert_eq!(s7_effect_once(&[effect(10), gone, effect(30)]), []);
+    assert_eq!(names_of(&s7_effect_once(&[effect(10), effect(30)])), ["S7"]);
 }
