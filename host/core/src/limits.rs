@@ -14,8 +14,15 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Members listed in the status: what a person reads on two screens.
 pub const LISTED_MEMBERS_MAX: usize = 50;
 
-/// Lines of a decision, or of held effects, in the status.
+/// Lines of a decision in the status: the record of what is done already.
 pub const DECISION_LINES_MAX: usize = 10;
+
+/// Lines of held effects in the status: whoever approves has to see what, and a
+/// plan has no more actions unless its group allows it.
+pub const HELD_LINES_MAX: usize = 50;
+
+/// UIDs of used approvals in the status: only those count that exist still.
+pub const USED_APPROVALS_MAX: usize = 32;
 
 /// Ids named in the text of one violation or message; the rest is counted.
 pub const IDS_NAMED_MAX: usize = 10;

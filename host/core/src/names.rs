@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::group::GroupKey;
-use crate::limits::NAME_CHARS_MAX;
+use crate::limits::{IDENTITY_BYTES_MAX, NAME_CHARS_MAX};
 use crate::observation::Slot;
 
 /// Namespace of the UUIDs of members, chosen once.
@@ -15,6 +15,24 @@ const MEMBERS: Uuid = Uuid::from_u128(0x7f0c_5c1e_93b2_4d68_a1d7_42e8_60b9_35fa)
 /// `identity`, `/` and the slot in decimal.
 pub fn instance_uuid(identity: &str, slot: Slot) -> String {
     member_uuid(identity, slot).hyphenated().to_string()
+}
+
+/// Why no VM can carry that identity; none if one can. It stands in markers and,
+/// before a `/`, in operation ids.
+pub fn identity_problem(identity: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if identity.is_empty() {
+        Some("it is empty".into())
+    } else if identity.len() > IDENTITY_BYTES_MAX {
+        Some(format!(
+            "it has {} bytes, of {IDENTITY_BYTES_MAX} allowed",
+            identity.len()
+        ))
+    } else if !identity.bytes().all(plain) {
+        Some("it has characters other than letters, digits, `-`, `.` and `_`".into())
+    } else {
+        None
+    }
 }
 
 /// Name of the VM in that slot: `<group>-replica-<8 letters>`, at most
@@ -106,6 +124,23 @@ mod tests {
             "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww-4c6302c9-replica-mlirhzth"
         );
         assert_eq!(operation_id("id", 3, 7), "id/3/7");
+    }
+
+    #[test]
+    fn an_identity_fits_into_markers_and_operation_ids() {
+        assert_eq!(identity_problem(IDENTITY), None);
+        let long = "i".repeat(IDENTITY_BYTES_MAX + 1);
+        let table = [
+            ("", "it is empty"),
+            (long.as_str(), "it has 65 bytes, of 64 allowed"),
+            ("a/1", "characters other than"),
+            ("a b", "characters other than"),
+            ("ä", "characters other than"),
+        ];
+        for (identity, wanted) in table {
+            let problem = identity_problem(identity).unwrap_or_default();
+            assert!(problem.contains(wanted), "{identity}: {problem}");
+        }
     }
 
     #[test]

@@ -125,17 +125,6 @@ impl Standing {
         }
     }
 
-    /// No VM can be cloned: the template does not exist.
-    pub fn template_not_found(template: &str) -> Standing {
-        Standing::Stalled {
-            reason: "TemplateNotFound",
-            message: format!(
-                "could not create replica(s): could not find template {template:?}; create it in \
-                 vCenter or name another one in spec.template"
-            ),
-        }
-    }
-
     fn reason_and_message(&self) -> (&'static str, String) {
         match self {
             Standing::Ready => ("Succeeded", "successfully reconciled VmGroup".to_owned()),
@@ -291,24 +280,6 @@ mod tests {
              delete vm-1, delete vm-1, delete vm-1, delete vm-1 and 2 more",
         ];
         assert_eq!(messages, expected);
-    }
-
-    #[test]
-    fn a_missing_template_is_named_as_the_demo_did() {
-        let summary = Standing::template_not_found("doesNotExist").summary(1, &[], Timestamp(0));
-        assert_eq!(
-            (summary.phase, summary.reason),
-            (Phase::Error, "TemplateNotFound")
-        );
-        assert!(
-            summary
-                .message
-                .contains("could not find template \"doesNotExist\"")
-        );
-        assert!(
-            summary.message.contains("spec.template"),
-            "it says what to do"
-        );
     }
 
     #[test]

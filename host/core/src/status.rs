@@ -69,9 +69,10 @@ pub struct Status {
     /// Effects that wait for a PlanApproval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldPlan>,
-    /// Name of the last PlanApproval used, so that it is used once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub used_approval: Option<String>,
+    /// UIDs of the PlanApprovals that were used and exist still, the last one last:
+    /// each is used once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used_approvals: Vec<String>,
     /// At most 50 members, abnormal ones first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberStatus>,
@@ -176,8 +177,11 @@ pub struct HeldPlan {
     pub effects_digest: String,
     /// Rule ids that hold it.
     pub rules: Vec<String>,
-    /// Lines such as "delete vm-12 (slot 3)", at most 10.
+    /// Lines such as "delete vm-12 (slot 3)", at most 50.
     pub effects: Vec<String>,
+    /// How many more lines there were.
+    #[serde(default)]
+    pub more: u32,
 }
 
 /// One member, for people.

@@ -3,6 +3,7 @@
 
 use vmgroup_core::check::Circumstances;
 use vmgroup_core::group::{GroupKey, Mode};
+use vmgroup_core::limits::USED_APPROVALS_MAX;
 
 use crate::event::Approval;
 use crate::group::Group;
@@ -11,7 +12,8 @@ use crate::machine::Machine;
 use crate::modules::{Absent, BUILT_IN};
 
 impl Machine {
-    pub(crate) fn circumstances(&mut self, key: &GroupKey) -> Circumstances {
+    /// Of a plan that the module of that digest made.
+    pub(crate) fn circumstances(&mut self, key: &GroupKey, digest: &str) -> Circumstances {
         let members = self.recorded.len();
         let waits = self
             .groups
@@ -24,20 +26,18 @@ impl Machine {
         Circumstances {
             mass_loss,
             approved: approved.collect(),
-            reason_codes: self.modules.reason_codes(module.as_ref()),
+            reason_codes: self.modules.reason_codes(module.as_ref(), digest),
         }
     }
 
     /// Approvals of the group that count at this moment.
     fn approvals_of(&self, key: &GroupKey) -> impl Iterator<Item = &Approval> {
-        let used = self
-            .groups
-            .get(key)
-            .and_then(|group| group.used_approval.as_ref());
+        let group = self.groups.get(key);
+        let used = group.map_or(&[][..], |group| &group.used_approvals);
         self.approvals.values().filter(move |approval| {
             approval.key.namespace == key.namespace
                 && approval.group == key.name
-                && Some(&approval.uid) != used
+                && !used.contains(&approval.uid)
                 && approval.expires_at.is_none_or(|at| self.now.utc < at)
         })
     }
@@ -47,6 +47,19 @@ impl Machine {
         let mut approvals = self.approvals_of(key);
         let named = approvals.find(|approval| approval.effects_digest == digest);
         named.map(|approval| approval.uid.clone())
+    }
+
+    /// The approvals that are used once `approval` is. One that does not exist any
+    /// more cannot be used again, and need not be remembered.
+    pub(crate) fn used_approvals(&self, group: &Group, approval: Option<String>) -> Vec<String> {
+        let Some(approval) = approval else {
+            return group.used_approvals.clone();
+        };
+        let exists = |uid: &&String| self.approvals.values().any(|known| known.uid == **uid);
+        let before = group.used_approvals.iter().filter(exists).cloned();
+        let mut used: Vec<String> = before.chain([approval]).collect();
+        used.drain(..used.len().saturating_sub(USED_APPROVALS_MAX));
+        used
     }
 
     /// The module that decides for the group at this moment. While a group is

@@ -91,6 +91,14 @@ impl Machine {
     /// Another object, or VMs of one, have this group's identity.
     fn conflict(&self, key: &GroupKey) -> Option<Next> {
         let group = self.groups.get(key)?;
+        if let Some(problem) = names::identity_problem(group.identity()) {
+            let message = format!(
+                "its annotation {} is none that the operator could write on VMs: {problem}; \
+                 remove the annotation, or restore its former value",
+                vmgroup_core::group::IDENTITY_ANNOTATION
+            );
+            return Some(stalled("IdentityConflict", message));
+        }
         let sorted = membership(&self.owner(group), &self.inventory);
         if let Some(vm) = sorted.foreign.first() {
             let owner = self
@@ -237,14 +245,7 @@ impl Machine {
             ReadResult::Folder { id, vms, .. } => {
                 let left_overs = vms.iter().filter(|vm| is_left_over(key, vm));
                 group.left_overs = Some(left_overs.map(|vm| vm.id.clone()).collect());
-                // A folder is ours if it is empty or holds nothing but our own.
-                let ours = |vm: &Vm| {
-                    is_left_over(key, vm)
-                        || Known::new(vm.clone())
-                            .agreed()
-                            .is_some_and(|marker| marker.group() == *key)
-                };
-                if vms.iter().all(ours) {
+                if is_folder_of(key, &vms) {
                     group.folder = Folder::Known(id);
                 }
                 let woken = group.woken;
@@ -278,6 +279,16 @@ pub(crate) fn is_left_over(key: &GroupKey, vm: &Vm) -> bool {
         && vm.marker.as_deref().unwrap_or_default().is_empty()
         && vm.instance_uuid.is_some()
         && !vm.template
+}
+
+/// A folder of the group's name is the group's if it is empty, or holds VMs that
+/// were made for the group, whatever has become of them.
+pub(crate) fn is_folder_of(key: &GroupKey, vms: &[Vm]) -> bool {
+    let ours = |vm: &Vm| {
+        let marker = Known::new(vm.clone()).marker;
+        is_left_over(key, vm) || marker.is_some_and(|marker| marker.group() == *key)
+    };
+    vms.is_empty() || vms.iter().any(ours)
 }
 
 fn adoption_required(key: &GroupKey, what: &str) -> Next {

@@ -73,9 +73,8 @@ impl Machine {
         let (plan, module) = plan.unzip();
         let digest = plan.as_ref().and_then(CheckedPlan::approval);
         let approval = digest.and_then(|digest| self.approval_of(key, digest));
-        if approval.is_some() {
-            with_intent.used_approval.clone_from(&approval);
-        }
+        let used = self.used_approvals(&with_intent, approval);
+        with_intent.used_approvals.clone_from(&used);
         let status = Box::new(self.status(&with_intent));
         self.tell_transition(key, &with_intent.object.status, &status);
         let target = target(&with_intent.object);
@@ -83,7 +82,7 @@ impl Machine {
             operations,
             plan,
             module,
-            approval,
+            used_approvals: used,
         });
         self.ask(key, |id| {
             let request = Request::WriteStatus { id, target, status };
@@ -98,9 +97,7 @@ impl Machine {
             return;
         };
         group.reported_at = now.monotonic;
-        if commit.approval.is_some() {
-            group.used_approval = commit.approval;
-        }
+        group.used_approvals = commit.used_approvals;
         if group.object.generation != group.intent_generation {
             return;
         }

@@ -6,6 +6,7 @@ use vmgroup_core::marker::Claim;
 use vmgroup_core::names;
 use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
 
+use crate::claim::is_folder_of;
 use crate::event::{CallResult, ReadResult};
 use crate::group::{Folder, Stage};
 use crate::inventory::{Fault, Known, TaskId, TaskState, Vm};
@@ -55,6 +56,13 @@ impl Machine {
             return;
         }
         group.folder = match result {
+            ReadResult::Folder { vms, .. } if !is_folder_of(key, &vms) => {
+                group.folder = Folder::Unknown;
+                let what = "the folder of the group's name holds VMs of others and none of the \
+                            group's: move them elsewhere";
+                self.clones_fail(key, FailureClass::NameTaken, what);
+                return;
+            }
             ReadResult::Folder { id, .. } => Folder::Known(id),
             ReadResult::NoFolder | ReadResult::Gone => Folder::Absent,
             _ => Folder::Unknown,

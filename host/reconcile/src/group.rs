@@ -63,8 +63,8 @@ pub(crate) struct Commit {
     pub(crate) plan: Option<CheckedPlan>,
     /// Digest of the module that made the plan.
     pub(crate) module: Option<String>,
-    /// UID of the approval that it uses up.
-    pub(crate) approval: Option<String>,
+    /// UIDs of approvals that are used once it stands, its own included.
+    pub(crate) used_approvals: Vec<String>,
 }
 
 /// The group's folder.
@@ -154,8 +154,8 @@ pub(crate) struct Group {
     pub(crate) last_decision: Option<DecisionRecord>,
     /// What waits for approval.
     pub(crate) held: Option<HeldPlan>,
-    /// UID of the last approval used.
-    pub(crate) used_approval: Option<String>,
+    /// UIDs of approvals that were used, the last one last.
+    pub(crate) used_approvals: Vec<String>,
     /// Number of the last commit.
     pub(crate) intent: u64,
     /// Generation that the last commit was decided on.
@@ -217,7 +217,7 @@ impl Group {
             bad_decisions: 0,
             last_decision: status.last_decision.clone(),
             held: status.held.clone(),
-            used_approval: status.used_approval.clone(),
+            used_approvals: status.used_approvals.clone(),
             intent: status.intent.as_ref().map_or(0, |intent| intent.id),
             intent_generation: status.intent.as_ref().map_or(0, |intent| intent.generation),
             backoff: Backoff::new(GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS),

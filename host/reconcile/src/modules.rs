@@ -60,9 +60,13 @@ impl Modules {
         }
     }
 
-    /// The reason codes that the module says it may use.
-    pub fn reason_codes(&self, name: Option<&String>) -> Option<BTreeSet<String>> {
-        let module = self.get(name).ok()?;
+    /// The reason codes that the module says it may use. A decision that was under
+    /// way when another one took over is not held to that one's.
+    pub fn reason_codes(&self, name: Option<&String>, digest: &str) -> Option<BTreeSet<String>> {
+        let module = self
+            .get(name)
+            .ok()
+            .filter(|module| module.digest == digest)?;
         Some(module.description.reason_codes.iter().cloned().collect())
     }
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::check::{self, CheckedPlan, Verdict};
 use vmgroup_core::group::{GroupKey, Mode, Spec};
-use vmgroup_core::limits::{NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN};
+use vmgroup_core::limits::{NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN, VIOLATIONS_KEPT_MAX};
 use vmgroup_core::observation::{Observation, Slot, WakeReason};
 use vmgroup_core::outcome::{Backoff, Outcome};
 use vmgroup_core::plan::{Answer, Plan};
@@ -220,7 +220,7 @@ impl Machine {
     }
 
     fn judge_plan(&mut self, key: &GroupKey, module: &str, observation: &Observation, plan: &Plan) {
-        let circumstances = self.circumstances(key);
+        let circumstances = self.circumstances(key, module);
         let (checked, held) = match check::check(observation, plan, &circumstances) {
             Verdict::Clear(checked) => (checked, None),
             Verdict::Held { now, held } => (now, Some(held)),
@@ -231,6 +231,7 @@ impl Machine {
                 group.bad_decisions += 1;
                 group.seen = Some(observation.clone());
                 group.violations.clone_from(&violations);
+                group.violations.truncate(VIOLATIONS_KEPT_MAX);
                 let wait = group.backoff.fail(key);
                 self.wake(key, wait, WakeReason::TimeCame);
                 self.report(key, Standing::Refused(violations));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
-use vmgroup_core::observation::{Slot, WakeReason};
+use vmgroup_core::observation::{Connection, Slot, WakeReason};
 use vmgroup_core::status::SlotRecord;
 
 use crate::event::ReadResult;
@@ -94,12 +94,20 @@ impl Machine {
                     self.put_stray(vm);
                 }
             }
-            _ => {
-                let at = self.now.monotonic.plus(RETRY_MS);
-                if let Some(group) = self.groups.get_mut(key) {
-                    group.unproven.insert(slot, at);
-                }
-            }
+            _ => self.slot_is_unknown(key, slot),
+        }
+    }
+
+    /// The feed does not show the slot's VM, and nobody can tell where it is.
+    fn slot_is_unknown(&mut self, key: &GroupKey, slot: Slot) {
+        let now = self.now.monotonic;
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        group.unproven.insert(slot, now.plus(RETRY_MS));
+        let ours = group.destroyed.contains(&slot);
+        if let Some(record) = group.slots.get(&slot).filter(|_| !ours) {
+            self.mass_loss.lost(&record.vm, now);
         }
     }
 
@@ -107,6 +115,9 @@ impl Machine {
     /// a member.
     fn recorded_vm_is_there(&mut self, key: &GroupKey, slot: Slot, vm: Vm) {
         let fills = self.may_fill(key, slot, &vm);
+        if vm.connection == Connection::Connected {
+            self.mass_loss.found(&vm.id);
+        }
         if self.inventory.vm(&vm.id).is_some() {
             self.put(vm);
         } else {

@@ -115,7 +115,7 @@ impl Machine {
             memo: group.memo.clone(),
             last_decision: group.last_decision.clone(),
             held: group.held.clone(),
-            used_approval: group.used_approval.clone(),
+            used_approvals: group.used_approvals.clone(),
             members: seen.map_or_else(|| before.members.clone(), |seen| self.listed(seen)),
             copies: group.copies.iter().take(COPIES_LISTED).cloned().collect(),
         }

@@ -20,14 +20,23 @@ impl Machine {
             return Some(self.let_go(key));
         }
         let empty = group.slots.is_empty() && group.operations.is_empty();
-        if empty && self.runs_unmatched(key) {
-            // A VM may still come of it. A complete view tells if it has vanished.
-            self.session
-                .want_relist("a task of a deleted group is unaccounted for");
-            self.try_later(key);
-            return Some(Next::Wait);
+        if empty {
+            let wait = self.await_unmatched(key);
+            return Some(wait.unwrap_or_else(|| self.close_folder(key)));
         }
-        empty.then(|| self.close_folder(key))
+        None
+    }
+
+    /// Waits for a task that may still make a VM of the group.
+    fn await_unmatched(&mut self, key: &GroupKey) -> Option<Next> {
+        if !self.runs_unmatched(key) {
+            return None;
+        }
+        // A complete view tells if it has vanished.
+        self.session
+            .want_relist("a task of a deleted group is unaccounted for");
+        self.try_later(key);
+        Some(Next::Wait)
     }
 
     /// A task of the group runs that no operation here follows: another host's,
@@ -75,7 +84,8 @@ impl Machine {
             let left = crate::group::count(left);
             return Next::Stand(vmgroup_core::status::Standing::Deleting(left));
         }
-        self.release(key)
+        let wait = self.await_unmatched(key);
+        wait.unwrap_or_else(|| self.release(key))
     }
 
     /// Removes the finalizer.

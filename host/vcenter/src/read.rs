@@ -39,11 +39,7 @@ impl Session {
         };
         match self.vms(&contents).pop() {
             Some(vm) => ReadResult::Vm(Box::new(vm)),
-            None => ReadResult::Failed {
-                fault: Fault::Unavailable {
-                    message: format!("vCenter said nothing about {id}"),
-                },
-            },
+            None => silence_about(id),
         }
     }
 
@@ -60,13 +56,17 @@ impl Session {
                 Ok(found) => found,
                 Err(error) => return self.failed_read(&error, &index.id).await,
             };
-            let first = found[0].id.clone();
+            let (first, count) = (found[0].id.clone(), found.len());
             let objects: Vec<_> = found
                 .into_iter()
                 .map(|vm| start(vm, follow_tasks()))
                 .collect();
             match self.contents(&objects, &first).await {
-                Ok(contents) => return ReadResult::Vms(self.vms(&contents)),
+                // Silence about a VM that was found is no proof that there is none.
+                Ok(contents) => match self.vms(&contents) {
+                    vms if vms.len() == count => return ReadResult::Vms(vms),
+                    _ => return silence_about(&first),
+                },
                 // One of them has gone meanwhile: the search tells anew.
                 Err(error) if missing_object(&error).is_some() && attempt < READ_ATTEMPTS => {
                     attempt += 1;
@@ -218,6 +218,14 @@ impl Session {
         ReadResult::Failed {
             fault: of_read(error, target),
         }
+    }
+}
+
+fn silence_about(id: &str) -> ReadResult {
+    ReadResult::Failed {
+        fault: Fault::Unavailable {
+            message: format!("vCenter said nothing about {id}"),
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::situation::Situation;
 use super::{Circumstances, Rule, Verdict, budget};
-use crate::limits::{DECISION_LINES_MAX, NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN};
+use crate::limits::{HELD_LINES_MAX, NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN};
 use crate::names::hex_digest;
 use crate::observation::{Budget, Desired, Phase, Slot};
 use crate::plan::{Action, Effect, NextLook, Plan};
@@ -105,9 +105,11 @@ impl Held {
             effects: self
                 .actions
                 .iter()
-                .take(DECISION_LINES_MAX)
+                .take(HELD_LINES_MAX)
                 .map(|held| crate::render::effect_in_slot(&held.action.effect, held.slot))
                 .collect(),
+            more: u32::try_from(self.actions.len().saturating_sub(HELD_LINES_MAX))
+                .unwrap_or(u32::MAX),
         }
     }
 }

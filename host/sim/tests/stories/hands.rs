@@ -4,7 +4,7 @@ use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
 use vmgroup_core::observation::{Connection, HealPolicy, PowerState};
 use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::WorldFault;
+use vmgroup_sim::faults::{Unsent, WorldFault};
 use vmgroup_sim::oracles::s13_status;
 
 use crate::stage::{Stage, key, spec};
@@ -357,5 +357,25 @@ fn a_template_that_becomes_a_member_after_the_release_is_nobodys_breach() {
     stage.act(Deed::Template(former, false));
     stage.act(Deed::Finalizer(key("web"), false));
     stage.until_empty(1);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_folder_that_holds_only_vms_of_others_is_not_taken_for_the_groups() {
+    let mut stage = settled(1);
+    let member = Which::Id(stage.ids("web").remove(0));
+    stage.act(Deed::Move(member, Place::Elsewhere));
+    let folder = Place::Folder("default-web".into());
+    stage.act(Deed::AddVm("stranger".into(), folder));
+    stage.world.crash(0, Unsent::Dropped);
+    stage.act(Deed::WipeStatus(key("web")));
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.until_phase("web", "ERROR", 120);
+    let message = stage.status("web").last_message.unwrap_or_default();
+    assert!(message.contains("move them elsewhere"), "{message}");
+    assert_eq!(stage.ids("web").len(), 1);
+    let stranger = Which::Named("stranger".into());
+    stage.act(Deed::Move(stranger, Place::Elsewhere));
+    stage.until_phase("web", "RUNNING", 600);
     stage.assert_safe();
 }

@@ -18,6 +18,8 @@ mod views;
 
 mod hands;
 
+mod approvals;
+
 mod restores;
 
 mod rivals;

@@ -1,7 +1,9 @@
 //! The walk of the demo that people know.
 
 use vmgroup_core::group::{DeletionPolicy, Spec};
+use vmgroup_core::marker::MARKER_KEY;
 use vmgroup_sim::deed::Deed;
+use vmgroup_sim::faults::Unsent;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 use vmgroup_sim::trace::Detail;
@@ -86,6 +88,32 @@ fn replicas_follow_the_scale_up_and_down() {
     stage.until_phase("web", "RUNNING", 120);
     assert_eq!(stage.vms("web").len(), 0);
     stage.assert_safe();
+}
+
+/// Whatever it forgot, the operator keeps the object until no clone can turn up
+/// that would carry a marker of nobody.
+#[test]
+fn an_orphaned_group_goes_after_the_clones_that_nobody_remembers() {
+    for crashed_after in (500..5_000).step_by(250) {
+        let mut stage = Stage::new(Vec::new());
+        let wanted = Spec {
+            deletion: DeletionPolicy::Orphan,
+            ..spec(2)
+        };
+        stage.create("web", wanted);
+        stage.world.run_for(crashed_after);
+        stage.world.crash(0, Unsent::Sent);
+        stage.act(Deed::WipeStatus(key("web")));
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(600);
+        let marked = stage.world.vcenter().vms().filter(|vm| {
+            let marker = vm.extra_config.get(MARKER_KEY);
+            marker.is_some_and(|marker| !marker.is_empty())
+        });
+        let marked: Vec<_> = marked.map(|vm| &vm.id).collect();
+        assert!(marked.is_empty(), "{marked:?}\n{}", stage.story());
+        stage.assert_safe();
+    }
 }
 
 #[test]

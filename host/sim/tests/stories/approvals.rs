@@ -1,0 +1,50 @@
+//! What a person approves: seen whole, and done once.
+
+use vmgroup_core::group::GroupKey;
+use vmgroup_sim::deed::{Deed, Which};
+
+use crate::stage::{Stage, key, spec};
+
+const ALL: u32 = 20;
+
+/// All members are destroyed by hand, so that their clones are held.
+fn lose_all(stage: &mut Stage) {
+    for id in stage.ids("web") {
+        stage.act(Deed::Destroy(Which::Id(id)));
+    }
+    stage.until_phase("web", "ERROR", 60);
+}
+
+fn approve(stage: &mut Stage, name: &str) {
+    stage.act(Deed::Approve(GroupKey::new("default", name), key("web")));
+}
+
+#[test]
+fn an_approval_counts_once_also_after_others_have_been_used() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(ALL));
+    stage.until_phase("web", "RUNNING", 120);
+    for name in ["first", "second"] {
+        lose_all(&mut stage);
+        approve(&mut stage, name);
+        stage.until_phase("web", "RUNNING", 120);
+    }
+    lose_all(&mut stage);
+    stage.world.run_for(5 * 60_000);
+    let waits = stage.ids("web");
+    assert!(waits.is_empty(), "{waits:?}\n{}", stage.story());
+    approve(&mut stage, "third");
+    stage.until_phase("web", "RUNNING", 120);
+    assert_eq!(stage.status("web").used_approvals.len(), 3);
+    stage.assert_safe();
+}
+
+#[test]
+fn all_that_waits_is_shown_to_whoever_approves_it() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(ALL));
+    stage.until_phase("web", "RUNNING", 120);
+    lose_all(&mut stage);
+    let held = stage.status("web").held.expect("held effects");
+    assert_eq!((held.effects.len(), held.more), (20, 0));
+}
