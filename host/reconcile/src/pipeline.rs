@@ -210,11 +210,13 @@ impl Machine {
             DecideResult::Answered(Answer::Refusal(refusal)) => {
                 let text = render::refusal(&refusal);
                 let after = refusal.next_look.map(|look| look.after_ms);
-                self.no_decision(&key, &observation, Outcome::Refusal, &text, after);
+                let outcome = Outcome::Refusal;
+                self.no_decision(&key, &observation, outcome, outcome.standing(&text), after);
             }
             DecideResult::Failed { label, message } => {
                 let outcome = Outcome::of_failure(label);
-                self.no_decision(&key, &observation, outcome, &message, None);
+                let standing = outcome.standing(&message);
+                self.no_decision(&key, &observation, outcome, standing, None);
             }
         }
     }
@@ -228,13 +230,10 @@ impl Machine {
                 let Some(group) = self.groups.get_mut(key) else {
                     return;
                 };
-                group.bad_decisions += 1;
-                group.seen = Some(observation.clone());
                 group.violations.clone_from(&violations);
                 group.violations.truncate(VIOLATIONS_KEPT_MAX);
-                let wait = group.backoff.fail(key);
-                self.wake(key, wait, WakeReason::TimeCame);
-                self.report(key, Standing::Refused(violations));
+                let standing = Some(Standing::Refused(violations));
+                self.no_decision(key, observation, Outcome::Violation, standing, None);
                 return;
             }
         };
@@ -280,13 +279,14 @@ impl Machine {
         }
     }
 
-    /// The module gave no plan.
+    /// The module gave no plan that may be carried out: the table of outcomes says
+    /// what follows.
     fn no_decision(
         &mut self,
         key: &GroupKey,
         observation: &Observation,
         outcome: Outcome,
-        message: &str,
+        standing: Option<Standing>,
         after_ms: Option<u64>,
     ) {
         let Some(group) = self.groups.get_mut(key) else {
@@ -300,7 +300,7 @@ impl Machine {
             (Backoff::AsAsked, None) | (Backoff::Growing, _) => growing,
         };
         self.wake(key, wait, WakeReason::TimeCame);
-        if let Some(standing) = outcome.standing(message) {
+        if let Some(standing) = standing {
             self.report(key, standing);
         }
     }
