@@ -8,6 +8,7 @@ mod test;
 mod audit;
 mod bench;
 mod fuzz;
+mod mutants;
 mod prove;
 mod tidy;
 
@@ -45,6 +46,7 @@ enum Task {
     Bench(bench::Bench),
     Prove(prove::Prove),
     Fuzz(fuzz::Fuzz),
+    Mutants(mutants::Mutants),
 }
 
 /// What a task found out; that it could not be run at all is an error.
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Task::Bench(task) => task.run(&workspace),
         Task::Prove(task) => task.run(&workspace),
         Task::Fuzz(task) => task.run(&workspace),
+        Task::Mutants(task) => task.run(&workspace),
     });
     match verdict {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,

@@ -171,3 +171,34 @@ impl Spec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_rounded_to_the_side_that_kubernetes_rounds_to() {
+        let table = [
+            // (amount, replicas, up, down)
+            (Amount::Count(7), 3, 7, 7),
+            (Amount::Count(0), 3, 0, 0),
+            (Amount::Percent(0), 10, 0, 0),
+            (Amount::Percent(25), 10, 3, 2),
+            (Amount::Percent(30), 10, 3, 3),
+            (Amount::Percent(1), 3, 1, 0),
+            (Amount::Percent(99), 3, 3, 2),
+            (Amount::Percent(250), 4, 10, 10),
+            (Amount::Percent(50), 0, 0, 0),
+            (Amount::Percent(u32::MAX), u32::MAX, u32::MAX, u32::MAX),
+        ];
+        for (amount, replicas, up, down) in table {
+            let rounded = (amount.rounded_up(replicas), amount.rounded_down(replicas));
+            assert_eq!(rounded, (up, down), "{amount:?} of {replicas}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_as_kubectl_shows_it() {
+        assert_eq!(GroupKey::new("default", "web").to_string(), "default/web");
+    }
+}

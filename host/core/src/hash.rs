@@ -138,6 +138,8 @@ mod tests {
         assert_eq!(compare(&spec(1, 2048, "base")), Difference::Hardware);
         assert_eq!(compare(&spec(1, 1024, "Base")), Difference::Template);
         assert_eq!(compare(&spec(2, 1024, "new")), Difference::Template);
+        assert!(is_outdated(Some(&recorded), &spec(2, 1024, "base")));
+        assert!(!is_outdated(Some(&recorded), &spec(1, 1024, "base")));
     }
 
     #[test]
@@ -149,6 +151,9 @@ mod tests {
             Some(""),
             Some("v1:"),
             Some("v1:00-00"),
+            Some("v1:0123456789abcdef-00"),
+            Some("v1:00-0123456789abcdef"),
+            Some("v1:0123456789abcdef-0123456789abcdeg"),
             Some("garbage"),
             Some(&v2),
         ] {

@@ -80,3 +80,31 @@ pub const CASE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Characters of what is wrong with a case: enough to quote a long word in full.
 pub const PROBLEM_CHARS_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_are_those_that_the_documentation_names() {
+        let table = [
+            (
+                "a JSON number is exact up to",
+                INTEGER_MAX,
+                9_007_199_254_740_991,
+            ),
+            ("bytes of a memo", MEMO_BYTES_MAX as u64, 4_096),
+            (
+                "bytes read of a marker",
+                MARKER_BYTES_READ_MAX as u64,
+                4_096,
+            ),
+            ("ms for which a view is fresh", VIEW_AGE_MS_MAX, 120_000),
+            ("ms until the latest look", NEXT_LOOK_MS_MAX, 86_400_000),
+            ("bytes of a case", CASE_BYTES_MAX as u64, 4_194_304),
+        ];
+        for (what, limit, documented) in table {
+            assert_eq!(limit, documented, "{what}");
+        }
+    }
+}

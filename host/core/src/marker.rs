@@ -202,4 +202,16 @@ mod tests {
         };
         assert!(!marker.agrees(""));
     }
+
+    #[test]
+    fn a_marker_is_read_up_to_its_limit() {
+        let text = marker().to_text();
+        let padded = |bytes: usize| text.clone() + &" ".repeat(bytes - text.len());
+        assert_eq!(
+            Marker::parse(&padded(MARKER_BYTES_READ_MAX)),
+            Some(marker())
+        );
+        assert_eq!(Marker::parse(&padded(MARKER_BYTES_READ_MAX + 1)), None);
+        assert_eq!(Marker::parse(&padded(2 * MARKER_BYTES_READ_MAX)), None);
+    }
 }

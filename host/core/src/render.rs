@@ -221,4 +221,23 @@ mod tests {
                         one plan; plan the next one when the first has ended";
         assert!(lines.iter().any(|line| line == expected), "{lines:?}");
     }
+
+    #[test]
+    fn a_refusal_shows_its_code_and_what_there_is_to_say() {
+        let of = |message: &str| {
+            let reason = Reason {
+                code: "bad-settings".into(),
+                message: message.into(),
+            };
+            refusal(&Refusal {
+                reason,
+                next_look: None,
+            })
+        };
+        assert_eq!(of(""), "the module will not decide (bad-settings)");
+        assert_eq!(
+            of("no such\u{1b} zone"),
+            "the module will not decide (bad-settings: no such zone)"
+        );
+    }
 }

@@ -94,4 +94,16 @@ mod tests {
         assert_eq!(read("1969-12-31T23:59:59Z"), None);
         assert_eq!(read("yesterday"), None);
     }
+
+    #[test]
+    fn no_clock_goes_below_its_origin_or_past_its_end() {
+        for (from, to, since) in [(3, 10, 7), (10, 10, 0), (10, 3, 0), (0, u64::MAX, u64::MAX)] {
+            assert_eq!(Timestamp(to).since(Timestamp(from)), since);
+            assert_eq!(Monotonic(to).since(Monotonic(from)), since);
+        }
+        for (from, ms, to) in [(3, 7, 10), (3, 0, 3), (3, u64::MAX, u64::MAX)] {
+            assert_eq!(Timestamp(from).plus(ms), Timestamp(to));
+            assert_eq!(Monotonic(from).plus(ms), Monotonic(to));
+        }
+    }
 }

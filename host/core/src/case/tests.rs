@@ -275,3 +275,14 @@ fn a_refusal_is_compared_by_its_code_and_the_next_look_by_its_time() {
         "! the answer is a refusal for lazy, expected is a refusal for bad-settings"
     );
 }
+
+#[test]
+fn a_case_is_read_up_to_its_limit() {
+    let padded = |bytes: usize| SCALE_UP.to_owned() + &" ".repeat(bytes - SCALE_UP.len());
+    assert!(Case::parse(&padded(CASE_BYTES_MAX)).is_ok());
+    let bytes = 2 * CASE_BYTES_MAX;
+    assert_eq!(
+        Case::parse(&padded(bytes)),
+        Err(CaseError::TooLarge { bytes })
+    );
+}

@@ -901,3 +901,100 @@ fn the_next_look_is_kept_within_limits() {
         );
     }
 }
+
+#[test]
+fn every_refused_disruption_says_what_the_owner_wants() {
+    let three = observation(json!({}), json!([{ "drift": "power-cycle" }, {}, {}]));
+    let no_wish = "the power state wanted is on, parking is forbidden, and drift";
+    let table = [
+        (
+            three.clone(),
+            reconfigure(0),
+            "reconfigure vm-0: drift power-cycle of a member that is on is not changed under \
+             update policy in-place"
+                .to_owned(),
+        ),
+        (
+            three.clone(),
+            off(1),
+            format!(
+                "power-off vm-1: {no_wish} none under update policy in-place does not call for it"
+            ),
+        ),
+        (
+            observation(
+                json!({ "power": { "state": "off" } }),
+                json!([{ "power": "off" }]),
+            ),
+            on(0),
+            "power-on vm-0: the power state wanted is off, parking is forbidden, and drift none \
+             under update policy in-place does not call for it"
+                .to_owned(),
+        ),
+        (
+            deleting(three),
+            on(1),
+            "power-on vm-1: the group is being deleted, its members only go".to_owned(),
+        ),
+    ];
+    for (there, effect, expected) in table {
+        let Verdict::Refused(found) = verdict(&there, &[effect]) else {
+            panic!("it is refused: {expected}")
+        };
+        let messages: Vec<_> = found.into_iter().map(|found| found.message).collect();
+        assert_eq!(messages, [expected]);
+    }
+}
+
+#[test]
+fn what_is_held_stands_in_the_status_by_slot_and_up_to_ten_lines() {
+    let desired = json!({
+        "replicas": 12, "update": "rolling-replace", "maxUnavailable": 12,
+        "budget": { "deletes": 0, "disruptions": 0 }
+    });
+    let there = observation(desired, json!(vec![json!({ "drift": "replace" }); 12]));
+    let effects: Vec<Effect> = (0..12).map(delete).collect();
+    let Verdict::Held { held, .. } = verdict(&there, &effects) else {
+        panic!("it is held")
+    };
+    assert!(held.effects().eq(&effects));
+    let status = held.to_status();
+    assert_eq!(status.effects_digest, held.effects_digest);
+    assert_eq!(status.rules, ["budget"]);
+    let shown: Vec<String> = (0..10)
+        .map(|slot| format!("delete vm-{slot} in slot {slot}"))
+        .collect();
+    assert_eq!(status.effects, shown);
+}
+
+#[test]
+fn a_suspension_that_the_owner_wishes_costs_no_budget() {
+    let nothing_left = json!({ "deletes": 0, "disruptions": 0 });
+    let wished = json!({ "budget": nothing_left, "power": { "state": "suspended" } });
+    expect(
+        &observation(wished, ready(3)),
+        &[suspend(0), suspend(1), suspend(2)],
+        &[],
+    );
+    let parked = json!({ "budget": nothing_left, "parking": "suspend" });
+    expect(
+        &observation(parked.clone(), ready(3)),
+        &[suspend(0)],
+        &[Rule::Budget],
+    );
+    // Nor does one of a member that is down.
+    let down = json!([{ "power": "off" }, {}, {}]);
+    expect(&observation(parked, down), &[suspend(0)], &[]);
+}
+
+#[test]
+fn only_the_slots_beyond_the_last_are_named() {
+    let one = observation(json!({ "replicas": 3, "maxSurge": 0 }), ready(1));
+    let Verdict::Refused(found) = verdict(&one, &[Effect::Clone(2), Effect::Clone(3)]) else {
+        panic!("it is refused")
+    };
+    let messages: Vec<_> = found.into_iter().map(|found| found.message).collect();
+    let expected = "clone slot 3: slots are numbered below 3 (replicas, surge and spares, at most \
+                    1000)";
+    assert_eq!(messages, [expected]);
+}
