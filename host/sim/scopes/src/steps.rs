@@ -61,6 +61,21 @@ impl Step {
                 | Step::Pass
         )
     }
+
+    /// A read finds something else after it.
+    pub(crate) fn changes_truth(self) -> bool {
+        !matches!(
+            self,
+            Step::Thaw(_)
+                | Step::Deliver(..)
+                | Step::Watch(_)
+                | Step::Lease(_)
+                | Step::Feed(_)
+                | Step::Pass
+                | Step::Delay
+                | Step::Freeze(_)
+        )
+    }
 }
 
 impl World {
@@ -167,7 +182,10 @@ impl World {
         }
         let letters = self.hosts.iter().enumerate().flat_map(|(number, host)| {
             let letters = host.letters.iter().enumerate();
-            let letters = letters.filter(|_| !host.frozen);
+            let mut letters: Vec<_> = letters.filter(|_| !host.frozen).collect();
+            // Which of them it is must not depend on the way that led here.
+            letters.sort_by_cached_key(|(_, letter)| host.place(letter));
+            let letters = letters.into_iter();
             letters.map(move |(index, letter)| (number, index, &letter.value))
         });
         let leases = |letter: &Letter| match letter {
