@@ -16,6 +16,8 @@
 //! - the wall clock stands still; nothing in a scope waits by it;
 //! - complete views are asked for where something needs one only, not every
 //!   quarter of an hour besides, unless the scope `relists`;
+//! - a task ends before its group has committed more than some times since:
+//!   with one that runs for ever, counters would grow for ever;
 //! - a feed update is read from vCenter at the moment at which it arrives;
 //! - a crashed host is up again at once; what it had sent was executed before
 //!   the crash, or never. Both are the same to everybody else as a later start.
