@@ -129,6 +129,15 @@ impl Machine {
         }
     }
 
+    /// The same operator, asking for complete views of vCenter only where
+    /// something needs one. For searches of all that can happen in a world whose
+    /// feed loses nothing: how long ago the last view was counts for little there.
+    #[must_use]
+    pub fn without_regular_relists(mut self) -> Self {
+        self.session.relist_only_if_wanted();
+        self
+    }
+
     /// Takes in what happened; returns what is to be done, in this order.
     pub fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
         self.now = now;

@@ -24,10 +24,10 @@ use crate::request::RequestId;
 pub(crate) enum State {
     /// There is none; the next login is due at that time.
     Down(Monotonic),
-    /// A login is under way.
-    LoggingIn(RequestId),
+    /// A login is under way, and was asked for at that time.
+    LoggingIn { id: RequestId, asked_at: Monotonic },
     /// Logged in; the feed has not shown everything yet.
-    Starting(RequestId),
+    Starting { id: RequestId, asked_at: Monotonic },
     /// The feed is up.
     Live,
     /// vCenter refused the credentials; the next try is due at that time.
@@ -62,7 +62,8 @@ pub(crate) struct Session {
     relist_wanted: Option<String>,
     /// The last relist or login whose result has arrived was asked for then.
     listed_at: Option<Monotonic>,
-    asked_at: Monotonic,
+    /// Complete views are asked for now and then though nothing needs one.
+    relists_regularly: bool,
 }
 
 impl Session {
@@ -80,8 +81,13 @@ impl Session {
             relisting: None,
             relist_wanted: None,
             listed_at: None,
-            asked_at: Monotonic(0),
+            relists_regularly: true,
         }
+    }
+
+    /// Complete views are asked for only where something needs one.
+    pub(crate) fn relist_only_if_wanted(&mut self) {
+        self.relists_regularly = false;
     }
 
     /// The view can be used.
@@ -96,7 +102,7 @@ impl Session {
 
     /// The session exists, whether or not the feed is up.
     pub(crate) fn is_logged_in(&self) -> bool {
-        matches!(self.state, State::Starting(_) | State::Live)
+        matches!(self.state, State::Starting { .. } | State::Live)
     }
 
     /// When the feed was last known to be up to date.
@@ -157,11 +163,22 @@ impl Session {
         // A refusal counts even if nobody waits for it any more, such as after
         // the lease was lost: the account is not tried with the same again.
         let refused = matches!(result, LoginResult::Refused { .. }) && self.login == Some(id);
-        if self.state != State::LoggingIn(id) && !refused {
+        let waiting = match self.state {
+            State::LoggingIn {
+                id: waiting,
+                asked_at,
+            } if waiting == id => Some(asked_at),
+            _ => None,
+        };
+        if waiting.is_none() && !refused {
             return None;
         }
         match result {
-            LoginResult::In { .. } => self.state = State::Starting(id),
+            LoginResult::In { .. } => {
+                if let Some(asked_at) = waiting {
+                    self.state = State::Starting { id, asked_at };
+                }
+            }
             LoginResult::Failed { message } => self.down(message, now),
             LoginResult::Refused { version, message } => {
                 self.problem = Some(refused_problem(&message));
@@ -186,9 +203,17 @@ impl Session {
     pub(crate) fn feed_reset(&mut self, id: RequestId, now: Now) -> bool {
         let asked_at = match (&self.state, &self.relisting) {
             // The feed may overtake the answer to the login that began it.
-            (State::LoggingIn(starting) | State::Starting(starting), _) if *starting == id => {
-                self.asked_at
-            }
+            (
+                State::LoggingIn {
+                    id: starting,
+                    asked_at,
+                }
+                | State::Starting {
+                    id: starting,
+                    asked_at,
+                },
+                _,
+            ) if *starting == id => *asked_at,
             (State::Live, Some((relisting, asked_at))) if *relisting == id => *asked_at,
             _ => return false,
         };
@@ -227,6 +252,7 @@ impl Session {
         self.credentials = before.credentials;
         self.tried = before.tried;
         self.login = before.login;
+        self.relists_regularly = before.relists_regularly;
         self.state = State::Down(now.monotonic);
     }
 
@@ -249,7 +275,9 @@ impl Session {
             State::Refused(at) if now.monotonic >= *at => Some(Wish::Login(
                 "refused credentials are tried once more".into(),
             )),
-            State::LoggingIn(_) | State::Starting(_) if now.monotonic >= self.start_at() => {
+            State::LoggingIn { asked_at, .. } | State::Starting { asked_at, .. }
+                if now.monotonic >= starts_by(*asked_at) =>
+            {
                 self.down("the login was never answered".into(), now);
                 None
             }
@@ -257,7 +285,7 @@ impl Session {
                 self.down("the feed gave no sign of life".into(), now);
                 None
             }
-            State::Live if self.relisting.is_none() && now.monotonic >= self.relist_at() => {
+            State::Live if self.relist_at().is_some_and(|at| now.monotonic >= at) => {
                 let reason = self.relist_wanted.take();
                 Some(Wish::Relist(reason.unwrap_or("it is time again".into())))
             }
@@ -267,14 +295,14 @@ impl Session {
 
     /// The wish is being carried out under this id.
     pub(crate) fn started(&mut self, wish: &Wish, id: RequestId, now: Now) {
-        self.asked_at = now.monotonic;
+        let asked_at = now.monotonic;
         match wish {
             Wish::Login(_) => {
                 self.tried.clone_from(&self.credentials);
-                self.state = State::LoggingIn(id);
+                self.state = State::LoggingIn { id, asked_at };
                 self.login = Some(id);
             }
-            Wish::Relist(_) => self.relisting = Some((id, now.monotonic)),
+            Wish::Relist(_) => self.relisting = Some((id, asked_at)),
         }
     }
 
@@ -283,15 +311,11 @@ impl Session {
         match &self.state {
             State::Down(at) => self.credentials.as_ref().map(|_| *at),
             State::Refused(at) => Some(*at),
-            State::LoggingIn(_) | State::Starting(_) => Some(self.start_at()),
-            State::Live if self.relisting.is_none() => Some(self.relist_at().min(self.silent_at())),
-            State::Live => Some(self.silent_at()),
+            State::LoggingIn { asked_at, .. } | State::Starting { asked_at, .. } => {
+                Some(starts_by(*asked_at))
+            }
+            State::Live => self.relist_at().into_iter().chain([self.silent_at()]).min(),
         }
-    }
-
-    /// A login that has not led to a view by then never will.
-    fn start_at(&self) -> Monotonic {
-        self.asked_at.plus(LOGIN_MS_MAX)
     }
 
     fn silent_at(&self) -> Monotonic {
@@ -299,13 +323,15 @@ impl Session {
     }
 
     /// Soon if somebody asked for it, and now and then in any case: updates of
-    /// a feed get lost.
-    fn relist_at(&self) -> Monotonic {
+    /// a feed get lost. Never while one is under way.
+    fn relist_at(&self) -> Option<Monotonic> {
         let gap = match self.relist_wanted {
+            _ if self.relisting.is_some() => return None,
             Some(_) => RELIST_GAP_MS,
-            None => RELIST_EVERY_MS,
+            None if self.relists_regularly => RELIST_EVERY_MS,
+            None => return None,
         };
-        self.listed_at.unwrap_or_default().plus(gap)
+        Some(self.listed_at.unwrap_or_default().plus(gap))
     }
 
     fn down(&mut self, message: String, now: Now) {
@@ -322,6 +348,11 @@ impl Default for Session {
     fn default() -> Self {
         Session::new()
     }
+}
+
+/// A login that has not led to a view by then never will.
+fn starts_by(asked_at: Monotonic) -> Monotonic {
+    asked_at.plus(LOGIN_MS_MAX)
 }
 
 fn refused_problem(message: &str) -> (&'static str, String) {
@@ -492,6 +523,17 @@ mod tests {
         session.feed_alive(at(RELIST_EVERY_MS - 1));
         assert_eq!(session.drive(at(RELIST_EVERY_MS - 1)), None);
         let wish = session.drive(at(RELIST_EVERY_MS));
+        assert!(matches!(wish, Some(Wish::Relist(_))), "{wish:?}");
+    }
+
+    #[test]
+    fn a_view_can_be_listed_anew_only_where_something_needs_it() {
+        let mut session = live();
+        session.relist_only_if_wanted();
+        session.feed_alive(at(2 * RELIST_EVERY_MS));
+        assert_eq!(session.drive(at(2 * RELIST_EVERY_MS)), None);
+        session.want_relist("an answer was lost");
+        let wish = session.drive(at(2 * RELIST_EVERY_MS));
         assert!(matches!(wish, Some(Wish::Relist(_))), "{wish:?}");
     }
 

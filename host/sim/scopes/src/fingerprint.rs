@@ -7,6 +7,8 @@ use std::hash::{Hash, Hasher};
 
 use foldhash::quality::FoldHasher;
 
+use vmgroup_reconcile::limits::RELIST_EVERY_MS;
+
 use crate::host::Host;
 use crate::print::{Age, Open, Print, hasher};
 use crate::world::World;
@@ -21,6 +23,7 @@ impl World {
             let mut filled = Filled {
                 hasher: &mut hasher,
                 now: self.now.0,
+                relists: self.scope.relists,
                 versions: &versions,
                 ids: BTreeMap::new(),
                 order: order(host, self.now.0),
@@ -30,6 +33,7 @@ impl World {
         let mut filled = Filled {
             hasher: &mut hasher,
             now: self.now.0,
+            relists: self.scope.relists,
             versions: &versions,
             ids: BTreeMap::new(),
             order: Vec::new(),
@@ -83,7 +87,7 @@ fn order(host: &Host, now: u64) -> Vec<u64> {
     let open = host.seat.print.open.iter();
     let mut times: Vec<u64> = open
         .filter_map(|open| match open {
-            Open::Time(at, Age::Ordered(_)) if *at <= now => Some(*at),
+            Open::Time(at, Age::Ordered(_) | Age::Listed(_)) if *at <= now => Some(*at),
             _ => None,
         })
         .collect();
@@ -95,6 +99,7 @@ fn order(host: &Host, now: u64) -> Vec<u64> {
 struct Filled<'a> {
     hasher: &'a mut FoldHasher<'static>,
     now: u64,
+    relists: bool,
     versions: &'a [u64],
     /// Requests by the order in which they were first met.
     ids: BTreeMap<u64, usize>,
@@ -110,10 +115,8 @@ impl Filled<'_> {
             .letters
             .iter()
             .map(|letter| {
-                let id = letter.value.id().map(|id| id.0);
-                let asker = seat.askers.iter().find(|(asked, _)| Some(*asked) == id);
-                let print = &letter.print;
-                (print.fixed, asker.map_or(0, |(_, asker)| *asker), print)
+                let (fixed, asker) = host.place(letter);
+                (fixed, asker, &letter.print)
             })
             .collect();
         letters.sort_by_key(|(fixed, asker, _)| (*fixed, *asker));
@@ -122,7 +125,7 @@ impl Filled<'_> {
             self.print(print);
         }
         self.print(seat);
-        let mut unanswered: Vec<u64> = seat
+        let mut unanswered: Vec<(Option<usize>, u64)> = seat
             .askers
             .iter()
             .filter(|(id, _)| {
@@ -131,7 +134,7 @@ impl Filled<'_> {
                     .iter()
                     .any(|it| it.value.id().is_some_and(|it| it.0 == *id))
             })
-            .map(|(_, asker)| *asker)
+            .map(|(id, asker)| (self.ids.get(id).copied(), *asker))
             .collect();
         unanswered.sort_unstable();
         unanswered.hash(self.hasher);
@@ -175,13 +178,18 @@ impl Filled<'_> {
             }
             Open::Time(at, age) => {
                 let passed = self.now - at;
+                let age = match age {
+                    Age::Listed(_) if self.relists => Age::Ordered(RELIST_EVERY_MS),
+                    Age::Listed(most) => Age::Ordered(most),
+                    age => age,
+                };
                 match age {
                     Age::Exact => (false, passed).hash(self.hasher),
                     Age::UpTo(most) => (false, passed.min(most)).hash(self.hasher),
                     Age::UpToOrNever(most) => {
                         (false, at == 0, passed.min(most)).hash(self.hasher);
                     }
-                    Age::Ordered(most) => {
+                    Age::Ordered(most) | Age::Listed(most) => {
                         let rank = self.order.binary_search(&at).unwrap_or_default();
                         (false, rank, passed.min(most)).hash(self.hasher);
                     }

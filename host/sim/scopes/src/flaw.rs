@@ -29,6 +29,7 @@ pub enum Flaw {
 /// Each flaw, and a scope in which it shows.
 pub const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::LostIsNotSent, "delete-lost-answer"),
+    (Flaw::ForgetsIntent, "scale-down-crash"),
     (Flaw::EarlyFinalizer, "delete-crash"),
     (Flaw::FreshNames, "one-slot-lost-answer"),
     (Flaw::Unconditional, "takeover"),

@@ -25,8 +25,31 @@ pub(crate) struct Taken {
     pub(crate) wrote: bool,
 }
 
+/// All that can come of a step.
+pub(crate) struct After {
+    /// Worlds: the plain one first.
+    pub(crate) worlds: Vec<World>,
+    pub(crate) breaches: Vec<Breach>,
+    pub(crate) wrote: bool,
+}
+
 impl World {
-    /// The world after that step.
+    /// The worlds after that step.
+    pub(crate) fn after(&self, step: Step, stepper: &mut Stepper) -> After {
+        let taken = self.take(step, stepper);
+        let pinned = if step.changes_truth() && taken.breaches.is_empty() {
+            self.pinned(&taken.world)
+        } else {
+            Vec::new()
+        };
+        After {
+            worlds: std::iter::once(taken.world).chain(pinned).collect(),
+            breaches: taken.breaches,
+            wrote: taken.wrote,
+        }
+    }
+
+    /// The world after that step, reads being executed when they are answered.
     pub(crate) fn take(&self, step: Step, stepper: &mut Stepper) -> Taken {
         let mut taken = Taken {
             world: self.clone(),
@@ -47,7 +70,7 @@ impl World {
     /// `after` made a difference to one that was under way, it may as well have
     /// been executed before it: those worlds too. With that, all moments at
     /// which a read can be executed are covered, and only where it matters.
-    pub(crate) fn pinned(&self, after: &World) -> Vec<World> {
+    fn pinned(&self, after: &World) -> Vec<World> {
         let mut worlds: Vec<World> = Vec::new();
         for (number, host) in after.hosts.iter().enumerate() {
             for (index, letter) in host.letters.iter().enumerate() {

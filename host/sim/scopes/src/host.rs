@@ -30,6 +30,17 @@ pub(crate) struct Host {
     pub(crate) lease_shown: String,
 }
 
+impl Host {
+    /// Where a letter stands among those that are on their way: by what it says
+    /// and who asked for it, not by when.
+    pub(crate) fn place(&self, letter: &Printed<Letter>) -> (u64, u64) {
+        let id = letter.value.id().map(|id| id.0);
+        let mut askers = self.seat.print.askers.iter();
+        let asker = askers.find(|(asked, _)| Some(*asked) == id);
+        (letter.print.fixed, asker.map_or(0, |(_, asker)| *asker))
+    }
+}
+
 /// A machine between two steps.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -207,13 +218,19 @@ impl Stepper {
 
 impl Seat {
     /// A machine that has seen nothing yet. `replica` if it needs a lease.
-    pub(crate) fn new(replica: Option<String>, now: Monotonic) -> Seat {
+    pub(crate) fn new(replica: Option<String>, relists: bool, now: Monotonic) -> Seat {
         let config = Config {
             install: "scope".into(),
             replica,
             caps: Caps::default(),
         };
-        Seat::of(Machine::new(config, clocks(now)), false)
+        let machine = Machine::new(config, clocks(now));
+        let machine = if relists {
+            machine
+        } else {
+            machine.without_regular_relists()
+        };
+        Seat::of(machine, false)
     }
 
     fn of(machine: Machine, hot: bool) -> Seat {

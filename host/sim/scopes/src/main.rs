@@ -26,9 +26,10 @@ struct Arguments {
     /// Plant a flaw in the hosts: it has to be found.
     #[arg(long, value_enum, default_value = "none")]
     flaw: Flaw,
-    /// Hold worlds that are taken for one against each other too.
-    #[arg(long)]
-    twins: bool,
+    /// Hold one in so many worlds that are taken for a known one against it: 1 for
+    /// all of them, 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    twins: usize,
     /// Give a scope up after so many states.
     #[arg(long, default_value_t = 20_000_000)]
     states: usize,

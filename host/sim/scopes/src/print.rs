@@ -19,8 +19,8 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use foldhash::quality::{FixedState, FoldHasher};
 
 use vmgroup_reconcile::limits::{
-    FEED_SILENCE_MS, LEASE_DURATION_S, LEASE_RENEW_DEADLINE_MS, LOOK_MS_MAX, MASS_LOSS_WINDOW_MS,
-    MEMO_GAP_MS, RELIST_GAP_MS, REPORT_GAP_MS, SETTLE_MS,
+    FEED_SILENCE_MS, LEASE_DURATION_S, LEASE_RENEW_DEADLINE_MS, LOGIN_MS_MAX, LOOK_MS_MAX,
+    MASS_LOSS_WINDOW_MS, MEMO_GAP_MS, RELIST_GAP_MS, REPORT_GAP_MS, SETTLE_MS,
 };
 
 /// A part of the world with its print.
@@ -70,18 +70,20 @@ pub(crate) enum Age {
     UpToOrNever(u64),
     /// Up to so many milliseconds, and its order among its like.
     Ordered(u64),
+    /// As `Ordered`, and up to the next complete view that comes in any case, in
+    /// scopes that have these.
+    Listed(u64),
 }
 
 /// The machine's fields that hold a time, by name, and what looks at them.
 const AGES: &[(&str, Age)] = &[
-    // Compared with one another by `is_certain`, and with this moment.
-    // The relist in any case comes after every other wait: only that it is not yet
-    // due counts, not when it will be.
-    ("listed_at", Age::Ordered(RELIST_GAP_MS)),
-    ("asked_at", Age::Ordered(0)),
-    ("relisting", Age::Ordered(0)),
+    // Compared with one another by `is_certain`, and with this moment. What was
+    // asked for then becomes what was listed then.
+    ("listed_at", Age::Listed(RELIST_GAP_MS)),
+    ("relisting", Age::Listed(RELIST_GAP_MS)),
+    ("asked_at", Age::Listed(LOGIN_MS_MAX)),
     ("heard_at", Age::Ordered(SETTLE_MS)),
-    ("begun_at", Age::UpTo(LOOK_MS_MAX)),
+    ("begun_at", Age::UpTo(LOOK_MS_MAX + 1)),
     ("fresh_at", Age::UpTo(FEED_SILENCE_MS)),
     ("reported_at", Age::UpToOrNever(REPORT_GAP_MS)),
     ("memo_written_at", Age::UpTo(MEMO_GAP_MS)),

@@ -21,6 +21,8 @@ pub struct Scope {
     pub faults: u8,
     /// Of these kinds.
     pub kinds: &'static [FaultKind],
+    /// Complete views are asked for every quarter of an hour, too.
+    pub relists: bool,
     /// Everything that is on its way can overtake everything else; otherwise
     /// what `World::urgent` names comes first.
     pub loose: bool,
@@ -75,6 +77,7 @@ const PLAIN: Scope = Scope {
     deeds: &[],
     faults: 0,
     kinds: &[],
+    relists: false,
     loose: false,
     small: true,
 };
@@ -109,6 +112,15 @@ pub const SCOPES: &[Scope] = &[
         faults: 2,
         kinds: &[Crash, LoseAnswer, EndSession, LoseFeed, FailTask, Delay],
         small: false,
+        ..PLAIN
+    },
+    Scope {
+        name: "one-slot-relists",
+        about: "one VM is made and looked at anew every quarter of an hour, the host crashes",
+        faults: 1,
+        kinds: &[Crash],
+        relists: true,
+        loose: true,
         ..PLAIN
     },
     Scope {

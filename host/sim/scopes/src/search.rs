@@ -10,6 +10,7 @@ use crate::host::Stepper;
 use crate::liveness::{Graph, Node};
 use crate::scope::Scope;
 use crate::steps::Step;
+use crate::twins::{Follows, follows, only_from};
 use crate::words;
 use crate::world::{Breach, World};
 
@@ -57,9 +58,9 @@ pub struct Limits {
     pub states: usize,
     /// Time.
     pub time: Duration,
-    /// Whether worlds that are taken for one are held against each other too:
-    /// what can follow from both has to be the same.
-    pub twins: bool,
+    /// Of worlds that are taken for one that is known, every so-manieth is held
+    /// against it: what can follow from both has to be the same. None at zero.
+    pub twins: usize,
 }
 
 /// Searches a scope with that flaw in its hosts.
@@ -83,8 +84,9 @@ struct Waiting {
     number: u32,
     depth: u32,
     world: World,
-    /// One that was found before is taken for this one.
-    twin: bool,
+    /// It is taken for the world of that number. Where it comes from: a world, and
+    /// one of its steps.
+    twin: Option<(u32, u16)>,
 }
 
 struct Search {
@@ -98,6 +100,8 @@ struct Search {
     queue: VecDeque<Waiting>,
     /// What follows from each world, as far as it is known, if that is compared.
     follows: Vec<u64>,
+    /// Worlds that were taken for a known one.
+    twins: usize,
     transitions: u64,
     depth: u32,
     settles_within: u32,
@@ -116,6 +120,7 @@ impl Search {
             graph: Graph::default(),
             queue: VecDeque::new(),
             follows: Vec::new(),
+            twins: 0,
             transitions: 0,
             depth: 0,
             settles_within: 0,
@@ -131,13 +136,12 @@ impl Search {
             number: 0,
             depth: 0,
             world: first,
-            twin: false,
+            twin: None,
         });
         while let Some(next) = self.queue.pop_front() {
-            if next.twin {
-                if let Some(breach) = self.differs(&next) {
-                    let trace = self.retell(&self.graph.way_to(next.number));
-                    return End::Broken { breach, trace };
+            if let Some(from) = next.twin {
+                if self.follows[next.number as usize] != follows(&next.world, &mut self.stepper) {
+                    return self.differ(&next, from);
                 }
                 continue;
             }
@@ -167,81 +171,72 @@ impl Search {
     fn look_into(&mut self, number: u32, depth: u32, world: &World) -> Option<(Breach, u16)> {
         let steps = world.possible();
         let mut ordinal = 0;
-        let mut follow = Vec::new();
+        let mut follows = Follows::default();
         for (index, step) in steps.iter().enumerate() {
-            let taken = world.take(*step, &mut self.stepper);
-            if let Some(breach) = taken.breaches.into_iter().next() {
+            let after = world.after(*step, &mut self.stepper);
+            if let Some(breach) = after.breaches.into_iter().next() {
                 return Some((breach, ordinal));
             }
-            let pinned = if changes_truth(*step) {
-                world.pinned(&taken.world)
-            } else {
-                Vec::new()
-            };
-            for (variant, after) in std::iter::once(taken.world).chain(pinned).enumerate() {
+            for (variant, world) in after.worlds.into_iter().enumerate() {
                 self.transitions += 1;
-                if self.limits.twins {
-                    follow.push(after.fingerprint());
-                }
-                let next = self.enter(number, ordinal, depth + 1, after);
+                let fingerprint = world.fingerprint();
+                follows.push(fingerprint);
+                let next = self.enter((number, ordinal), depth + 1, world, fingerprint);
                 if index == 0 && variant == 0 && step.is_fair() {
                     let node = &mut self.graph.nodes[number as usize];
                     node.fair = next;
-                    node.writes = taken.wrote;
+                    node.writes = after.wrote;
                     node.passes = *step == Step::Pass;
                 }
                 ordinal += 1;
             }
         }
-        if self.limits.twins {
+        if self.limits.twins > 0 {
             self.follows.resize(self.graph.nodes.len(), 0);
-            self.follows[number as usize] = of_all(follow);
+            self.follows[number as usize] = follows.number(world);
         }
         None
     }
 
-    /// A twin must have the same worlds before it as the one it is taken for.
-    fn differs(&mut self, twin: &Waiting) -> Option<Breach> {
-        let mut follow = Vec::new();
-        for step in twin.world.possible() {
-            for after in self.after(&twin.world, step) {
-                follow.push(after.fingerprint());
-            }
-        }
-        let known = self.follows[twin.number as usize];
-        (known != of_all(follow)).then(|| Breach {
+    /// A world goes on differently from the one that it is taken for.
+    fn differ(&mut self, twin: &Waiting, (parent, ordinal): (u32, u16)) -> End {
+        let way = self.graph.way_to(twin.number);
+        let mut other = self.graph.way_to(parent);
+        other.push(ordinal);
+        let (first, second) = (self.walk(&way), &twin.world);
+        let mut trace = self.retell(&way);
+        trace.push("only from here:".into());
+        trace.extend(only_from(&first, second, &mut self.stepper));
+        trace.push("the other way:".into());
+        trace.extend(self.retell(&other));
+        trace.push("only from here:".into());
+        trace.extend(only_from(second, &first, &mut self.stepper));
+        let breach = Breach {
             oracle: "fingerprint",
             text: "two worlds are taken for one, and go on differently".into(),
-        })
-    }
-
-    /// The worlds to which a step can lead.
-    fn after(&mut self, world: &World, step: Step) -> Vec<World> {
-        let taken = world.take(step, &mut self.stepper);
-        let pinned = if changes_truth(step) && taken.breaches.is_empty() {
-            world.pinned(&taken.world)
-        } else {
-            Vec::new()
         };
-        std::iter::once(taken.world).chain(pinned).collect()
+        End::Broken { breach, trace }
     }
 
     /// The number of that world, which may be new.
-    fn enter(&mut self, parent: u32, ordinal: u16, depth: u32, world: World) -> u32 {
+    fn enter(&mut self, from: (u32, u16), depth: u32, world: World, fingerprint: u64) -> u32 {
         let next = u32::try_from(self.graph.nodes.len()).expect("fewer states than 2³²");
-        let number = *self.seen.entry(world.fingerprint()).or_insert(next);
+        let number = *self.seen.entry(fingerprint).or_insert(next);
         if number == next {
             self.graph
                 .nodes
-                .push(Node::new(parent, ordinal, next, &world));
-        } else if !self.limits.twins {
-            return number;
+                .push(Node::new(from.0, from.1, next, &world));
+        } else {
+            self.twins += 1;
+            if self.limits.twins == 0 || !self.twins.is_multiple_of(self.limits.twins) {
+                return number;
+            }
         }
         self.queue.push_back(Waiting {
             number,
             depth,
             world,
-            twin: number != next,
+            twin: (number != next).then_some(from),
         });
         number
     }
@@ -297,7 +292,8 @@ impl Search {
     fn nth(&mut self, world: &World, wanted: u16) -> (Step, bool, World) {
         let mut ordinal = 0;
         for step in world.possible() {
-            for (variant, after) in self.after(world, step).into_iter().enumerate() {
+            let worlds = world.after(step, &mut self.stepper).worlds;
+            for (variant, after) in worlds.into_iter().enumerate() {
                 if ordinal == wanted {
                     return (step, variant > 0, after);
                 }
@@ -324,27 +320,6 @@ fn beginning(scope: &'static Scope, stepper: &mut Stepper) -> World {
         assert!(settled(&world), "the groups of {} are made", scope.name);
     }
     world
-}
-
-/// Some worlds as one number, whatever their order.
-fn of_all(mut fingerprints: Vec<u64>) -> u64 {
-    fingerprints.sort_unstable();
-    fingerprints.dedup();
-    crate::print::hash(&fingerprints)
-}
-
-fn changes_truth(step: Step) -> bool {
-    !matches!(
-        step,
-        Step::Thaw(_)
-            | Step::Deliver(..)
-            | Step::Watch(_)
-            | Step::Lease(_)
-            | Step::Feed(_)
-            | Step::Pass
-            | Step::Delay
-            | Step::Freeze(_)
-    )
 }
 
 /// Fingerprints are hashes already.

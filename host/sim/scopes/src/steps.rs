@@ -1,11 +1,15 @@
 //! Everything that can happen next in a world.
 
-use vmgroup_reconcile::event::Event;
+use vmgroup_reconcile::event::{Event, GroupObject};
 use vmgroup_reconcile::request::{MetaChange, Request};
 
 use crate::host::{Host, Letter, Session};
 use crate::scope::{Deed, FaultKind};
+use crate::vcenter::Job;
 use crate::world::{World, key};
+
+/// So often a group commits, at most, while one of its tasks runs.
+const COMMITS_MAX: u64 = 5;
 
 /// One thing that happens. The first number is a host's, or a task's; the
 /// second a letter's.
@@ -61,6 +65,21 @@ impl Step {
                 | Step::Pass
         )
     }
+
+    /// A read finds something else after it.
+    pub(crate) fn changes_truth(self) -> bool {
+        !matches!(
+            self,
+            Step::Thaw(_)
+                | Step::Deliver(..)
+                | Step::Watch(_)
+                | Step::Lease(_)
+                | Step::Feed(_)
+                | Step::Pass
+                | Step::Delay
+                | Step::Freeze(_)
+        )
+    }
 }
 
 impl World {
@@ -100,7 +119,7 @@ impl World {
         let running = self.vcenter.jobs().enumerate();
         let running = running.filter(|(_, (_, job))| job.runs());
         steps.extend(running.map(|(index, _)| Step::End(index)));
-        if self.is_quiet() && self.deadline().is_some() {
+        if self.is_quiet() && self.can_pass() {
             steps.push(Step::Pass);
         }
         if self.can_do_deed() {
@@ -110,6 +129,28 @@ impl World {
             self.faults_possible(&mut steps);
         }
         steps
+    }
+
+    /// A host waits for a time, and no task has outlasted too many commits.
+    fn can_pass(&self) -> bool {
+        self.deadline().is_some() && !self.vcenter.jobs().any(|(_, job)| self.is_overdue(job))
+    }
+
+    /// A group whose task runs has committed again and again since. With a task
+    /// that never ends, it could be so for ever, with other numbers each time.
+    fn is_overdue(&self, job: &Job) -> bool {
+        let mut parts = job.operation_id.split('/');
+        let identity = parts.next();
+        let intent = parts.next_back().and_then(|part| part.parse::<u64>().ok());
+        let owner = |object: &&GroupObject| object.identity.as_deref() == identity;
+        let mut groups = self.cluster.groups.values().map(|stored| &stored.value);
+        let committed = groups
+            .find(owner)
+            .and_then(|object| object.status.intent.as_ref());
+        let since = committed
+            .zip(intent)
+            .map(|(committed, intent)| committed.id.saturating_sub(intent));
+        job.runs() && since.is_some_and(|since| since >= COMMITS_MAX)
     }
 
     /// When the first host that lives wants to be woken.
@@ -167,7 +208,10 @@ impl World {
         }
         let letters = self.hosts.iter().enumerate().flat_map(|(number, host)| {
             let letters = host.letters.iter().enumerate();
-            let letters = letters.filter(|_| !host.frozen);
+            let mut letters: Vec<_> = letters.filter(|_| !host.frozen).collect();
+            // Which of them it is must not depend on the way that led here.
+            letters.sort_by_cached_key(|(_, letter)| host.place(letter));
+            let letters = letters.into_iter();
             letters.map(move |(index, letter)| (number, index, &letter.value))
         });
         let leases = |letter: &Letter| match letter {
@@ -249,7 +293,7 @@ impl World {
             let running = running.filter(|(_, (_, job))| job.runs() && job.fails.is_none());
             steps.extend(running.map(|(index, _)| Step::Fail(index)));
         }
-        if has(FaultKind::Delay) && !self.is_quiet() && self.deadline().is_some() {
+        if has(FaultKind::Delay) && !self.is_quiet() && self.can_pass() {
             steps.push(Step::Delay);
         }
     }

@@ -86,7 +86,7 @@ impl World {
     /// the objects.
     pub(crate) fn starting(&self, number: usize, stepper: &mut Stepper) -> Host {
         let replica = self.scope.lease.then(|| format!("host-{number}"));
-        let seat = Seat::new(replica, self.now);
+        let seat = Seat::new(replica, self.scope.relists, self.now);
         let lease = self.cluster.lease.as_ref().map(|lease| lease.value.clone());
         let lease_shown = lease
             .as_ref()

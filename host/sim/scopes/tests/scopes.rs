@@ -9,7 +9,7 @@ use vmgroup_scopes::{End, FLAWS, Flaw, Found, Limits, SCOPES, Scope, search};
 const LIMITS: Limits = Limits {
     states: 100_000,
     time: Duration::from_secs(600),
-    twins: false,
+    twins: 0,
 };
 
 fn scope(name: &str) -> &'static Scope {
@@ -32,11 +32,8 @@ fn one_slot_closes_and_has_the_same_states_every_time() {
 
 #[test]
 fn worlds_that_are_taken_for_one_go_on_alike() {
-    let limits = Limits {
-        twins: true,
-        ..LIMITS
-    };
-    for name in ["one-slot", "hands-off"] {
+    let limits = Limits { twins: 1, ..LIMITS };
+    for name in ["one-slot", "hands-off", "takeover-idle"] {
         let found = search(scope(name), Flaw::None, limits);
         assert!(matches!(found.end, End::Closed), "{name}: {found:#?}");
     }
