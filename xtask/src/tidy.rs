@@ -6,6 +6,7 @@ mod generated;
 mod image;
 mod links;
 mod names;
+mod reasons;
 mod sizes;
 
 use std::fmt;
@@ -26,7 +27,8 @@ use crate::workspace::Workspace;
 /// - no module has a name that says nothing, no test is switched off;
 /// - generated files are what their generator says;
 /// - every module and every sample is used by a test;
-/// - the image's build is given all that it reads.
+/// - the image's build is given all that it reads;
+/// - every reason in a group's conditions is explained to who operates it.
 ///
 /// Each violation is one line `file:line: what: hint`.
 #[derive(Args)]
@@ -35,7 +37,7 @@ pub(crate) struct Tidy {}
 impl Tidy {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<Verdict> {
         let sources = Sources::read(workspace)?;
-        let checks: [(&str, Vec<Violation>); 7] = [
+        let checks: [(&str, Vec<Violation>); 8] = [
             ("directions", directions::check(workspace)?),
             ("sizes", sizes::check(&sources)),
             ("links", links::check(workspace, &sources)),
@@ -43,6 +45,7 @@ impl Tidy {
             ("generated", generated::check(workspace)?),
             ("exercised", exercised::check(&sources)),
             ("image", image::check(workspace, &sources)?),
+            ("reasons", reasons::check(&sources)),
         ];
         let mut verdict = Verdict::Fine;
         for (name, violations) in checks {
