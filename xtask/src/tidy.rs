@@ -3,8 +3,10 @@
 mod directions;
 mod exercised;
 mod generated;
+mod image;
 mod links;
 mod names;
+mod reasons;
 mod sizes;
 
 use std::fmt;
@@ -24,7 +26,9 @@ use crate::workspace::Workspace;
 /// - every relative link in a Markdown file leads somewhere;
 /// - no module has a name that says nothing, no test is switched off;
 /// - generated files are what their generator says;
-/// - every module and every sample is used by a test.
+/// - every module and every sample is used by a test;
+/// - the image's build is given all that it reads;
+/// - every reason in a group's conditions is explained to who operates it.
 ///
 /// Each violation is one line `file:line: what: hint`.
 #[derive(Args)]
@@ -33,13 +37,15 @@ pub(crate) struct Tidy {}
 impl Tidy {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<Verdict> {
         let sources = Sources::read(workspace)?;
-        let checks: [(&str, Vec<Violation>); 6] = [
+        let checks: [(&str, Vec<Violation>); 8] = [
             ("directions", directions::check(workspace)?),
             ("sizes", sizes::check(&sources)),
             ("links", links::check(workspace, &sources)),
             ("names", names::check(&sources)),
             ("generated", generated::check(workspace)?),
             ("exercised", exercised::check(&sources)),
+            ("image", image::check(workspace, &sources)?),
+            ("reasons", reasons::check(&sources)),
         ];
         let mut verdict = Verdict::Fine;
         for (name, violations) in checks {
@@ -116,6 +122,12 @@ impl Source {
             .any(|part| part == "tests" || part == "benches");
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
         in_folder || stem == "tests" || stem.ends_with("_tests")
+    }
+
+    /// What is compiled into the program: a source's tests stand at its end.
+    fn before_tests(&self) -> &str {
+        let end = self.text.find("#[cfg(test)]\nmod ");
+        end.map_or(&self.text, |end| &self.text[..end])
     }
 }
 

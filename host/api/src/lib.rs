@@ -15,9 +15,12 @@ pub mod convert;
 
 pub mod crd;
 
+pub mod reference;
+
 pub mod strict;
 
 pub use approval::{PlanApproval, PlanApprovalSpec};
 pub use convert::{SpecError, approval_from_json, spec_from_json};
 pub use crd::{crd_yaml, crds};
 pub use group::{VmGroup, VmGroupSpec};
+pub use reference::reference;

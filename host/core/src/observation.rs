@@ -37,7 +37,7 @@ pub struct Observation {
     pub failures: Vec<Failure>,
     /// False while the view may lack VMs.
     pub complete: bool,
-    /// How old the oldest part of the view is.
+    /// When the view was last known to be up to date.
     pub as_of: Timestamp,
 }
 
