@@ -133,10 +133,6 @@ impl Cluster {
         status: &Status,
     ) -> WriteResult {
         match self.hit(target) {
-            // The API server refuses another UID as it refuses another version.
-            Err(WriteResult::Gone) if self.groups.contains_key(&target.key) => {
-                WriteResult::Conflict
-            }
             Err(missed) => missed,
             Ok(mut stored) => {
                 stored.object.status = status.clone();

@@ -947,13 +947,13 @@ fn every_refused_disruption_says_what_the_owner_wants() {
 }
 
 #[test]
-fn what_is_held_stands_in_the_status_by_slot_and_up_to_ten_lines() {
+fn what_is_held_stands_in_the_status_by_slot_and_up_to_fifty_lines() {
     let desired = json!({
-        "replicas": 12, "update": "rolling-replace", "maxUnavailable": 12,
+        "replicas": 52, "update": "rolling-replace", "maxUnavailable": 52, "maxActions": 52,
         "budget": { "deletes": 0, "disruptions": 0 }
     });
-    let there = observation(desired, json!(vec![json!({ "drift": "replace" }); 12]));
-    let effects: Vec<Effect> = (0..12).map(delete).collect();
+    let there = observation(desired, json!(vec![json!({ "drift": "replace" }); 52]));
+    let effects: Vec<Effect> = (0..52).map(delete).collect();
     let Verdict::Held { held, .. } = verdict(&there, &effects) else {
         panic!("it is held")
     };
@@ -961,10 +961,10 @@ fn what_is_held_stands_in_the_status_by_slot_and_up_to_ten_lines() {
     let status = held.to_status();
     assert_eq!(status.effects_digest, held.effects_digest);
     assert_eq!(status.rules, ["budget"]);
-    let shown: Vec<String> = (0..10)
+    let shown: Vec<String> = (0..50)
         .map(|slot| format!("delete vm-{slot} in slot {slot}"))
         .collect();
-    assert_eq!(status.effects, shown);
+    assert_eq!((status.effects, status.more), (shown, 2));
 }
 
 #[test]
