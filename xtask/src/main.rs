@@ -9,6 +9,7 @@ mod audit;
 mod bench;
 mod fuzz;
 mod prove;
+mod soak;
 mod tidy;
 
 mod child;
@@ -44,6 +45,7 @@ enum Task {
     Audit(audit::Audit),
     Bench(bench::Bench),
     Prove(prove::Prove),
+    Soak(soak::Soak),
     Fuzz(fuzz::Fuzz),
 }
 
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Task::Audit(task) => task.run(&workspace),
         Task::Bench(task) => task.run(&workspace),
         Task::Prove(task) => task.run(&workspace),
+        Task::Soak(task) => task.run(&workspace),
         Task::Fuzz(task) => task.run(&workspace),
     });
     match verdict {
