@@ -93,7 +93,7 @@ fn edit(dice: &mut Dice, wishes: &Wishes, first: bool) -> Edit {
     // Fewer would take a power cycle, which a group whose update strategy is `InPlace`
     // only reports.
     let cpus = (wish.cpus + 1).min(CPUS_MAX);
-    let destroying = if first { 8 } else { 0 };
+    let destroying = if first { 14 } else { 0 };
     dice.weighed(&[
         (30, Edit::Scale { group, replicas }),
         (15, Edit::Resize { group, cpus }),
