@@ -14,6 +14,7 @@ mod process;
 mod proxy;
 mod shared;
 mod site;
+pub mod soak;
 mod stories;
 mod truth;
 

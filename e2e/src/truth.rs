@@ -20,14 +20,20 @@ pub(crate) fn vms(control: &Control) -> BTreeMap<String, Vm> {
 /// The VMs whose marker names the group and agrees with the VM.
 #[track_caller]
 pub(crate) fn members(control: &Control, namespace: &str, name: &str) -> Members {
+    members_among(&vms(control), namespace, name)
+}
+
+/// The same among VMs that were read before.
+#[track_caller]
+pub(crate) fn members_among(vms: &BTreeMap<String, Vm>, namespace: &str, name: &str) -> Members {
     let mut members = Members::new();
-    for vm in vms(control).into_values() {
-        let Some(marker) = agreeing_marker(&vm) else {
+    for vm in vms.values() {
+        let Some(marker) = agreeing_marker(vm) else {
             continue;
         };
         if marker["namespace"] == namespace && marker["name"] == name {
             let slot = marker["slot"].as_u64().expect("a marker has a slot");
-            let other = members.insert(slot, vm);
+            let other = members.insert(slot, vm.clone());
             assert_eq!(other, None, "slot {slot} of {namespace}/{name} has two VMs");
         }
     }

@@ -10,6 +10,7 @@ mod bench;
 mod fuzz;
 mod mutants;
 mod prove;
+mod soak;
 mod tidy;
 
 mod child;
@@ -45,6 +46,7 @@ enum Task {
     Audit(audit::Audit),
     Bench(bench::Bench),
     Prove(prove::Prove),
+    Soak(soak::Soak),
     Fuzz(fuzz::Fuzz),
     Mutants(mutants::Mutants),
 }
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Task::Audit(task) => task.run(&workspace),
         Task::Bench(task) => task.run(&workspace),
         Task::Prove(task) => task.run(&workspace),
+        Task::Soak(task) => task.run(&workspace),
         Task::Fuzz(task) => task.run(&workspace),
         Task::Mutants(task) => task.run(&workspace),
     });

@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) rules: Rules,
     pub(crate) host: Host,
     pub(crate) older: OlderLists,
+    /// Changes when all open watches are to be cut.
+    pub(crate) cuts: tokio::sync::watch::Sender<u64>,
 }
 
 /// How a connection ends that gets no answer.
@@ -238,9 +240,16 @@ impl Exchange {
             };
         });
         let (pipe, piped) = Piped::new();
+        let mut cuts = self.shared.cuts.subscribe();
         // With it the connection to the server, which it reads from.
         tokio::spawn(async move {
-            watch::pass(body, pipe, course).await;
+            let hand = pipe.clone();
+            tokio::select! {
+                () = watch::pass(body, pipe, course) => {}
+                _ = cuts.changed() => {
+                    let _ = hand.send(Err(answer::cut())).await;
+                }
+            }
             drop(self);
         });
         Response::from_parts(parts, piped)

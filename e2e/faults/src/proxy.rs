@@ -13,6 +13,7 @@ use rustix::net::sockopt::set_socket_linger;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::call::Server;
@@ -86,6 +87,7 @@ impl Proxy {
             rules: Rules::new(options.plan),
             host: Host::default(),
             older: OlderLists::default(),
+            cuts: watch::Sender::default(),
         });
         let listen = |server, target: Option<Target>| {
             let Some(target) = target else {
@@ -139,6 +141,16 @@ impl Proxy {
     pub fn add(&self, rule: Rule) -> Result<usize, Error> {
         Plan::of(rule.clone()).check()?;
         Ok(self.shared.rules.add(rule))
+    }
+
+    /// Forgets the plan: what is under way goes on, and nothing more goes wrong.
+    pub fn clear(&self) {
+        self.shared.rules.clear();
+    }
+
+    /// Resets the connections of all watches that are open.
+    pub fn cut_watches(&self) {
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 }
 

@@ -42,6 +42,12 @@ impl Rules {
         rules.len() - 1
     }
 
+    /// Forgets them all.
+    pub(crate) fn clear(&self) {
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        rules.clear();
+    }
+
     /// Counts a call. All rules that only put it off hit it, and of the others
     /// the first.
     pub(crate) fn on(&self, call: &Call) -> Verdict {
@@ -121,6 +127,13 @@ mod tests {
         let first = hits(&rule(1, 0, 30), "update", 1_000);
         assert_eq!(first, hits(&rule(1, 0, 30), "update", 1_000));
         assert!((200..400).contains(&first.len()), "{}", first.len());
+    }
+
+    #[test]
+    fn rules_that_were_forgotten_hit_nothing() {
+        let rules = rule(1, 0, 100);
+        rules.clear();
+        assert_eq!(hits(&rules, "update", 9), Vec::<usize>::new());
     }
 
     #[test]

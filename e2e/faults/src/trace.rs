@@ -99,10 +99,17 @@ pub struct Trace(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     began: Instant,
-    records: Mutex<Vec<Record>>,
+    records: Mutex<Records>,
     /// Changes with each call that arrives.
     arrivals: watch::Sender<usize>,
     identities: Identities,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    /// How many came before those that are kept.
+    forgotten: usize,
+    kept: Vec<Record>,
 }
 
 impl Default for Trace {
@@ -124,13 +131,23 @@ impl Trace {
 
     /// All calls so far.
     pub fn records(&self) -> Vec<Record> {
-        self.lock().clone()
+        self.lock().kept.clone()
+    }
+
+    /// Forgets the calls so far, so that a long run does not fill the memory.
+    pub fn forget(&self) {
+        let mut records = self.lock();
+        records.forgotten += records.kept.len();
+        records.kept.clear();
     }
 
     /// The calls that a pattern means.
     pub fn of(&self, pattern: &Pattern) -> Vec<Record> {
         let records = self.lock();
-        let of = records.iter().filter(|record| pattern.fits(&record.call));
+        let of = records
+            .kept
+            .iter()
+            .filter(|record| pattern.fits(&record.call));
         of.cloned().collect()
     }
 
@@ -146,8 +163,8 @@ impl Trace {
     /// Notes a call that arrives; gives its place.
     pub(crate) fn begin(&self, via: &str, call: &Call, rules: Vec<usize>) -> usize {
         let mut records = self.lock();
-        let place = records.len();
-        records.push(Record {
+        let place = records.forgotten + records.kept.len();
+        records.kept.push(Record {
             number: place as u64 + 1,
             via: via.to_owned(),
             call: call.clone(),
@@ -159,12 +176,14 @@ impl Trace {
             delivery: Delivery::Pending,
             rules,
         });
-        self.0.arrivals.send_replace(records.len());
+        self.0.arrivals.send_replace(place + 1);
         place
     }
 
     pub(crate) fn note(&self, place: usize, change: impl FnOnce(&mut Record)) {
-        if let Some(record) = self.lock().get_mut(place) {
+        let mut records = self.lock();
+        let kept = place.checked_sub(records.forgotten);
+        if let Some(record) = kept.and_then(|kept| records.kept.get_mut(kept)) {
             change(record);
         }
     }
@@ -177,8 +196,10 @@ impl Trace {
             arrivals.borrow_and_update();
             let found = {
                 let records = self.lock();
-                let found = records.iter().skip(next).any(|it| pattern.fits(&it.call));
-                next = records.len();
+                let skipped = next.saturating_sub(records.forgotten);
+                let mut new = records.kept.iter().skip(skipped);
+                let found = new.any(|it| pattern.fits(&it.call));
+                next = records.forgotten + records.kept.len();
                 found
             };
             if found || arrivals.changed().await.is_err() {
@@ -187,7 +208,7 @@ impl Trace {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Record>> {
+    fn lock(&self) -> MutexGuard<'_, Records> {
         self.0
             .records
             .lock()
@@ -197,4 +218,22 @@ impl Trace {
 
 pub(crate) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_forgotten_takes_no_place_from_what_comes() {
+        let trace = Trace::new();
+        let old = trace.begin("p", &Call::default(), Vec::new());
+        trace.forget();
+        let new = trace.begin("p", &Call::default(), Vec::new());
+        trace.note(old, |record| record.status = Some(500));
+        trace.note(new, |record| record.status = Some(200));
+        let kept = trace.records();
+        assert_eq!((old, new, kept.len()), (0, 1, 1));
+        assert_eq!((kept[0].number, kept[0].status), (2, Some(200)));
+    }
 }

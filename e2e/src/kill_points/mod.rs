@@ -28,6 +28,10 @@ mod oracles;
 mod record;
 
 pub use ground::Ground;
+pub(crate) use oracles::{bystanders_are_untouched, changes, nothing_is_left};
 pub use points::{Fault, How, Plan, Point, plans};
 pub use record::{Ledger, Line};
 pub use run::{Learned, Outcome, learn, run, weather};
+pub(crate) use run::{said, with_circumstances};
+pub(crate) use seat::Seat;
+pub(crate) use stage::{REPLICAS, Stage};

@@ -61,7 +61,7 @@ pub(crate) fn changes(calls: &[Call]) -> impl Iterator<Item = &Call> {
 }
 
 /// S3: strangers end as they began, and no call but a clone was made on one.
-fn bystanders_are_untouched(stage: &Stage<'_>, calls: &[Call]) {
+pub(crate) fn bystanders_are_untouched(stage: &Stage<'_>, calls: &[Call]) {
     let found = truth::vms(stage.control());
     for (moid, before) in &stage.strangers {
         assert_eq!(found.get(moid), Some(before), "S3: a stranger was changed");
@@ -124,7 +124,7 @@ fn finalizers_went_last(stage: &Stage<'_>) {
 }
 
 /// The end: no VM, no folder, no lease, no session but those of the killed.
-fn nothing_is_left(stage: &Stage<'_>) {
+pub(crate) fn nothing_is_left(stage: &Stage<'_>) {
     let control = stage.control();
     let left = truth::vms(control).len() - stage.strangers.len();
     assert_eq!(left, 0, "VMs are left");

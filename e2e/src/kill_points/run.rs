@@ -1,5 +1,6 @@
 //! One run, from an empty stage to the verdict.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -109,11 +110,7 @@ fn under(
             outcome.failure = Some(format!("converged only after {convergence:?}"));
         }
         Err(panic) => {
-            let why = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            outcome.failure = Some(with_circumstances(why.unwrap_or_default(), kept.as_ref()));
+            outcome.failure = Some(with_circumstances(said(&*panic), kept.as_ref()));
         }
     }
     // An operator that still runs is checked when it goes, and it has failed already.
@@ -189,7 +186,15 @@ fn stands_still(stage: &mut Stage<'_>, step: &Step) {
     }
 }
 
-fn with_circumstances(why: String, stage: Option<&Stage<'_>>) -> String {
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    text.unwrap_or_default()
+}
+
+/// Why a run failed, with the ends of its trace and of its operators' logs.
+pub(crate) fn with_circumstances(why: String, stage: Option<&Stage<'_>>) -> String {
     let mut text = why;
     let Some(stage) = stage else { return text };
     let last = |lines: Vec<String>| {

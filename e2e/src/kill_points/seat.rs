@@ -107,6 +107,11 @@ impl<'a> Seat<'a> {
         self.begin();
     }
 
+    /// The process id of the one that runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.operator.as_ref().map(Operator::pid)
+    }
+
     /// Everything that its operators have said.
     pub(crate) fn log(&self) -> String {
         let now = self.operator.as_ref().map(Operator::log);

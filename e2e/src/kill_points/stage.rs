@@ -12,6 +12,7 @@ use vmgroup_faults::{Plan, Trace};
 use vmgroup_rig::{Control, Options, Rig, Vm};
 
 use crate::binary::guest;
+use crate::site::Site;
 use crate::truth::{self, Members};
 
 use super::ground::Ground;
@@ -22,7 +23,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// Twice what is promised: a run that is only late says how late.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Names of the operators.
-const REPLICAS: [&str; 2] = ["first", "second"];
+pub(crate) const REPLICAS: [&str; 2] = ["first", "second"];
 
 /// A stage. Its operators are tended while something is waited for.
 pub(crate) struct Stage<'a> {
@@ -76,6 +77,11 @@ impl<'a> Stage<'a> {
             }
         }
         stage
+    }
+
+    /// The API server that it shares with others.
+    pub(crate) fn site(&self) -> &Site {
+        self.ground.site()
     }
 
     /// The tests' hands and eyes in vCenter.

@@ -163,6 +163,31 @@ pub(super) const PIECES: &[Piece] = &[
         seconds_min: 120,
     },
     Piece {
+        name: "soak",
+        about: "random edits and faults on real components, and what the operator costs",
+        sources: &["host", "e2e"],
+        needs_guests: true,
+        needs_rig: true,
+        builds: &[&["build", "--package", "vmgroup-e2e", "--bin", "soak"]],
+        run: &[
+            "run",
+            "--quiet",
+            "--package",
+            "vmgroup-e2e",
+            "--bin",
+            "soak",
+            "--",
+        ],
+        bounds: minutes_of_rounds,
+        adds: &["rounds", "settled", "kills", "approvals"],
+        keeps: &["slowest to settle, ms"],
+        zeroes: &["soaks that failed"],
+        next: Some("next seed"),
+        goal: 10_000,
+        share: 4,
+        seconds_min: 180,
+    },
+    Piece {
         name: "generated",
         about: "modules that wasm-smith writes, against the engine",
         sources: &["host/core/src", "host/engine", "wit"],
@@ -309,6 +334,11 @@ fn nothing(_next: u64, _seconds: u64) -> Vec<String> {
 fn minutes_of_plans(_next: u64, seconds: u64) -> Vec<String> {
     let minutes = (seconds / 60).max(1);
     vec!["--count=100000".to_owned(), format!("--minutes={minutes}")]
+}
+
+fn minutes_of_rounds(next: u64, seconds: u64) -> Vec<String> {
+    let minutes = (seconds / 60).max(1);
+    vec![format!("--seed={next}"), format!("--minutes={minutes}")]
 }
 
 fn minutes_of_sequences(next: u64, seconds: u64) -> Vec<String> {

@@ -74,3 +74,17 @@ fn a_watch_that_stalls_stays_open_in_silence() {
     assert!(!rest.contains(r#""n""#), "{rest}");
     assert_eq!(end.unwrap_err().kind(), ErrorKind::WouldBlock);
 }
+
+#[test]
+fn an_open_watch_is_cut_when_a_test_says_so() {
+    let server = Server::start(events);
+    let plan = r#"{"rules":[{"on":{"verb":"watch"},"act":{"watch":{"after":1,"fate":"stall"}}}]}"#;
+    let proxy = before(&server, plan);
+    let mut client = Client::kubernetes(&proxy);
+    client.send("GET", WATCH, "");
+    client.until(r#""n":1"#);
+    proxy.cut_watches();
+    let (rest, end) = client.rest();
+    assert!(!rest.contains(r#""n""#), "{rest}");
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
