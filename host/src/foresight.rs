@@ -19,8 +19,7 @@ use vmgroup_sim::options::Options;
 use vmgroup_sim::trace::Detail;
 use vmgroup_sim::world::World;
 
-/// A group whose module has not been asked by then is suspended.
-const WAIT_MS: u64 = 60_000;
+use crate::limits::FORESIGHT_MS;
 
 /// The first observation of a group that has just been created; none if its
 /// module would not be asked at all.
@@ -63,7 +62,7 @@ pub(crate) fn first_observation(
     world
         .act(&Deed::Create(key.clone(), Box::new(Ok(spec.clone()))))
         .ok()?;
-    world.run_to(WAIT_MS, |_| seen.borrow().is_some());
+    world.run_to(FORESIGHT_MS, |_| seen.borrow().is_some());
     seen.take()
 }
 

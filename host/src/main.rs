@@ -4,6 +4,9 @@ mod cli;
 
 mod voice;
 
+#[cfg(feature = "files")]
+mod limits;
+
 mod demo;
 
 #[cfg(feature = "files")]

@@ -9,12 +9,7 @@ use vmgroup_core::limits::{LISTED_MEMBERS_MAX, MEMO_BYTES_MAX};
 
 use crate::approval::PlanApproval;
 use crate::group::VmGroup;
-
-/// Entries of a list or map in the status of which the operator writes at most
-/// 1,000: slots above the bound may outlive a scale-down for a while.
-const STATUS_ENTRIES_MAX: i64 = 4_000;
-/// Characters of any text in the status: what metav1.Condition allows a message.
-const STATUS_TEXT_MAX: i64 = 32_768;
+use crate::limits::{STATUS_ENTRIES_MAX, STATUS_TEXT_MAX};
 
 /// Every CRD, in the order in which they are applied.
 pub fn crds() -> Vec<CustomResourceDefinition> {

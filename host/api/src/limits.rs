@@ -45,3 +45,10 @@ pub const DIGEST_CHARS_MAX: u32 = 128;
 
 /// Characters of a group's name, as Kubernetes has it.
 pub const GROUP_NAME_CHARS_MAX: u32 = 253;
+
+/// Entries of a list or map in the status of which the operator writes at most
+/// `SLOTS_MAX`: slots above the bound may outlive a scale-down for a while.
+pub const STATUS_ENTRIES_MAX: i64 = 4 * SLOTS_MAX as i64;
+
+/// Characters of any text in the status: what metav1.Condition allows a message.
+pub const STATUS_TEXT_MAX: i64 = 32_768;

@@ -14,6 +14,10 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Members listed in the status: what a person reads on two screens.
 pub const LISTED_MEMBERS_MAX: usize = 50;
 
+/// Copies listed in the status: their owner removes them one by one, and sees the
+/// next ones then.
+pub const LISTED_COPIES_MAX: usize = 20;
+
 /// Lines of a decision in the status: the record of what is done already.
 pub const DECISION_LINES_MAX: usize = 10;
 

@@ -13,6 +13,7 @@ use wasmtime::{Store, Trap};
 use crate::bindings::vmgroup::operator::log;
 use crate::bindings::{Reconciler, types};
 use crate::error::{CallError, TrapKind};
+use crate::limits::PANIC_CHARS_MAX;
 use crate::load::chain;
 use crate::meter::{Breach, Meter};
 use crate::module::{Attempt, Loaded};
@@ -224,11 +225,9 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<String>().cloned());
     one_line(
         &message.unwrap_or_else(|| "panic without a message".into()),
-        MESSAGE_CHARS_MAX,
+        PANIC_CHARS_MAX,
     )
 }
-
-const MESSAGE_CHARS_MAX: usize = 500;
 
 /// wasmtime keeps the type of this error to itself; a test with a real breach
 /// notices when the words change.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use wasmtime::{Config, Enabled, PoolingAllocationConfig, WasmFeatures};
 
 use crate::Limits;
+use crate::limits::{KEPT_BYTES, TABLE_ELEMENTS_MAX, TABLES_OF_A_MODULE_MAX};
 
 /// Compiles and runs modules. Cheap to clone.
 #[derive(Clone)]
@@ -96,14 +97,6 @@ fn config(limits: &Limits) -> Config {
         .wasm_backtrace_max_frames(None);
     config
 }
-
-/// Bytes of a memory whose pages stay with the process for the next call: about
-/// what a decision about a thousand members touches.
-const KEPT_BYTES: usize = 512 * 1024;
-/// What WebAssembly itself allows a module, so that the pool refuses none that
-/// would run without it.
-const TABLES_OF_A_MODULE_MAX: u32 = 100;
-const TABLE_ELEMENTS_MAX: usize = 10_000_000;
 
 /// Memory that outlives the calls: to map it anew, page by page, would take
 /// longer than most decisions. Every call still finds it as if new.

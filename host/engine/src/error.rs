@@ -3,6 +3,7 @@
 use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::SettingsError;
 
+use crate::limits::LISTED_MAX;
 use crate::{CONTRACT_VERSION, LOGIC};
 
 /// A step of taking a module in, in the order of the steps here.
@@ -335,8 +336,6 @@ impl CallError {
         self.outcome().as_str()
     }
 }
-
-const LISTED_MAX: usize = 10;
 
 fn listed(names: &[String]) -> String {
     if names.is_empty() {

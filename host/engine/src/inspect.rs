@@ -12,6 +12,7 @@ use wasmparser::{
 };
 
 use crate::call::panic_text;
+use crate::limits::{DEPTH_MAX, FUNCTIONS_LISTED_MAX, NAME_CHARS_MAX, PROBLEM_CHARS_MAX};
 
 /// What the bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -107,9 +108,6 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
     inspection
 }
 
-const PROBLEM_CHARS_MAX: usize = 500;
-const NAME_CHARS_MAX: usize = 200;
-
 fn kind(bytes: &[u8]) -> Kind {
     match bytes {
         [0, b'a', b's', b'm', _, _, 0, 0, ..] => Kind::CoreModule,
@@ -196,10 +194,6 @@ fn items<'a>(
     items.sort_by(|a, b| a.name.cmp(&b.name));
     items
 }
-
-/// Interfaces inside interfaces: the contract has none, WASI none.
-const DEPTH_MAX: usize = 8;
-const FUNCTIONS_LISTED_MAX: usize = 1_000;
 
 /// Whatever is too deep or too much to be listed counts as a function.
 fn list_functions(types: TypesRef<'_>, item: &ComponentItem, path: &str, into: &mut Vec<String>) {

@@ -5,6 +5,38 @@ use vmgroup_core::limits as core;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
+/// Bytes of a memory whose pages stay with the process for the next call: about
+/// what a decision about a thousand members touches.
+pub(crate) const KEPT_BYTES: usize = 512 * KIB;
+
+/// Tables of a core module: what WebAssembly itself allows, so that the pool
+/// refuses none that would run without it.
+pub(crate) const TABLES_OF_A_MODULE_MAX: u32 = 100;
+
+/// Elements of a table, for the pool: as [`TABLES_OF_A_MODULE_MAX`].
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 10_000_000;
+
+/// Characters of what is wrong with a module: a compiler's message in full, and
+/// not the page that some have.
+pub(crate) const PROBLEM_CHARS_MAX: usize = 500;
+
+/// Characters of a panic's message: as [`PROBLEM_CHARS_MAX`].
+pub(crate) const PANIC_CHARS_MAX: usize = PROBLEM_CHARS_MAX;
+
+/// Characters of the name of an import or export that is shown: WASI's longest
+/// have fewer than 100.
+pub(crate) const NAME_CHARS_MAX: usize = 200;
+
+/// Interfaces inside interfaces that are looked into: the contract has none,
+/// WASI none.
+pub(crate) const DEPTH_MAX: usize = 8;
+
+/// Functions of an interface that are listed: WASI's largest has fewer than 100.
+pub(crate) const FUNCTIONS_LISTED_MAX: usize = 1_000;
+
+/// Names in the text of one error; the rest is counted.
+pub(crate) const LISTED_MAX: usize = core::IDS_NAMED_MAX;
+
 /// What a module may take. One value for the whole engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

@@ -11,10 +11,9 @@ use crate::bindings::{ReconcilerPre, vmgroup::operator::log};
 use crate::call::State;
 use crate::error::{LoadError, Stage};
 use crate::inspect::{Inspection, Item, Kind, inspect};
+use crate::limits::PROBLEM_CHARS_MAX;
 use crate::module::{Loaded, Module};
 use crate::{CONTRACT_VERSION, Engine, LOG, LOGIC, Limits, description};
-
-const PROBLEM_CHARS_MAX: usize = 500;
 
 impl Engine {
     /// Refuses or compiles a module. Takes as long as the compiler does: tens of

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use vmgroup_core::group::GroupKey;
 
+use crate::limits::NAMED_MAX;
+
 /// Why the groups or their state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
@@ -89,7 +91,6 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 fn known_groups(known: &[GroupKey]) -> String {
-    const NAMED_MAX: usize = 10;
     if known.is_empty() {
         return "is none at all".into();
     }

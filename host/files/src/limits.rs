@@ -38,3 +38,9 @@ pub const NAME_CHARS_MAX: usize = 253;
 
 /// Characters of a problem: it becomes a condition's message.
 pub const PROBLEM_CHARS_MAX: usize = 1_000;
+
+/// Characters of who holds the lock: an operator writes its process id and a time.
+pub const HOLDER_CHARS_MAX: usize = 200;
+
+/// Groups named in the text of one error; the rest is counted.
+pub const NAMED_MAX: usize = 10;

@@ -9,7 +9,7 @@ use vmgroup_core::text::one_line;
 use vmgroup_core::time::Timestamp;
 
 use crate::error::FilesError;
-use crate::limits::{LOCK_TRIES, LOCK_WAIT};
+use crate::limits::{HOLDER_CHARS_MAX, LOCK_TRIES, LOCK_WAIT};
 
 /// Held as long as it lives; the system frees it when the process ends, however.
 #[derive(Debug)]
@@ -71,10 +71,9 @@ fn path(folder: &Path) -> PathBuf {
 }
 
 fn holder(file: &mut File) -> String {
-    const HOLDER_BYTES_MAX: u64 = 200;
     let mut text = String::new();
-    match file.take(HOLDER_BYTES_MAX).read_to_string(&mut text) {
-        Ok(length) if length > 0 => one_line(&text, 200),
+    match file.take(HOLDER_CHARS_MAX as u64).read_to_string(&mut text) {
+        Ok(length) if length > 0 => one_line(&text, HOLDER_CHARS_MAX),
         _ => "another process".into(),
     }
 }

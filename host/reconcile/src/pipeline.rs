@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::check::{self, CheckedPlan, Verdict};
 use vmgroup_core::group::{GroupKey, Mode, Spec};
-use vmgroup_core::limits::{NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN, VIOLATIONS_KEPT_MAX};
+use vmgroup_core::limits::{
+    DECISION_LINES_MAX, NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN, VIOLATIONS_KEPT_MAX,
+};
 use vmgroup_core::observation::{Observation, Slot, WakeReason};
 use vmgroup_core::outcome::{Backoff, Outcome};
 use vmgroup_core::plan::{Answer, Plan};
@@ -331,12 +333,15 @@ fn within_limits(after_ms: u64) -> u64 {
 }
 
 fn record(module: &str, generation: i64, plan: &CheckedPlan) -> DecisionRecord {
-    const LINES: usize = 10;
     let actions = plan.actions();
     DecisionRecord {
         module: module.into(),
         generation,
-        actions: actions.iter().take(LINES).map(render::action).collect(),
-        more: count(actions.len().saturating_sub(LINES)),
+        actions: actions
+            .iter()
+            .take(DECISION_LINES_MAX)
+            .map(render::action)
+            .collect(),
+        more: count(actions.len().saturating_sub(DECISION_LINES_MAX)),
     }
 }

@@ -12,13 +12,11 @@ use vmgroup_core::status::SlotRecord;
 use crate::event::ReadResult;
 use crate::group::{Group, Stage};
 use crate::inventory::{Vm, VmId};
+use crate::limits::PROOF_RETRY_MS;
 use crate::machine::{Asker, Machine};
 use crate::observe::membership;
 use crate::pipeline::Next;
 use crate::request::{Read, Request};
-
-/// A slot whose VM could be neither found nor proven gone is tried again then.
-const RETRY_MS: u64 = 10_000;
 
 impl Machine {
     /// Brings the group's record of its slots in line with the feed, and asks
@@ -104,7 +102,7 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        group.unproven.insert(slot, now.plus(RETRY_MS));
+        group.unproven.insert(slot, now.plus(PROOF_RETRY_MS));
         let ours = group.destroyed.contains(&slot);
         if let Some(record) = group.slots.get(&slot).filter(|_| !ours) {
             self.mass_loss.lost(&record.vm, now);

@@ -1,6 +1,7 @@
 //! Step 6, writes: where the group stands, for people and for the next start.
 
 use vmgroup_core::group::GroupKey;
+use vmgroup_core::limits::{LISTED_COPIES_MAX, LISTED_MEMBERS_MAX};
 use vmgroup_core::observation::{
     Connection, Drift, FailureClass, Health, Hold, Member, Observation, UpdatePolicy, WakeReason,
 };
@@ -10,11 +11,6 @@ use crate::group::{Folder, Group, Stage, count};
 use crate::limits::{MEMO_GAP_MS, REPORT_GAP_MS};
 use crate::machine::{Machine, target};
 use crate::request::Request;
-
-/// Members listed in a status.
-const MEMBERS_LISTED: usize = 50;
-/// Copies listed in a status.
-const COPIES_LISTED: usize = 20;
 
 impl Machine {
     /// The pass ends here: the status is written if it changed.
@@ -117,7 +113,12 @@ impl Machine {
             held: group.held.clone(),
             used_approvals: group.used_approvals.clone(),
             members: seen.map_or_else(|| before.members.clone(), |seen| self.listed(seen)),
-            copies: group.copies.iter().take(COPIES_LISTED).cloned().collect(),
+            copies: group
+                .copies
+                .iter()
+                .take(LISTED_COPIES_MAX)
+                .cloned()
+                .collect(),
         }
     }
 
@@ -130,7 +131,7 @@ impl Machine {
         members.sort_by_key(|member| (normal(member), member.slot));
         let shown = members
             .into_iter()
-            .take(MEMBERS_LISTED)
+            .take(LISTED_MEMBERS_MAX)
             .map(|member| MemberStatus {
                 slot: member.slot,
                 vm: member.id.clone(),

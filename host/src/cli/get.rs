@@ -8,12 +8,11 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_reconcile::event::GroupObject;
 
 use crate::files;
+use crate::limits::MESSAGE_CHARS_MAX;
 use crate::table;
 use crate::voice::{EXIT_CODES, Problem, Verdict, print, print_text, say};
 use crate::wiring::driver::Clocks;
 use crate::wiring::objects::schema;
-
-const MESSAGE_CHARS_MAX: usize = 120;
 
 /// Show groups that are kept in a state folder.
 #[derive(Args)]

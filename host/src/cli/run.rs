@@ -130,7 +130,7 @@ impl Run {
                 operator::simulate(&ends, &self.template)
             }
             #[cfg(feature = "cluster")]
-            WhichVcenter::Real => self.real.open(&ends)?,
+            WhichVcenter::Real => self.real.open(&ends, self.caps.operations)?,
         };
         let (vitals, _seen) = watch::channel(Vitals::default());
         #[cfg(feature = "cluster")]

@@ -120,8 +120,8 @@ impl VcenterFlags {
         self.credentials_folder().is_some() || std::env::var_os("VC_HOST").is_some()
     }
 
-    /// An adapter on it.
-    pub(crate) fn open(&self, ends: &Ends) -> Result<Arc<dyn Adapter>, Problem> {
+    /// An adapter on it, for so many operations at a time.
+    pub(crate) fn open(&self, ends: &Ends, operations: usize) -> Result<Arc<dyn Adapter>, Problem> {
         let credentials: Arc<dyn CredentialSource> = match self.credentials_folder() {
             Some(folder) => Arc::new(FileCredentials::new(folder)),
             None => Arc::new(EnvironmentCredentials),
@@ -132,6 +132,7 @@ impl VcenterFlags {
             datacenter: self.datacenter.clone(),
             root_folder: Some(self.folder.clone()),
             resource_pool: self.resource_pool.clone(),
+            calls_at_once: operations,
             ..Config::default()
         };
         Ok(cluster::vcenter(ends, config, credentials))

@@ -12,20 +12,8 @@ use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::request::Request;
 
 use super::hands::Hands;
+use crate::limits::{CALLS_END, FAREWELL, PAUSE_LEAST, SIGN_OF_LIFE};
 use crate::telemetry;
-
-/// Events that wait; adapters that have more wait themselves.
-pub(crate) const EVENTS_WAITING_MAX: usize = 1_024;
-/// The machine is never woken more often than this without an event, whatever
-/// its deadline says.
-const PAUSE_LEAST: Duration = Duration::from_millis(1);
-/// The driver shows that it lives at least so often.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
-/// Calls that are under way get so long to be answered before the session ends.
-const CALLS_END: Duration = Duration::from_secs(5);
-/// Logging out and giving up the lease get so long: less than the thirty
-/// seconds after which Kubernetes kills a Pod.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Both clocks, from one origin.
 #[derive(Debug, Clone, Copy)]

@@ -14,11 +14,7 @@ use vmgroup_reconcile::inventory::Fault;
 use vmgroup_reconcile::request::Request;
 
 use super::loader;
-
-/// More tasks than this wait: the machine's own caps are far lower.
-const TASKS_MAX: u32 = 4_096;
-/// Writes of the lease: the machine makes one at a time.
-const RENEWALS_MAX: u32 = 2;
+use crate::limits::{RENEWALS_MAX, TASKS_MAX};
 
 /// What an adapter does with one request: its answer, if it has one, goes into
 /// the channel that the adapter was made with.

@@ -12,10 +12,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::driver::{Clocks, Vitals};
+use crate::limits::HANGS_MS;
 use crate::voice::Problem;
-
-/// A loop that has not turned for so long hangs: it turns every five seconds.
-const HANGS_MS: u64 = 30_000;
 
 /// Answers probes until the process ends.
 pub(crate) async fn serve(

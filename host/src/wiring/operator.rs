@@ -11,12 +11,13 @@ use vmgroup_reconcile::Machine;
 use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::machine::Config;
 
-use super::driver::{Clocks, EVENTS_WAITING_MAX, Vitals, drive};
+use super::driver::{Clocks, Vitals, drive};
 use super::hands::{Adapter, Hands};
 use super::loader::{self, Modules};
 use super::objects::{Folder, schema};
 use super::simulated::Simulated;
 use crate::files::chain;
+use crate::limits::EVENTS_WAITING_MAX;
 use crate::voice::Problem;
 
 /// What every operator is told at its start.

@@ -9,7 +9,7 @@ use vmgroup_reconcile::inventory::{Fault, VmId};
 use vmgroup_reconcile::request::{Request, RequestId};
 
 use crate::feed::Feed;
-use crate::limits::{CALLS_AT_ONCE, READS_AT_ONCE};
+use crate::limits::READS_AT_ONCE;
 use crate::login::log_in;
 use crate::session::Session;
 use crate::{Config, CredentialSource, Credentials, Error};
@@ -47,6 +47,7 @@ impl Vcenter {
         credentials: Arc<dyn CredentialSource>,
         events: mpsc::Sender<Event>,
     ) -> Self {
+        let calls = Semaphore::new(config.calls_at_once.clamp(1, Semaphore::MAX_PERMITS));
         Vcenter {
             inner: Arc::new(Inner {
                 config,
@@ -55,7 +56,7 @@ impl Vcenter {
                 turn: Mutex::default(),
                 session: Mutex::default(),
                 tracked: Mutex::default(),
-                calls: Semaphore::new(CALLS_AT_ONCE),
+                calls,
                 reads: Semaphore::new(READS_AT_ONCE),
             }),
         }

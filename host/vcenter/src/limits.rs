@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use vmgroup_reconcile::limits::OPERATIONS_PER_VCENTER;
+
 /// Seconds that vCenter waits before it says that nothing has changed: the
 /// machine counts on a sign of life every minute.
 pub(crate) const WAIT_S: u32 = 25;
@@ -10,9 +12,9 @@ pub(crate) const WAIT_S: u32 = 25;
 /// with all devices far below the limit of an answer.
 pub(crate) const UPDATES_PER_PAGE: u32 = 100;
 
-/// Calls that change something, under way at once: as many as the machine lets
-/// run in one vCenter.
-pub(crate) const CALLS_AT_ONCE: usize = 32;
+/// Calls that change something, under way at once, where nobody says otherwise:
+/// as many operations as the machine lets run in one vCenter.
+pub(crate) const CALLS_AT_ONCE: usize = OPERATIONS_PER_VCENTER;
 
 /// Reads under way at once: they are quick, and vCenter serves people too.
 pub(crate) const READS_AT_ONCE: usize = 16;

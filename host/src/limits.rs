@@ -1,0 +1,43 @@
+//! Every limit of the wiring, each with the reason for its value. What paces the
+//! demo's screen stands with the demo.
+
+use std::time::Duration;
+
+/// Events that wait; adapters that have more wait themselves. A change of every
+/// member of the largest group fits.
+pub(crate) const EVENTS_WAITING_MAX: usize = 1_024;
+
+/// Tasks under way; more of them wait. The machine's own caps are far lower: it
+/// asks for one thing a group, and for a look a member.
+pub(crate) const TASKS_MAX: u32 = 4_096;
+
+/// Writes of the lease under way: the machine makes one at a time, and may give
+/// the lease up while the last one hangs.
+pub(crate) const RENEWALS_MAX: u32 = 2;
+
+/// The machine is never woken more often than this without an event, whatever
+/// its deadline says.
+pub(crate) const PAUSE_LEAST: Duration = Duration::from_millis(1);
+
+/// The driver shows that it lives at least so often: a Pod's probe looks every
+/// ten seconds.
+pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// A loop that has not turned for so long hangs: six signs of life are missing.
+#[cfg(feature = "cluster")]
+pub(crate) const HANGS_MS: u64 = 6 * SIGN_OF_LIFE.as_millis() as u64;
+
+/// Calls that are under way get so long to be answered before the session ends.
+/// With the farewell it is less than the thirty seconds after which Kubernetes
+/// kills a Pod.
+pub(crate) const CALLS_END: Duration = Duration::from_secs(5);
+
+/// Logging out and giving up the lease get so long: see [`CALLS_END`].
+pub(crate) const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A group whose module has not been asked by then, in virtual time, is
+/// suspended: nothing else keeps a new group waiting in a world without faults.
+pub(crate) const FORESIGHT_MS: u64 = 60_000;
+
+/// Characters of a message in a table: a row of it fits a wide terminal.
+pub(crate) const MESSAGE_CHARS_MAX: usize = 120;
