@@ -39,73 +39,73 @@ fn object(crd: &CustomResourceDefinition) -> String {
     let Some(root) = schema.and_then(|schema| schema.open_api_v3_schema.as_ref()) else {
         return text;
     };
-    let mut head = vec![format!("API version `{}/{}`", crd.spec.group, version.name)];
-    head.push(crd.spec.scope.to_lowercase());
-    let short: Vec<&str> = names
-        .short_names
-        .iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
-    if !short.is_empty() {
-        head.push(format!("short name `{}`", short.join("`, `")));
+    let mut head = vec![
+        format!("API version `{}/{}`", crd.spec.group, version.name),
+        crd.spec.scope.to_lowercase(),
+    ];
+    for short in names.short_names.iter().flatten() {
+        head.push(format!("short name `{short}`"));
     }
-    let _ = write!(text, "\n{}\n\n{}.\n", described(root), head.join(", "));
     let columns = version.additional_printer_columns.iter().flatten();
     let columns: Vec<String> = columns
         .map(|column| {
-            format!(
-                "{} (`{}`)",
-                column.name,
-                column.json_path.trim_start_matches('.')
-            )
+            let path = column.json_path.trim_start_matches('.');
+            format!("{} (`{path}`)", column.name)
         })
         .collect();
     let _ = write!(
         text,
-        "\nColumns of `kubectl get {}`: {}.\n",
+        "\n{}\n\n{}.\n\nColumns of `kubectl get {}`: {}.\n",
+        described(root),
+        head.join(", "),
         names.plural,
         columns.join(", ")
     );
-
     let part = |name: &str| root.properties.as_ref().and_then(|parts| parts.get(name));
-    if let Some(spec) = part("spec") {
-        text += "\n### Spec\n\n| field | type | default | limits | |\n|---|---|---|---|---|\n";
-        let mut rules = Vec::new();
-        for field in fields(spec, "spec") {
-            let Field {
-                path,
-                schema,
-                required,
-            } = &field;
-            let kind = kind(schema) + if *required { ", required" } else { "" };
-            let (default, limits) = (default(schema), limits(schema));
-            let _ = writeln!(
-                text,
-                "| `{path}` | {kind} | {default} | {limits} | {} |",
-                described(schema)
-            );
-            rules.extend(messages(schema).map(|message| (path.clone(), message)));
-        }
-        rules.extend(messages(spec).map(|message| ("spec".to_owned(), message)));
-        if !rules.is_empty() {
-            text += "\nBeyond these limits an API server refuses, in these words:\n\n| about | message |\n|---|---|\n";
-            for (path, message) in rules {
-                let _ = writeln!(text, "| `{path}` | {message} |");
-            }
-        }
+    text += &part("spec").map(spec).unwrap_or_default();
+    text += &part("status").map(status).unwrap_or_default();
+    text
+}
+
+fn spec(schema: &JSONSchemaProps) -> String {
+    let mut text =
+        "\n### Spec\n\n| field | type | default | limits | |\n|---|---|---|---|---|\n".to_owned();
+    let mut rules = Vec::new();
+    for field in fields(schema, "spec") {
+        let Field {
+            path,
+            schema,
+            required,
+        } = &field;
+        let required = if *required { ", required" } else { "" };
+        let _ = writeln!(
+            text,
+            "| `{path}` | {}{required} | {} | {} | {} |",
+            kind(schema),
+            default(schema),
+            limits(schema),
+            described(schema)
+        );
+        rules.extend(messages(schema).map(|message| (path.clone(), message)));
     }
-    if let Some(status) = part("status") {
-        text += "\n### Status\n\nThe operator alone writes it, and always the whole of it.\n\n\
-                 | field | type | |\n|---|---|---|\n";
-        for Field { path, schema, .. } in fields(status, "status") {
-            let _ = writeln!(
-                text,
-                "| `{path}` | {} | {} |",
-                kind(schema),
-                described(schema)
-            );
-        }
+    rules.extend(messages(schema).map(|message| ("spec".to_owned(), message)));
+    if !rules.is_empty() {
+        text += "\nBeyond these limits an API server refuses, in these words:\n\n\
+                 | about | message |\n|---|---|\n";
+    }
+    for (path, message) in rules {
+        let _ = writeln!(text, "| `{path}` | {message} |");
+    }
+    text
+}
+
+fn status(schema: &JSONSchemaProps) -> String {
+    let mut text = "\n### Status\n\nThe operator alone writes it, and always the whole of it.\n\n\
+                    | field | type | |\n|---|---|---|\n"
+        .to_owned();
+    for Field { path, schema, .. } in fields(schema, "status") {
+        let (kind, described) = (kind(schema), described(schema));
+        let _ = writeln!(text, "| `{path}` | {kind} | {described} |");
     }
     text
 }

@@ -13,7 +13,7 @@ use vmgroup_core::time::{Monotonic, Now};
 
 use crate::backoff::jitter_ms;
 use crate::budget::Spenders;
-use crate::event::{Approval, Event, GroupObject};
+use crate::event::{ActiveModule, Approval, CallResult, Event, GroupObject, ReadResult};
 use crate::group::Group;
 use crate::inventory::{Inventory, TaskId, VmId};
 use crate::lease::Lease;
@@ -231,32 +231,10 @@ impl Machine {
                 self.session.feed_lost(reason, self.now);
                 self.view_changed();
             }
-            Event::Called { id, result } => match self.asked.remove(&id) {
-                Some(Asker::Operation(key, slot)) => self.called(&key, slot, id, result),
-                Some(Asker::Folder(key)) => self.folder_created(&key, id, result),
-                Some(Asker::Pass(key)) => self.folder_removed(&key, result),
-                None => {}
-            },
-            Event::Read { id, result } => match self.asked.remove(&id) {
-                Some(Asker::Operation(key, slot)) => self.looked(&key, slot, id, result),
-                Some(Asker::Folder(key)) => self.folder_found(&key, id, result),
-                Some(Asker::Pass(key)) => self.read_for_pass(&key, id, result),
-                None => {}
-            },
+            Event::Called { id, result } => self.call_answered(id, result),
+            Event::Read { id, result } => self.read_answered(id, result),
             Event::Decided { id, module, result } => self.decided(id, &module, result),
-            Event::ModuleActive(module) => {
-                let name = module.name.clone();
-                let (version, digest) = (&module.description.version, &module.digest);
-                let detail = format!("{} {version} ({digest})", module.description.name);
-                let swapped = self.modules.get(name.as_ref()).is_ok();
-                if self.modules.activate(module.clone()) {
-                    if swapped {
-                        self.spenders.swapped_in(module.digest, self.now.utc);
-                    }
-                    self.note(None, false, "module active", detail);
-                    self.module_changed(name.as_ref());
-                }
-            }
+            Event::ModuleActive(module) => self.module_active(module),
             Event::ModuleMissing { name, message } => {
                 self.modules.missing(name.clone(), message);
                 self.module_changed(name.as_ref());
@@ -265,17 +243,47 @@ impl Machine {
                 name,
                 stage,
                 message,
-            } => {
-                let name = name.as_deref().unwrap_or("default");
-                let detail = format!("{name}: refused at {stage}: {message}");
-                self.note(
-                    None,
-                    true,
-                    "module refused, the last good one goes on",
-                    detail,
-                );
-            }
+            } => self.module_refused(name.as_deref(), &stage, &message),
             Event::Stop => self.stop(),
+        }
+    }
+
+    fn call_answered(&mut self, id: RequestId, result: CallResult) {
+        match self.asked.remove(&id) {
+            Some(Asker::Operation(key, slot)) => self.called(&key, slot, id, result),
+            Some(Asker::Folder(key)) => self.folder_created(&key, id, result),
+            Some(Asker::Pass(key)) => self.folder_removed(&key, result),
+            None => {}
+        }
+    }
+
+    fn read_answered(&mut self, id: RequestId, result: ReadResult) {
+        match self.asked.remove(&id) {
+            Some(Asker::Operation(key, slot)) => self.looked(&key, slot, id, result),
+            Some(Asker::Folder(key)) => self.folder_found(&key, id, result),
+            Some(Asker::Pass(key)) => self.read_for_pass(&key, id, result),
+            None => {}
+        }
+    }
+
+    fn module_refused(&mut self, name: Option<&str>, stage: &str, message: &str) {
+        let name = name.unwrap_or("default");
+        let detail = format!("{name}: refused at {stage}: {message}");
+        let what = "module refused, the last good one goes on";
+        self.note(None, true, what, detail);
+    }
+
+    fn module_active(&mut self, module: ActiveModule) {
+        let name = module.name.clone();
+        let (version, digest) = (&module.description.version, &module.digest);
+        let detail = format!("{} {version} ({digest})", module.description.name);
+        let swapped = self.modules.get(name.as_ref()).is_ok();
+        if self.modules.activate(module.clone()) {
+            if swapped {
+                self.spenders.swapped_in(module.digest, self.now.utc);
+            }
+            self.note(None, false, "module active", detail);
+            self.module_changed(name.as_ref());
         }
     }
 

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use vmgroup_core::time::Now;
 use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult};
 use vmgroup_reconcile::inventory::Fault;
-use vmgroup_reconcile::request::Request;
+use vmgroup_reconcile::request::{Request, RequestId};
 use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::random::Random;
 use vmgroup_sim::vcenter::{Asked, SessionId, VCenter};
@@ -31,6 +32,22 @@ pub(crate) struct Simulated {
 struct Inner {
     vcenter: VCenter,
     session: Option<SessionId>,
+}
+
+impl Inner {
+    /// Logs in, ends the session before, and begins the feed of the new one.
+    fn login(&mut self, now: Now, id: RequestId) -> LoginResult {
+        let (result, session) = self.vcenter.login(now, CREDENTIALS);
+        if let Some(old) = self.session.take() {
+            self.vcenter.logout(old);
+        }
+        if let Some(session) = session {
+            self.session = Some(session);
+            self.vcenter.begin_feed(now, session, id, now.monotonic);
+        }
+        debug_assert!(matches!(result, LoginResult::In { .. }));
+        result
+    }
 }
 
 impl Simulated {
@@ -107,16 +124,8 @@ impl Simulated {
         let session = inner.session;
         Some(match request {
             Request::Login { id, .. } => {
-                let (result, session) = inner.vcenter.login(now, CREDENTIALS);
-                if let Some(old) = inner.session.take() {
-                    inner.vcenter.logout(old);
-                }
-                if let Some(session) = session {
-                    inner.session = Some(session);
-                    inner.vcenter.begin_feed(now, session, *id, now.monotonic);
-                }
-                debug_assert!(matches!(result, LoginResult::In { .. }));
-                Event::LoginAnswered { id: *id, result }
+                let (id, result) = (*id, inner.login(now, *id));
+                Event::LoginAnswered { id, result }
             }
             Request::Logout => {
                 if let Some(session) = inner.session.take() {

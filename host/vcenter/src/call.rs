@@ -55,12 +55,7 @@ impl Session {
                 memory_mib,
                 spec_hash,
             } => {
-                let spec = ConfigSpec {
-                    num_cpus: Some(cpus),
-                    memory_mb: Some(memory_mib),
-                    extra_config: vec![OptionValue::new(SPEC_HASH_KEY, spec_hash)],
-                    ..ConfigSpec::default()
-                };
+                let spec = hardware(cpus, memory_mib, spec_hash);
                 let task = client.reconfigure_vm(&vm(&target), &spec, id).await;
                 self.started(task, &target, operation).await
             }
@@ -70,14 +65,7 @@ impl Session {
                 spec_hash,
                 instance_uuid,
             } => {
-                let spec = ConfigSpec {
-                    instance_uuid,
-                    extra_config: vec![
-                        OptionValue::new(MARKER_KEY, marker),
-                        OptionValue::new(SPEC_HASH_KEY, spec_hash),
-                    ],
-                    ..ConfigSpec::default()
-                };
+                let spec = marking(marker, spec_hash, instance_uuid);
                 let task = client.reconfigure_vm(&vm(&target), &spec, id).await;
                 self.started(task, &target, operation).await
             }
@@ -170,5 +158,27 @@ impl Session {
                 message: chain(error),
             },
         }
+    }
+}
+
+/// The hardware of a member, and the spec that it follows from then on.
+fn hardware(cpus: u32, memory_mib: u64, spec_hash: String) -> ConfigSpec {
+    ConfigSpec {
+        num_cpus: Some(cpus),
+        memory_mb: Some(memory_mib),
+        extra_config: vec![OptionValue::new(SPEC_HASH_KEY, spec_hash)],
+        ..ConfigSpec::default()
+    }
+}
+
+/// What makes a VM a member, or blanks that.
+fn marking(marker: String, spec_hash: String, instance_uuid: Option<String>) -> ConfigSpec {
+    ConfigSpec {
+        instance_uuid,
+        extra_config: vec![
+            OptionValue::new(MARKER_KEY, marker),
+            OptionValue::new(SPEC_HASH_KEY, spec_hash),
+        ],
+        ..ConfigSpec::default()
     }
 }

@@ -114,6 +114,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "one table of cases")]
     fn every_fault_has_a_word() {
         let vm = || Some(ManagedObjectRef::virtual_machine("vm-1"));
         let message = || String::from("N: m");

@@ -1,10 +1,14 @@
-//! A file that one cannot read at a sitting holds two concepts.
+//! A file that one cannot read at a sitting holds two concepts. Clippy says the same of functions,
+//! wherever it is told the limit.
 
 use std::path::Path;
 
 use super::{Source, Sources, Violation};
 
 const LINES_MAX: usize = 400;
+
+/// What each clippy.toml says, since a crate with one of its own does not see that of the workspace.
+const FUNCTION_LIMIT: &str = "too-many-lines-threshold = 70";
 
 /// Files that may be longer, up to the number given, and why.
 const LONGER: &[(&str, usize, &str)] = &[(
@@ -33,7 +37,24 @@ pub(super) fn check(sources: &Sources) -> Vec<Violation> {
             ));
         }
     }
+    violations.extend(unlimited(sources));
     violations
+}
+
+/// Configurations of clippy by which a function may have a hundred lines, clippy's own limit.
+fn unlimited(sources: &Sources) -> impl Iterator<Item = Violation> {
+    let configurations = sources
+        .with_extension("toml")
+        .filter(|source| source.path.ends_with("clippy.toml"))
+        .filter(|source| !source.text.lines().any(|line| line == FUNCTION_LIMIT));
+    configurations.map(|source| {
+        Violation::new(
+            &source.path,
+            1,
+            "hides how long a function may be",
+            format!("add `{FUNCTION_LIMIT}`"),
+        )
+    })
 }
 
 fn too_long(source: &Source, longer: &[(&str, usize, &str)]) -> Option<Violation> {
@@ -101,5 +122,18 @@ mod tests {
         assert!(named[0].starts_with("a/src/long.rs:401: 407 lines"));
         let allowed = [("a/src/long.rs", 407, "because")];
         assert_eq!(too_long(&sources.0[0], &allowed), None);
+    }
+
+    #[test]
+    fn a_configuration_of_clippy_without_the_limit_of_functions_is_named() {
+        let said = format!("# A reason.\n{FUNCTION_LIMIT}\n");
+        let sources = Sources::of(&[
+            ("clippy.toml", &said),
+            ("a/clippy.toml", "disallowed-methods = []\n"),
+            ("a/Cargo.toml", ""),
+        ]);
+        let named: Vec<_> = unlimited(&sources).collect();
+        assert_eq!(named.len(), 1);
+        assert_eq!(named[0].file, Path::new("a/clippy.toml"));
     }
 }

@@ -106,6 +106,7 @@ fn what_is_written_reads_back_as_the_same() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table of cases")]
 fn everything_that_is_not_strictly_a_case_is_an_error_with_its_place() {
     let error = |text: &str| Case::parse(text).expect_err("it is no case").to_string();
     let with = |from: &str, to: &str| {

@@ -221,6 +221,7 @@ fn bounds() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table of cases")]
 fn justified_delete() {
     let unjustified = &[Rule::JustifiedDelete];
     expect(
@@ -300,6 +301,7 @@ fn justified_delete() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table of cases")]
 fn power_follows_the_owners_wish_or_leave() {
     use crate::observation::{Drift, Parking, PowerState, UpdatePolicy};
     let loose = json!({ "replicas": 3, "maxUnavailable": 3 });
@@ -377,6 +379,7 @@ fn power_follows_the_owners_wish_or_leave() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table of cases")]
 fn enough_members_stay_up() {
     let rolling = |more: Value| {
         let mut desired = json!({ "update": "rolling-replace" });

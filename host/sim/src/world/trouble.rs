@@ -7,10 +7,12 @@ use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::GroupObject;
 
 use super::{Occurrence, World};
+use crate::cluster::{Cluster, WatchId};
 use crate::faults::WorldFault;
 use crate::history::{Fact, Outage};
 use crate::host::Decide;
 use crate::trace::Detail;
+use crate::vcenter::{SessionId, VCenter};
 
 /// How long an old list stands before a new one comes.
 const OLD_LIST_MS: u64 = 5_000;
@@ -28,17 +30,12 @@ impl<D: Decide> World<D> {
                 self.freeze(*host);
                 self.plan(self.now.plus(*for_ms), Occurrence::Thaw(*host));
             }
-            WorldFault::ExpireSession(host) => {
-                if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
-                    self.vcenter
-                        .end_session(now, session, "the session expired");
-                }
-            }
-            WorldFault::DropFeed(host) => {
-                if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
-                    self.vcenter.drop_feed(now, session, "the feed broke");
-                }
-            }
+            WorldFault::ExpireSession(host) => self.in_session(*host, |vcenter, session| {
+                vcenter.end_session(now, session, "the session expired");
+            }),
+            WorldFault::DropFeed(host) => self.in_session(*host, |vcenter, session| {
+                vcenter.drop_feed(now, session, "the feed broke");
+            }),
             WorldFault::RestartVCenter(for_ms) => {
                 self.outage(*for_ms, false);
                 self.vcenter.restart(now, *for_ms);
@@ -51,16 +48,12 @@ impl<D: Decide> World<D> {
                 self.outage(*for_ms, true);
                 self.cluster_down_until = self.cluster_down_until.max(self.now.plus(*for_ms));
             }
-            WorldFault::ReconnectWatch(host) => {
-                if let Some(watch) = self.seats.get(*host).and_then(|it| it.watch) {
-                    self.cluster.reconnect(now, watch);
-                }
-            }
-            WorldFault::RepeatWatch(host, count) => {
-                if let Some(watch) = self.seats.get(*host).and_then(|it| it.watch) {
-                    self.cluster.repeat(now, watch, *count);
-                }
-            }
+            WorldFault::ReconnectWatch(host) => self.on_watch(*host, |cluster, watch| {
+                cluster.reconnect(now, watch);
+            }),
+            WorldFault::RepeatWatch(host, count) => self.on_watch(*host, |cluster, watch| {
+                cluster.repeat(now, watch, *count);
+            }),
             WorldFault::StallWatch(host, for_ms) => {
                 if let Some(watch) = self.seats.get(*host).and_then(|it| it.watch) {
                     self.cluster.silence(watch);
@@ -80,24 +73,34 @@ impl<D: Decide> World<D> {
                 let objects = self.objects_at(Monotonic(self.now.0.saturating_sub(*ago_ms)));
                 self.cluster.restore(now, objects);
             }
-            WorldFault::LoseUpdates(host, for_ms) => {
-                if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
-                    self.vcenter.lose_updates(now, session, *for_ms);
-                }
-            }
+            WorldFault::LoseUpdates(host, for_ms) => self.in_session(*host, |vcenter, session| {
+                vcenter.lose_updates(now, session, *for_ms);
+            }),
             WorldFault::LagFeed(host, for_ms) => {
                 self.disturb(*for_ms);
-                if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
-                    self.vcenter.lag_feed(now, session, *for_ms);
-                }
+                self.in_session(*host, |vcenter, session| {
+                    vcenter.lag_feed(now, session, *for_ms);
+                });
             }
-            WorldFault::PartialFeed(host) => {
-                if let Some(session) = self.seats.get(*host).and_then(|it| it.session) {
-                    self.vcenter.show_half();
-                    self.vcenter.drop_feed(now, session, "the feed broke");
-                }
-            }
+            WorldFault::PartialFeed(host) => self.in_session(*host, |vcenter, session| {
+                vcenter.show_half();
+                vcenter.drop_feed(now, session, "the feed broke");
+            }),
             WorldFault::ClockJump(ms) => self.jumped_ms = self.jumped_ms.saturating_add(*ms),
+        }
+    }
+
+    /// Does it to the host's session, if it has one.
+    fn in_session(&mut self, host: usize, what: impl FnOnce(&mut VCenter, SessionId)) {
+        if let Some(session) = self.seats.get(host).and_then(|it| it.session) {
+            what(&mut self.vcenter, session);
+        }
+    }
+
+    /// Does it to the host's watch, if it has one.
+    fn on_watch(&mut self, host: usize, what: impl FnOnce(&mut Cluster, WatchId)) {
+        if let Some(watch) = self.seats.get(host).and_then(|it| it.watch) {
+            what(&mut self.cluster, watch);
         }
     }
 

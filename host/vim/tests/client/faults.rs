@@ -31,6 +31,7 @@ async fn fault_for(body: String) -> Fault {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one table of cases")]
 async fn every_fault_that_callers_act_on_is_typed() {
     use Certainty::{NotExecuted, Unknown};
     let text = |text: &str| Some(text.to_owned());

@@ -11,6 +11,10 @@ use crate::observation::{
 use crate::time::Timestamp;
 
 /// The rules that a plan breaks, but for `size`.
+#[allow(
+    clippy::too_many_lines,
+    reason = "the rules in a row, to be read beside the specification"
+)]
 fn broken(o: &Observation, p: &Plan) -> BTreeSet<Rule> {
     let mut rules = BTreeSet::new();
     let d = &o.desired;
