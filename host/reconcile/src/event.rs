@@ -235,8 +235,6 @@ pub enum LoginResult {
     In {
         /// `about.instanceUuid` of the vCenter.
         vcenter: String,
-        /// The folder below which all group folders are.
-        root: FolderId,
     },
     /// vCenter refused the credentials.
     Refused {

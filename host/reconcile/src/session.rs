@@ -395,7 +395,6 @@ mod tests {
         login(&mut session, 1, at(0));
         let inside = LoginResult::In {
             vcenter: "vc".into(),
-            root: "group-v1".into(),
         };
         session.login_answered(RequestId(1), inside, at(1));
         assert!(!session.is_live(), "the feed has shown nothing yet");

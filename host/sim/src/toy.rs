@@ -102,7 +102,6 @@ enum Wait {
 pub(crate) struct Toy {
     flaw: Flaw,
     ids: u64,
-    root: Option<FolderId>,
     fed: bool,
     login_at: Option<Monotonic>,
     groups: BTreeMap<GroupKey, GroupObject>,
@@ -120,7 +119,6 @@ impl Toy {
         Toy {
             flaw,
             ids: 0,
-            root: None,
             fed: false,
             login_at: Some(now.monotonic),
             groups: BTreeMap::new(),
@@ -157,10 +155,9 @@ impl Toy {
                 }
                 self.answered(id, Wait::Nothing);
             }
-            Event::LoginAnswered { result, .. } => match result {
-                LoginResult::In { root, .. } => self.root = Some(root),
-                _ => self.login_at = Some(self.now.plus(5_000)),
-            },
+            Event::LoginAnswered { result, .. } if !matches!(result, LoginResult::In { .. }) => {
+                self.login_at = Some(self.now.plus(5_000));
+            }
             Event::FeedReset { id, vms, tasks } => {
                 self.fed = true;
                 self.vms = vms.into_iter().map(|it| (it.id.clone(), it)).collect();

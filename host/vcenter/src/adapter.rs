@@ -172,9 +172,8 @@ impl Inner {
             Err(error) => Err(error),
         };
         let result = match &begun {
-            Ok((vcenter, feed)) => LoginResult::In {
+            Ok((vcenter, _)) => LoginResult::In {
                 vcenter: vcenter.clone(),
-                root: feed.session().place.root.id.clone(),
             },
             Err(Error::Refused { message }) => LoginResult::Refused {
                 version,

@@ -20,15 +20,7 @@ impl Session {
         let id = Some(operation);
         let vm = |id: &str| ManagedObjectRef::virtual_machine(id);
         match call {
-            Call::CreateFolder { name } => {
-                let root = &self.place.root;
-                match client.create_folder(root, &escape(&name), id).await {
-                    Ok(folder) => CallResult::Done {
-                        result: Some(folder.id),
-                    },
-                    Err(error) => self.failed(&error, &root.id).await,
-                }
-            }
+            Call::CreateFolder { name } => self.create_folder(&name, operation).await,
             Call::Clone(clone) => self.clone_vm(clone, operation).await,
             Call::PowerOn(target) => {
                 let datacenter = &self.place.datacenter;
@@ -79,6 +71,23 @@ impl Session {
                 self.started(task, &target, operation).await
             }
         }
+    }
+
+    async fn create_folder(&self, name: &str, operation: &str) -> CallResult {
+        let root = match self.root(operation).await {
+            Ok(root) => root,
+            Err(error) => return self.failed(&error, &self.place.root_path).await,
+        };
+        let name = escape(name);
+        let created = self.client.create_folder(&root, &name, Some(operation));
+        let result = match created.await {
+            Ok(folder) => CallResult::Done {
+                result: Some(folder.id),
+            },
+            Err(error) => self.failed(&error, &root.id).await,
+        };
+        self.look_inside().await;
+        result
     }
 
     async fn clone_vm(&self, clone: CloneCall, operation: &str) -> CallResult {

@@ -55,9 +55,11 @@ impl Feed {
         let default = &session.content.property_collector;
         let collector = client.create_property_collector(default, None).await?;
         let paths = feed_paths();
-        let mut vms = FilterSpec::view(&session.inside, VM, &paths);
-        let strays = FilterSpec::view(&session.strays, VM, &paths);
-        vms.objects.extend(strays.objects);
+        let mut vms = FilterSpec::view(&session.strays, VM, &paths);
+        if let Some(inside) = &session.inside {
+            let inside = FilterSpec::view(inside, VM, &paths);
+            vms.objects.extend(inside.objects);
+        }
         let tasks = FilterSpec::view(session.tasks.view(), "Task", &["info"]);
         for spec in [vms, tasks] {
             client.create_filter(&collector, &spec, false, None).await?;
@@ -68,11 +70,6 @@ impl Feed {
             version: String::new(),
             replica,
         })
-    }
-
-    /// The session that it is of.
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
     }
 
     /// Runs until it fails or the session stops it.

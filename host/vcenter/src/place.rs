@@ -16,13 +16,18 @@ const ROOT_FOLDER: &str = "vm-operator";
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) datacenter: ManagedObjectRef,
-    pub(crate) root: ManagedObjectRef,
+    /// Folder of the datacenter that the root folder is below.
+    vm_folder: ManagedObjectRef,
+    /// Names from there to the root folder.
+    below: Vec<String>,
+    /// None if it does not exist: the first group that needs a folder makes it.
+    pub(crate) root: Option<ManagedObjectRef>,
     /// Inventory path of `root`, as the search index wants it.
     pub(crate) root_path: String,
     pub(crate) pool: ManagedObjectRef,
 }
 
-/// Resolves the place. Writes: creates the root folder if it is missing.
+/// Resolves the place. Writes nothing.
 pub(crate) async fn resolve(
     client: &Client,
     content: &ServiceContent,
@@ -31,17 +36,60 @@ pub(crate) async fn resolve(
     let finder = Finder { client, content };
     let datacenter = finder.datacenter(config.datacenter.as_deref()).await?;
     let named = config.root_folder.as_deref().unwrap_or(ROOT_FOLDER);
-    let root = finder.root_folder(&datacenter, named).await?;
-    let root_path = finder.path(&root).await?;
+    let below = names_below(&name_of(&datacenter), named)?;
+    let vm_folder = required(&datacenter, "vmFolder")?;
+    let root = finder.folder(&vm_folder, &below).await?;
+    let mut root_path = finder.path(&vm_folder).await?;
+    for name in &below {
+        root_path = format!("{root_path}/{}", escape(name));
+    }
     let pool = finder
         .pool(&datacenter, config.resource_pool.as_deref())
         .await?;
     Ok(Place {
         datacenter: datacenter.object,
+        vm_folder,
+        below,
         root,
         root_path,
         pool,
     })
+}
+
+/// Makes what is missing of the root folder, and of those above it.
+pub(crate) async fn make_root(
+    client: &Client,
+    content: &ServiceContent,
+    place: &Place,
+    operation: Option<&str>,
+) -> Result<ManagedObjectRef, vmgroup_vim::Error> {
+    let finder = Finder { client, content };
+    let mut folder = place.vm_folder.clone();
+    for name in &place.below {
+        folder = match finder.child_folder(&folder, name).await? {
+            Some(found) => found,
+            None => {
+                let created = client
+                    .create_folder(&folder, &escape(name), operation)
+                    .await?;
+                tracing::info!(folder = name, id = created.id, "root folder created");
+                created
+            }
+        };
+    }
+    Ok(folder)
+}
+
+/// The names of folders on the way to the root folder, below the datacenter's folder of VMs.
+fn names_below(datacenter: &str, path: &str) -> Result<Vec<String>, Error> {
+    let absolute = format!("/{datacenter}/vm/");
+    let below = path.strip_prefix(&absolute).unwrap_or(path);
+    if below.starts_with('/') {
+        let message = format!("the root folder {path} does not begin with {absolute}");
+        return Err(Error::Place { message });
+    }
+    let names = below.split('/').filter(|name| !name.is_empty());
+    Ok(names.map(unescape).collect())
 }
 
 struct Finder<'a> {
@@ -57,34 +105,31 @@ impl Finder<'_> {
         only(all, name, "datacenter", "--datacenter")
     }
 
-    async fn root_folder(
+    /// The folder of these names, if all of them exist.
+    async fn folder(
         &self,
-        datacenter: &ObjectContent,
-        path: &str,
-    ) -> Result<ManagedObjectRef, Error> {
-        let mut folder = required(datacenter, "vmFolder")?;
-        let absolute = format!("/{}/vm/", name_of(datacenter));
-        let inside = path.strip_prefix(&absolute).unwrap_or(path);
-        if inside.starts_with('/') {
-            let message = format!("the root folder {path} does not begin with {absolute}");
-            return Err(Error::Place { message });
+        from: &ManagedObjectRef,
+        names: &[String],
+    ) -> Result<Option<ManagedObjectRef>, Error> {
+        let mut folder = from.clone();
+        for name in names {
+            match self
+                .child_folder(&folder, name)
+                .await
+                .map_err(reading("list folders"))?
+            {
+                Some(found) => folder = found,
+                None => return Ok(None),
+            }
         }
-        for name in inside.split('/').filter(|name| !name.is_empty()) {
-            let name = unescape(name);
-            let found = self.child_folder(&folder, &name).await?;
-            folder = match found {
-                Some(found) => found,
-                None => self.create_folder(&folder, &name).await?,
-            };
-        }
-        Ok(folder)
+        Ok(Some(folder))
     }
 
     async fn child_folder(
         &self,
         parent: &ManagedObjectRef,
         name: &str,
-    ) -> Result<Option<ManagedObjectRef>, Error> {
+    ) -> Result<Option<ManagedObjectRef>, vmgroup_vim::Error> {
         let children = Traversal {
             name: None,
             kind: "Folder".into(),
@@ -101,24 +146,13 @@ impl Finder<'_> {
             }],
             report_missing_objects: false,
         };
-        let children = self.retrieve(&[spec], "list folders").await?;
+        let collector = &self.content.property_collector;
+        let children = self
+            .client
+            .retrieve_all_properties(collector, &[spec], None)
+            .await?;
         let found = children.into_iter().find(|child| name_of(child) == name);
         Ok(found.map(|child| child.object))
-    }
-
-    async fn create_folder(
-        &self,
-        parent: &ManagedObjectRef,
-        name: &str,
-    ) -> Result<ManagedObjectRef, Error> {
-        let created = self.client.create_folder(parent, &escape(name), None).await;
-        let created = created.map_err(|source| Error::Vcenter {
-            doing: format!("create the root folder `{name}`, which does not exist"),
-            hint: "; create it by hand or grant Folder.Create",
-            source: Box::new(source),
-        })?;
-        tracing::info!(folder = name, id = created.id, "root folder created");
-        Ok(created)
     }
 
     /// The path by which the search index finds an object.

@@ -82,6 +82,7 @@ impl Session {
         let found = self.client.find_by_inventory_path(index, &path, None).await;
         match found {
             Ok(Some(folder)) if folder.kind == "Folder" => {
+                self.look_inside().await;
                 match self.read_folder(&folder.id, Some(name)).await {
                     ReadResult::Gone => ReadResult::NoFolder,
                     result => result,

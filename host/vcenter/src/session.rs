@@ -16,7 +16,7 @@ use crate::error::chain;
 use crate::fault::is_session_over;
 use crate::labels::Names;
 use crate::limits::CLOSE_LIMIT;
-use crate::place::Place;
+use crate::place::{Place, make_root};
 use crate::tasks::Tasks;
 use crate::template::Templates;
 
@@ -29,13 +29,15 @@ pub(crate) struct Session {
     pub(crate) user: String,
     pub(crate) place: Place,
     pub(crate) clock: Clock,
-    /// All VMs below the root folder.
-    pub(crate) inside: ManagedObjectRef,
+    /// All VMs below the root folder, if that exists.
+    pub(crate) inside: Option<ManagedObjectRef>,
     /// Our VMs that are elsewhere.
     pub(crate) strays: ManagedObjectRef,
     pub(crate) tasks: Tasks,
     pub(crate) templates: Templates,
     pub(crate) events: mpsc::Sender<Event>,
+    /// The root folder, as soon as it exists.
+    root: tokio::sync::Mutex<Option<ManagedObjectRef>>,
     names: Mutex<Names>,
     tracked: tokio::sync::Mutex<BTreeSet<VmId>>,
     feed: Mutex<Option<Running>>,
@@ -60,15 +62,20 @@ impl Session {
     ) -> Result<Self, Error> {
         let clock = Clock::compare(&client).await?;
         let views = &content.view_manager;
-        let inside = client
-            .create_container_view(views, &place.root, &[VM], true, None)
-            .await?;
+        let inside = match &place.root {
+            Some(root) => {
+                let view = client.create_container_view(views, root, &[VM], true, None);
+                Some(view.await?)
+            }
+            None => None,
+        };
         let strays = client.create_list_view(views, &[], None).await?;
         let tasks = client.create_list_view(views, &[], None).await?;
         Ok(Session {
             client,
             content,
             user,
+            root: tokio::sync::Mutex::new(place.root.clone()),
             place,
             clock,
             inside,
@@ -120,6 +127,25 @@ impl Session {
         if is_session_over(error) {
             self.lose("the session with vCenter has ended".into(), true)
                 .await;
+        }
+    }
+
+    /// The root folder. One that is missing is made now, by the first that needs it; the feed
+    /// of this session does not show what is below it, so that another session has to.
+    pub(crate) async fn root(&self, operation: &str) -> Result<ManagedObjectRef, Error> {
+        let mut root = self.root.lock().await;
+        if let Some(root) = &*root {
+            return Ok(root.clone());
+        }
+        let made = make_root(&self.client, &self.content, &self.place, Some(operation)).await?;
+        Ok(root.insert(made).clone())
+    }
+
+    /// There is a folder below the root folder: the feed has to show what is in it.
+    pub(crate) async fn look_inside(&self) {
+        if self.inside.is_none() {
+            let reason = "the root folder has just been made, log in anew to see it";
+            self.lose(reason.into(), true).await;
         }
     }
 
@@ -182,7 +208,8 @@ impl Session {
         self.lost.store(true, Ordering::SeqCst);
         let work = async {
             self.stop_feed().await;
-            for view in [&self.inside, &self.strays, self.tasks.view()] {
+            let views = [&self.strays, self.tasks.view()];
+            for view in self.inside.iter().chain(views) {
                 if let Err(error) = self.client.destroy_view(view, None).await {
                     tracing::debug!(error = chain(&error), "view stays until the session ends");
                     break;

@@ -53,7 +53,6 @@ impl Taken {
                     id: *id,
                     result: LoginResult::In {
                         vcenter: "vc".into(),
-                        root: "group-root".into(),
                     },
                 }
             }

@@ -55,7 +55,6 @@ impl VCenter {
         (
             LoginResult::In {
                 vcenter: self.instance.clone(),
-                root: self.root.clone(),
             },
             Some(id),
         )

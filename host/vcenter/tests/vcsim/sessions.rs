@@ -3,14 +3,11 @@ use vmgroup_reconcile::inventory::Fault;
 use vmgroup_reconcile::request::{Call, Read, Request};
 use vmgroup_vcenter::Config;
 
-use crate::world::{ROOT, World};
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_begins_a_feed_and_a_logout_leaves_nothing() {
     let mut world = World::live().await;
-    let folders = world.control().folders().unwrap();
-    let root = folders.iter().find(|f| f.path == ROOT).unwrap();
-    assert_eq!(world.root, root.moid);
     assert_eq!(world.vms.len(), 0, "the template is not below the root");
     assert_eq!(world.control().sessions().unwrap(), 1);
     let again = world.login().await.unwrap();
@@ -77,17 +74,50 @@ async fn a_place_that_does_not_exist_is_named_and_no_session_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_root_folder_that_is_missing_is_made() {
+async fn a_root_folder_that_is_missing_is_made_for_the_first_group_that_needs_a_folder() {
     let mut world = World::with(Config {
         datacenter: Some("vcqaDC".into()),
         root_folder: Some("/vcqaDC/vm/a/b".into()),
         resource_pool: Some("DC0_C0".into()),
         ..Config::default()
     });
-    world.login().await.unwrap();
-    let folders = world.control().folders().unwrap();
-    let made = folders.iter().find(|f| f.path == "/vcqaDC/vm/a/b").unwrap();
-    assert_eq!(world.root, made.moid);
+    let id = world.login().await.unwrap();
+    world.until(|w| w.resets.contains(&id)).await;
+    let is_there = |world: &World, path: &str| {
+        let folders = world.control().folders().unwrap();
+        folders.iter().any(|folder| folder.path == path)
+    };
+    let name = || String::from("n-g");
+    let read = world.read(Read::FolderNamed(name())).await;
+    assert_eq!(read, ReadResult::NoFolder);
+    assert!(!is_there(&world, "/vcqaDC/vm/a"), "a login writes nothing");
+
+    let folder = world.folder("n-g").await;
+    assert!(is_there(&world, "/vcqaDC/vm/a/b/n-g"));
+    // This session's feed cannot see what is below it.
+    world.until(|w| !w.losses.is_empty()).await;
+    let ended: Vec<bool> = world.losses.iter().map(|(_, ended)| *ended).collect();
+    assert_eq!(ended, [true]);
+    let id = world.login().await.unwrap();
+    world.until(|w| w.resets.contains(&id)).await;
+    world.cloned(&folder, "one").await;
+    assert_eq!(world.vms.len(), 1);
+    assert_eq!(world.losses.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_folder_that_somebody_else_makes_is_noticed() {
+    let mut world = World::with(Config {
+        root_folder: Some("a".into()),
+        ..Config::default()
+    });
+    let id = world.login().await.unwrap();
+    world.until(|w| w.resets.contains(&id)).await;
+    world.control().create_folder("/vcqaDC/vm/a").unwrap();
+    world.control().create_folder("/vcqaDC/vm/a/n-g").unwrap();
+    let read = world.read(Read::FolderNamed("n-g".into())).await;
+    assert!(matches!(read, ReadResult::Folder { .. }), "{read:?}");
+    world.until(|w| !w.losses.is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

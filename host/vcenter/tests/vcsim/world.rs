@@ -31,7 +31,6 @@ pub(crate) struct World {
     answers: Vec<Event>,
     pub(crate) losses: Vec<(String, bool)>,
     pub(crate) resets: Vec<RequestId>,
-    pub(crate) root: String,
 }
 
 /// Credentials that a test can change.
@@ -72,7 +71,6 @@ impl World {
             answers: Vec::new(),
             losses: Vec::new(),
             resets: Vec::new(),
-            root: String::new(),
         }
     }
 
@@ -99,10 +97,7 @@ impl World {
             })
             .await;
         match answer {
-            LoginResult::In { root, .. } => {
-                self.root = root;
-                Ok(id)
-            }
+            LoginResult::In { .. } => Ok(id),
             other => Err(other),
         }
     }
