@@ -125,7 +125,7 @@ pub(super) const PIECES: &[Piece] = &[
             "vmgroup-scopes",
             "--",
         ],
-        bounds: nothing,
+        bounds: all,
         adds: &[],
         keeps: &["states", "scopes that hold and close"],
         zeroes: &["scopes that do not"],
@@ -326,8 +326,9 @@ fn from(next: u64, _seconds: u64) -> Vec<String> {
     vec!["--first".to_owned(), next.to_string()]
 }
 
-fn nothing(_next: u64, _seconds: u64) -> Vec<String> {
-    Vec::new()
+/// However long it takes.
+fn all(_next: u64, _seconds: u64) -> Vec<String> {
+    vec!["--all".to_owned()]
 }
 
 /// It keeps its own ledger of plans that it has run.

@@ -30,6 +30,7 @@ mod happen;
 mod host;
 mod liveness;
 mod logic;
+mod named;
 mod oracles;
 mod perform;
 mod print;
@@ -42,6 +43,7 @@ mod words;
 mod world;
 
 pub use flaw::{FLAWS, Flaw};
-pub use scope::{Deed, FaultKind, SCOPES, Scope};
+pub use named::SCOPES;
+pub use scope::{Deed, FaultKind, Scope, Size};
 pub use search::{End, Found, Limits, search};
 pub use world::Breach;

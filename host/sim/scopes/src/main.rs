@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use vmgroup_scopes::{End, FLAWS, Flaw, Found, Limits, SCOPES, Scope, search};
+use vmgroup_scopes::{End, FLAWS, Flaw, Found, Limits, SCOPES, Scope, Size, search};
 
 /// Search small scopes exhaustively: the operator's state machine against
 /// everything that can happen in a tiny world.
@@ -17,7 +17,7 @@ use vmgroup_scopes::{End, FLAWS, Flaw, Found, Limits, SCOPES, Scope, search};
 struct Arguments {
     /// Scopes to search.
     scopes: Vec<String>,
-    /// Search all scopes, the large ones too.
+    /// Search the large ones, too; open ones, whose search has never come to an end, only by name.
     #[arg(long)]
     all: bool,
     /// List the scopes.
@@ -42,8 +42,12 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list {
         for scope in SCOPES {
-            let size = if scope.small { "small" } else { "large" };
-            println!("{:<24} {size}  {}", scope.name, scope.about);
+            let size = match scope.size {
+                Size::Small => "small",
+                Size::Large => "large",
+                Size::Open => "open",
+            };
+            println!("{:<26} {size:<6} {}", scope.name, scope.about);
         }
         return ExitCode::SUCCESS;
     }
@@ -56,7 +60,11 @@ fn main() -> ExitCode {
     }
     let chosen = |scope: &&Scope| {
         if arguments.scopes.is_empty() {
-            arguments.all || scope.small
+            match scope.size {
+                Size::Small => true,
+                Size::Large => arguments.all,
+                Size::Open => false,
+            }
         } else {
             arguments.scopes.iter().any(|name| name == scope.name)
         }
@@ -67,7 +75,7 @@ fn main() -> ExitCode {
         twins: arguments.twins,
     };
     println!(
-        "{:<24} {:>10} {:>11} {:>6} {:>7} {:>9} {:>8} {:>8} {:>6}  end",
+        "{:<26} {:>10} {:>11} {:>6} {:>7} {:>9} {:>8} {:>8} {:>6}  end",
         "scope",
         "states",
         "transitions",
@@ -109,7 +117,7 @@ fn tell(scope: &Scope, found: &Found, flaw: Flaw) -> bool {
         End::Broken { breach, .. } => format!("{} BROKEN: {}", breach.oracle, breach.text),
     };
     println!(
-        "{:<24} {:>10} {:>11} {:>6} {:>7} {:>9} {:>8.1} {:>8.0} {:>6}  {end}",
+        "{:<26} {:>10} {:>11} {:>6} {:>7} {:>9} {:>8.1} {:>8.0} {:>6}  {end}",
         scope.name,
         found.states,
         found.transitions,
