@@ -336,7 +336,7 @@ pub const SCOPES: &[Scope] = &[
         faults: 2,
         kinds: ANY,
         loose: true,
-        size: Size::Large,
+        size: Size::Open,
         ..PLAIN
     },
     Scope {

@@ -37,7 +37,8 @@ pub enum Size {
     Small,
     /// In the long runs.
     Large,
-    /// Only by name: on a machine with 24 GiB no search of it has come to an end.
+    /// Only by name: no search of it has come to its end on a machine with 24 GiB, or the
+    /// fingerprint is not sharp enough for it. What is known stands in docs/testing.md.
     Open,
 }
 
