@@ -99,7 +99,8 @@ pub struct SlotRecord {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
-    /// Grows with every commit of the group.
+    /// Grows with every commit of the group: the time of the commit in milliseconds
+    /// since the Unix epoch, or one more than the last, whichever is larger.
     pub id: u64,
     /// Generation of the spec that was decided on.
     pub generation: i64,

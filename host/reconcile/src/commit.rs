@@ -56,7 +56,10 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        group.intent += 1;
+        // The number grows, and it is the time of the commit where it can be: one
+        // that counted from 1 would come again after a status was lost, and a
+        // task of the former one be taken for this one's.
+        group.intent = (group.intent + 1).max(utc.0);
         group.intent_generation = group.object.generation;
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {

@@ -303,24 +303,13 @@ pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
     breaches
 }
 
-/// S7: one effect per group, slot, kind and intent. The operation id names
-/// group, slot and intent.
+/// S7: one effect per group, slot, kind and intent, whatever became of the object
+/// in between. The operation id names group, slot and intent.
 pub fn s7_effect_once(facts: &[Fact]) -> Vec<Breach> {
     let mut seen: BTreeSet<(&str, Kind)> = BTreeSet::new();
     let mut last: BTreeMap<&String, (&str, Kind)> = BTreeMap::new();
     let mut breaches = Vec::new();
     for fact in facts {
-        // Numbers of commits count anew.
-        match fact {
-            Fact::Restored { .. } => seen.clear(),
-            Fact::Vanished { object, .. } => {
-                // An identity outlives its object where the next one adopts its VMs.
-                let identity = object.identity.as_ref().unwrap_or(&object.uid);
-                let of = |id: &str| id.split_once('/').is_some_and(|(it, _)| it == identity);
-                seen.retain(|(operation_id, _)| !of(operation_id));
-            }
-            _ => {}
-        }
         let Fact::Effect(effect) = fact else { continue };
         let of_slot = !matches!(
             effect.kind,
