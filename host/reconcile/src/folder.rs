@@ -11,6 +11,7 @@ use crate::event::{CallResult, ReadResult};
 use crate::group::{Folder, Stage};
 use crate::inventory::{Fault, Known, TaskId, TaskState, Vm};
 use crate::machine::{Asker, Machine};
+use crate::observe::membership;
 use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::Next;
 use crate::request::{Call, Read, Request, RequestId};
@@ -153,6 +154,10 @@ impl Machine {
     }
 
     pub(crate) fn folder_closed(&mut self, key: &GroupKey, result: ReadResult) {
+        if self.has_member_in_view(key) {
+            // A template that was left alone is a VM again.
+            return self.try_later(key);
+        }
         let (folder, vms, others) = match result {
             ReadResult::Folder { id, vms, others } => (id, vms, others),
             ReadResult::Gone | ReadResult::NoFolder => {
@@ -186,6 +191,14 @@ impl Machine {
             self.put_stray(vm);
         }
         self.try_later(key);
+    }
+
+    fn has_member_in_view(&self, key: &GroupKey) -> bool {
+        let Some(group) = self.groups.get(key) else {
+            return false;
+        };
+        let sorted = membership(&self.owner(group), &self.inventory);
+        !sorted.members.is_empty()
     }
 
     fn remove_folder(&mut self, key: &GroupKey, folder: String) {

@@ -111,7 +111,7 @@ impl Machine {
         let mut ours = None;
         let mut stranger = String::new();
         for vm in vms {
-            if self.may_fill(key, slot, &vm) {
+            if self.holds_slot(key, slot, &vm) {
                 ours = Some(vm.id.clone());
                 self.put_stray(vm);
             } else {
@@ -131,6 +131,16 @@ impl Machine {
                 self.failed(key, slot, FailureClass::NameTaken, &message);
             }
         }
+    }
+
+    /// It fills the slot, or would if it were no template: then it holds the slot
+    /// as unknown until somebody makes it a VM again.
+    pub(crate) fn holds_slot(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
+        let converted = Vm {
+            template: false,
+            ..vm.clone()
+        };
+        self.may_fill(key, slot, &converted)
     }
 
     /// It fills the slot, or cannot be read: then it holds the slot as unknown.

@@ -82,7 +82,7 @@ impl Machine {
                 // One that was made in another vCenter waits for its owner's word.
                 let ours = vms
                     .into_iter()
-                    .filter(|vm| self.may_fill(key, slot, vm) || self.was_brought(key, slot, vm));
+                    .filter(|vm| self.holds_slot(key, slot, vm) || self.was_brought(key, slot, vm));
                 let ours: Vec<Vm> = ours.collect();
                 if ours.is_empty() {
                     self.slot_is_empty(key, slot);

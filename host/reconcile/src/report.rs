@@ -207,6 +207,16 @@ fn but_for_failures(observation: &Observation, planned: usize) -> Standing {
     let unknown = members.iter().find(|member| {
         member.health == Health::Unknown || member.connection != Connection::Connected
     });
+    if let Some(member) = unknown.filter(|member| member.holds.contains(&Hold::Unknown)) {
+        return Standing::Unknown {
+            reason: "MembersUnknown",
+            message: format!(
+                "VM {} of slot {} is a template, or does not carry its marker; it keeps its slot \
+                 until it is a VM with its marker again, or is gone",
+                member.id, member.slot
+            ),
+        };
+    }
     if let Some(member) = unknown {
         return Standing::Unknown {
             reason: "MembersUnknown",

@@ -2,7 +2,7 @@
 //! the operator rightly leaves to a person.
 
 use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
-use vmgroup_core::marker::HOLD_KEY;
+use vmgroup_core::marker::{HOLD_KEY, Marker};
 use vmgroup_core::observation::Connection;
 
 use super::draw::{POISON, TEMPLATE, key};
@@ -64,8 +64,11 @@ pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
 fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) {
     let which = || Which::Id(vm.id.clone());
     let made_by_hand = world.vcenter().foreign().any(|it| it.id == vm.id);
-    // A restored backup beside its original, and a member without its marker.
-    if (made_by_hand && vm.agreed().is_some()) || (!made_by_hand && vm.marker().is_none()) {
+    // A restored backup beside its original, be it a template by now, and a member
+    // without its marker.
+    let marker = vm.marker();
+    let twin = |marker: &Marker| marker.instance_uuid == vm.instance_uuid;
+    if (made_by_hand && marker.as_ref().is_some_and(twin)) || (!made_by_hand && marker.is_none()) {
         act(world, &Deed::Destroy(which()));
         return;
     }
