@@ -64,11 +64,16 @@ pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
 fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) {
     let which = || Which::Id(vm.id.clone());
     let made_by_hand = world.vcenter().foreign().any(|it| it.id == vm.id);
-    // A restored backup beside its original, be it a template by now, and a member
-    // without its marker.
+    // A restored backup beside its original, be it a template by now or without its
+    // marker in a slot; and a member without its marker.
     let marker = vm.marker();
-    let twin = |marker: &Marker| marker.instance_uuid == vm.instance_uuid;
-    if (made_by_hand && marker.as_ref().is_some_and(twin)) || (!made_by_hand && marker.is_none()) {
+    let agrees = |marker: &Marker| marker.instance_uuid == vm.instance_uuid;
+    let has_slot = world.cluster().groups().any(|it| {
+        let mut slots = it.status.slots.values();
+        slots.any(|slot| slot.vm == vm.id)
+    });
+    let twin = made_by_hand && (has_slot || marker.as_ref().is_some_and(agrees));
+    if twin || (!made_by_hand && marker.is_none()) {
         act(world, &Deed::Destroy(which()));
         return;
     }
