@@ -131,11 +131,14 @@ impl Machine {
         let Some(group) = self.groups.get_mut(&key) else {
             return;
         };
-        let changed = meaning(&group.object) != meaning(&object);
+        let went_back = went_back(&group.object, &object);
+        let changed = went_back
+            || meaning(&group.object) != meaning(&object)
+            || was_wiped(&group.object, &object);
         let respecified = (group.object.generation, group.object.deleting)
             != (object.generation, object.deleting)
             || group.object.spec != object.spec;
-        if went_back(&group.object, &object) {
+        if went_back {
             // Generations count anew: what was committed on one of that number may
             // be another owner's wish. It is followed to its end, never carried on.
             for operation in group.operations.values_mut() {
@@ -267,6 +270,11 @@ fn went_back(before: &GroupObject, after: &GroupObject) -> bool {
     after.resource_version < before.resource_version
         || after.generation < before.generation
         || (after.generation == before.generation && after.spec != before.spec)
+}
+
+/// Somebody took the status away: it is written again.
+fn was_wiped(before: &GroupObject, after: &GroupObject) -> bool {
+    after.status.conditions.is_empty() && !before.status.conditions.is_empty()
 }
 
 /// All of an object but what the operator itself writes into its status.
