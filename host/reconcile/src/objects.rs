@@ -19,7 +19,11 @@ impl Machine {
             .map(|object| (object.key.clone(), object.uid.clone()))
             .collect();
         for object in objects {
-            self.group_changed(object);
+            if self.is_behind(&object) {
+                self.doubt(&object.key, WakeReason::ObjectChanged);
+            } else {
+                self.group_changed(object);
+            }
         }
         let missing: Vec<GroupKey> = self
             .groups
@@ -31,6 +35,14 @@ impl Machine {
         for key in missing {
             self.doubt(&key, WakeReason::ObjectChanged);
         }
+    }
+
+    /// Either the list is older than what is known, or the cluster was restored.
+    fn is_behind(&self, object: &GroupObject) -> bool {
+        let known = self.groups.get(&object.key).map(|group| &group.object);
+        known.is_some_and(|known| {
+            object.uid == known.uid && object.resource_version < known.resource_version
+        })
     }
 
     pub(crate) fn group_changed(&mut self, object: GroupObject) {
