@@ -57,6 +57,8 @@ pub(crate) struct Session {
     vcenter: Option<String>,
     problem: Option<(&'static str, String)>,
     fresh_at: Now,
+    /// The last version of the credentials that was refused, and when.
+    seen_refused: Option<(String, Monotonic)>,
     /// A relist is under way, and was asked for at that time.
     relisting: Option<(RequestId, Monotonic)>,
     relist_wanted: Option<String>,
@@ -75,6 +77,7 @@ impl Session {
             credentials: None,
             tried: None,
             login: None,
+            seen_refused: None,
             vcenter: None,
             problem: None,
             fresh_at: Now::default(),
@@ -134,9 +137,16 @@ impl Session {
         if self.credentials.as_ref() == Some(&version) {
             return;
         }
-        let wait = refused
+        let recorded = refused
             .filter(|refused| refused.version == version)
-            .map(|refused| REFUSED_LOGIN_RETRY_MS.saturating_sub(now.utc.since(refused.at)));
+            .map(|refused| now.utc.since(refused.at));
+        // What this replica saw itself, a clock measures that never jumps.
+        let seen = self.seen_refused.as_ref();
+        let seen = seen
+            .filter(|(refused, _)| *refused == version)
+            .map(|(_, at)| now.monotonic.since(*at));
+        let passed = recorded.into_iter().chain(seen).min();
+        let wait = passed.map(|passed| REFUSED_LOGIN_RETRY_MS.saturating_sub(passed));
         self.credentials = Some(version);
         match (&self.state, wait) {
             (State::Down(_) | State::Refused(_), Some(wait)) if wait > 0 => {
@@ -182,6 +192,7 @@ impl Session {
             LoginResult::Failed { message } => self.down(message, now),
             LoginResult::Refused { version, message } => {
                 self.problem = Some(refused_problem(&message));
+                self.seen_refused = Some((version.clone(), now.monotonic));
                 if self.credentials == self.tried {
                     // Whoever logs in reads the secret, and may have met a version
                     // that is only about to be told: those are refused already.
@@ -252,6 +263,7 @@ impl Session {
         self.credentials = before.credentials;
         self.tried = before.tried;
         self.login = before.login;
+        self.seen_refused = before.seen_refused;
         self.relists_regularly = before.relists_regularly;
         self.state = State::Down(now.monotonic);
     }
@@ -486,6 +498,26 @@ mod tests {
         };
         session.take_over(Some(&refused), at(20));
         assert_eq!(session.drive(at(20)), None);
+        assert!(session.drive(at(REFUSED_LOGIN_RETRY_MS + 10)).is_some());
+    }
+
+    #[test]
+    fn a_wall_clock_that_jumps_does_not_make_a_refusal_old_for_who_saw_it() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        session.login_answered(RequestId(1), refused("v1"), at(10));
+        session.reset(at(20));
+        let hour_later = Now {
+            monotonic: Monotonic(30),
+            utc: Timestamp(1_000_000 + 3_600_000),
+        };
+        let refused = RefusedCredentials {
+            version: "v1".into(),
+            at: at(10).utc,
+        };
+        session.take_over(Some(&refused), hour_later);
+        assert_eq!(session.drive(hour_later), None);
         assert!(session.drive(at(REFUSED_LOGIN_RETRY_MS + 10)).is_some());
     }
 

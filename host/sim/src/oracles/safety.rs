@@ -103,8 +103,9 @@ struct Revisions {
     /// Most VMs wanted, by generation.
     wanted: BTreeMap<i64, u32>,
     committed: i64,
-    /// On which generation each commit was decided.
-    commits: BTreeMap<u64, i64>,
+    /// On which generation each commit was decided, and how many VMs that wanted:
+    /// after a restore its number may be another spec's.
+    commits: BTreeMap<u64, (i64, u32)>,
 }
 
 impl Revisions {
@@ -113,7 +114,9 @@ impl Revisions {
         self.wanted.insert(object.generation, wanted);
         if let Some(intent) = &object.status.intent {
             self.committed = intent.generation;
-            self.commits.entry(intent.id).or_insert(intent.generation);
+            let wanted = self.wanted.get(&intent.generation).copied().unwrap_or(0);
+            let commit = (intent.generation, wanted);
+            self.commits.entry(intent.id).or_insert(commit);
         }
     }
 
@@ -122,12 +125,9 @@ impl Revisions {
     fn bound(&self, operation_id: Option<&String>) -> u32 {
         let intent = operation_id.and_then(|id| id.rsplit_once('/')?.1.parse().ok());
         let own = intent.and_then(|intent: u64| self.commits.get(&intent));
-        let since = own.map_or(self.committed, |own| self.committed.min(*own));
-        self.wanted
-            .range(since..)
-            .map(|(_, most)| *most)
-            .max()
-            .unwrap_or(0)
+        let since = own.map_or(self.committed, |(own, _)| self.committed.min(*own));
+        let known = self.wanted.range(since..).map(|(_, most)| *most);
+        known.chain(own.map(|(_, most)| *most)).max().unwrap_or(0)
     }
 }
 

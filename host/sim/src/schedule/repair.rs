@@ -33,10 +33,23 @@ pub(super) fn delete_all<D: Decide>(world: &mut World<D>) {
     }
 }
 
-/// Approves what is held, and adopts where that is asked for. True if there was
-/// anything.
+/// Approves what is held, adopts where that is asked for, and sees to the members
+/// that a status calls unknown. True if there was anything.
 pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
     let mut answered = false;
+    let unknown: Vec<VmTruth> = world
+        .cluster()
+        .groups()
+        .filter(|object| {
+            let mut conditions = object.status.conditions.iter();
+            conditions.any(|it| it.kind == "Ready" && it.reason == "MembersUnknown")
+        })
+        .flat_map(|object| object.status.slots.values())
+        .filter_map(|slot| world.vcenter().vm(&slot.vm).cloned())
+        .collect();
+    for vm in unknown {
+        answered |= heal(world, &vm);
+    }
     let asking: Vec<(GroupKey, bool, bool)> = world
         .cluster()
         .groups()
@@ -61,7 +74,8 @@ pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
     answered
 }
 
-fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) {
+/// True if something was wrong with the VM.
+fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
     let which = || Which::Id(vm.id.clone());
     let made_by_hand = world.vcenter().foreign().any(|it| it.id == vm.id);
     // A restored backup beside its original, be it a template by now or without its
@@ -74,29 +88,29 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) {
     });
     let twin = made_by_hand && (has_slot || marker.as_ref().is_some_and(agrees));
     if twin || (!made_by_hand && marker.is_none()) {
-        act(world, &Deed::Destroy(which()));
-        return;
+        return act(world, &Deed::Destroy(which()));
     }
     if made_by_hand {
-        return;
+        return false;
     }
+    let mut acted = false;
     if vm.connection != Connection::Connected {
-        act(world, &Deed::Connect(which(), Connection::Connected));
+        acted |= act(world, &Deed::Connect(which(), Connection::Connected));
     }
     if vm.question {
-        act(world, &Deed::Question(which(), false));
+        acted |= act(world, &Deed::Question(which(), false));
     }
     if vm.failover {
-        act(world, &Deed::Failover(which(), false));
+        acted |= act(world, &Deed::Failover(which(), false));
     }
     if vm.snapshot {
-        act(world, &Deed::Snapshot(which(), false));
+        acted |= act(world, &Deed::Snapshot(which(), false));
     }
     if vm.template {
-        act(world, &Deed::Template(which(), false));
+        acted |= act(world, &Deed::Template(which(), false));
     }
     if vm.extra_config.contains_key(HOLD_KEY) {
-        act(world, &Deed::Hold(which(), false));
+        acted |= act(world, &Deed::Hold(which(), false));
     }
     if let Some(marker) = vm.marker()
         && vm.disks != marker.disks
@@ -105,8 +119,9 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) {
         let removed = world.vcenter_mut().by_hand(now, &vm.id, |vm| {
             vm.disks = marker.disks;
         });
-        drop(removed);
+        acted |= removed.is_ok();
     }
+    acted
 }
 
 fn mend<D: Decide>(world: &mut World<D>, group: &GroupKey) {
@@ -126,7 +141,7 @@ fn mend<D: Decide>(world: &mut World<D>, group: &GroupKey) {
     }
 }
 
-/// What cannot be done as things stand is not done.
-fn act<D: Decide>(world: &mut World<D>, deed: &Deed) {
-    drop(world.act(deed));
+/// What cannot be done as things stand is not done: false then.
+fn act<D: Decide>(world: &mut World<D>, deed: &Deed) -> bool {
+    world.act(deed).is_ok()
 }
