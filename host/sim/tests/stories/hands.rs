@@ -4,7 +4,8 @@ use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
 use vmgroup_core::observation::{Connection, HealPolicy, PowerState};
 use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Unsent, WorldFault};
+use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::kind::Kind;
 use vmgroup_sim::oracles::s13_status;
 
 use crate::stage::{Stage, key, spec};
@@ -286,6 +287,55 @@ fn a_vm_that_is_a_member_again_unnoticed_is_not_left_behind_by_a_deletion() {
         stage.until_empty(60);
         stage.assert_safe();
     }
+}
+
+/// Found by seed 624583: the VM was a template when the group let go of it, and a
+/// member again before its folder was looked into.
+#[test]
+fn a_template_that_is_a_member_again_before_the_group_goes_is_deleted_with_it() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::ReadFolder,
+        nth: 1,
+        what: RequestFault::Slow(20_000),
+    };
+    let mut stage = Stage::new(vec![slow]);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let which = Which::Member(key("web"), 0);
+    let vm = stage.world.find(&which).unwrap();
+    stage.act(Deed::Template(which, true));
+    stage.world.run_for(10_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(10_000);
+    assert_eq!(stage.ids("web"), [vm.clone()], "the folder is being read");
+    stage.act(Deed::Template(Which::Id(vm), false));
+    stage.until_empty(120);
+    assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Found by seed 121591: whoever looked for the clone found a template outside the
+/// view, took it for a stranger, and did not see it become a member again.
+#[test]
+fn a_template_that_is_found_in_place_of_a_member_keeps_the_slot() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let which = Which::Member(key("web"), 0);
+    let vm = Which::Id(stage.world.find(&which).unwrap());
+    stage.world.crash(0, Unsent::Dropped);
+    stage.act(Deed::Move(vm.clone(), Place::Elsewhere));
+    stage.act(Deed::Template(vm.clone(), true));
+    stage.act(Deed::WipeStatus(key("web")));
+    stage.world.run_for(60_000);
+    let message = stage.status("web").last_message.unwrap_or_default();
+    assert!(message.contains("is a template"), "{message}");
+    assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
+    stage.act(Deed::Template(vm, false));
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.ids("web").len(), 2);
+    stage.assert_safe();
 }
 
 #[test]
