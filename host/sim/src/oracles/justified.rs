@@ -94,8 +94,8 @@ struct Past<'a> {
     destroys: BTreeMap<String, Vec<Destroy>>,
 }
 
-/// Numbers of commits and generations count anew when an object is made again,
-/// and go back with a restore: each is compared within one life only.
+/// Generations count anew when an object is made again, and go back with a
+/// restore: each is compared within one life only.
 struct Revision<'a> {
     at: Monotonic,
     life: usize,

@@ -16,7 +16,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     first: u64,
     /// Schedules to draw for one bug at most.
-    #[arg(long, default_value_t = 5_000)]
+    #[arg(long, default_value_t = 10_000)]
     most: u64,
 }
 

@@ -44,7 +44,7 @@ flaws! {
     MarkerlessClones "markerless-clones" USUAL "S1 S12 L1" "MAO #703: a VM that its owner does not recognise";
     InheritedMarker "inherited-marker" USUAL "S2 L1" "a clone that keeps the marker of what it was cloned from";
     WrongSlot "wrong-slot" USUAL "S2 L1" "two members numbered alike";
-    ForgetsIntent "forgets-intent" USUAL "S1 S2 S7 S10" "D3: a restart forgets what is in flight";
+    ForgetsIntent "forgets-intent" USUAL "S1 S2 S4 S7 S10" "D3: a restart forgets what is in flight";
     ConflictCountsAsDone "conflict-counts-as-done" RIVALS "S10" "Sieve: a write that lost against another one is taken for done";
     LostWriteCountsAsDone "lost-write-counts-as-done" USUAL "S10" "a commit without an answer is acted on";
     UnreadableIsGone "unreadable-is-gone" USUAL "S1 S2 S5 L1 L2" "CPV #479: not readable taken for not found";
