@@ -31,8 +31,8 @@ impl Machine {
             (Stage::Looking { begun_at, .. }, ReadResult::Vms(_) | ReadResult::Vm(_))
                 if now.since(*begun_at) > LOOK_MS_MAX =>
             {
-                let seconds = now.since(*begun_at) / 1_000;
-                let what = format!("the look right before the call took {seconds} s");
+                let seconds = LOOK_MS_MAX / 1_000;
+                let what = format!("the look right before the call took more than {seconds} s");
                 self.failed(key, slot, FailureClass::Transient, &what);
             }
             (Stage::Looking { .. }, ReadResult::Vms(vms)) => {

@@ -226,6 +226,12 @@ impl Session {
                 _,
             ) if *starting == id => *asked_at,
             (State::Live, Some((relisting, asked_at))) if *relisting == id => *asked_at,
+            (State::Live, _) => {
+                // A login that was given up went through after all: whatever ended
+                // meanwhile may have been shown there, and is not shown again.
+                self.want_relist("the feed began anew unasked");
+                return false;
+            }
             _ => return false,
         };
         self.state = State::Live;
@@ -499,6 +505,16 @@ mod tests {
         session.take_over(Some(&refused), at(20));
         assert_eq!(session.drive(at(20)), None);
         assert!(session.drive(at(REFUSED_LOGIN_RETRY_MS + 10)).is_some());
+    }
+
+    /// Found by the scope one-slot-two-faults-loose: a login that had been given up
+    /// went through late, and took the feed over.
+    #[test]
+    fn a_feed_that_begins_anew_unasked_is_followed_by_a_complete_view() {
+        let mut session = live();
+        assert!(!session.feed_reset(RequestId(9), at(5_000)));
+        let wish = session.drive(at(5_000));
+        assert!(matches!(wish, Some(Wish::Relist(_))), "{wish:?}");
     }
 
     #[test]

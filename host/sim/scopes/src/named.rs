@@ -336,7 +336,7 @@ pub const SCOPES: &[Scope] = &[
         faults: 2,
         kinds: ANY,
         loose: true,
-        size: Size::Open,
+        size: Size::Large,
         ..PLAIN
     },
     Scope {
