@@ -116,19 +116,26 @@ impl Source {
 
     /// Is it, as a whole, a test or part of one?
     fn is_test(&self) -> bool {
-        let in_folder = self
-            .path
-            .iter()
-            .any(|part| part == "tests" || part == "benches");
-        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        in_folder || stem == "tests" || stem.ends_with("_tests")
+        is_test(&self.path)
     }
 
-    /// What is compiled into the program: a source's tests stand at its end.
+    /// What is compiled into the program.
     fn before_tests(&self) -> &str {
-        let end = self.text.find("#[cfg(test)]\nmod ");
-        end.map_or(&self.text, |end| &self.text[..end])
+        before_tests(&self.text)
     }
+}
+
+/// Is a source of that path, as a whole, a test or part of one?
+pub(crate) fn is_test(path: &Path) -> bool {
+    let in_folder = path.iter().any(|part| part == "tests" || part == "benches");
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    in_folder || stem == "tests" || stem.ends_with("_tests")
+}
+
+/// What of a source is compiled into the program: its tests stand at its end.
+pub(crate) fn before_tests(text: &str) -> &str {
+    let end = text.find("#[cfg(test)]\nmod ");
+    end.map_or(text, |end| &text[..end])
 }
 
 /// All text files of the repository, read once.

@@ -190,7 +190,7 @@ pub(super) const PIECES: &[Piece] = &[
     Piece {
         name: "generated",
         about: "modules that wasm-smith writes, against the engine",
-        sources: &["host/core/src", "host/engine", "wit"],
+        sources: &["host/core/src", "host/engine", "host/engine/tests", "wit"],
         needs_guests: true,
         needs_rig: false,
         builds: &[&[

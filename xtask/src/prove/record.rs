@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::piece::Piece;
+use crate::tidy::{before_tests, is_test};
 use crate::workspace::Workspace;
 
 /// Where the record stands.
@@ -97,7 +98,8 @@ impl Entry {
     }
 }
 
-/// A hash over names and contents of all files below these places.
+/// A hash over names and contents of all files below these places, tests aside: they
+/// prove something of the sources, and change nothing about them.
 pub(super) fn digest(workspace: &Workspace, places: &[&str]) -> Result<String> {
     let mut hash = Sha256::new();
     for place in places {
@@ -108,8 +110,14 @@ pub(super) fn digest(workspace: &Workspace, places: &[&str]) -> Result<String> {
             vec![path.to_path_buf()]
         };
         for file in files {
-            let bytes = std::fs::read(workspace.path(&file))
+            if is_test(file.strip_prefix(path).unwrap_or(&file)) {
+                continue;
+            }
+            let mut bytes = std::fs::read(workspace.path(&file))
                 .with_context(|| format!("failed to read {}", file.display()))?;
+            if let Ok(text) = std::str::from_utf8(&bytes) {
+                bytes.truncate(before_tests(text).len());
+            }
             hash.update(file.to_string_lossy().as_bytes());
             hash.update([0]);
             hash.update((bytes.len() as u64).to_le_bytes());
@@ -164,5 +172,12 @@ mod tests {
         assert_eq!(one, hash("a", "x"));
         assert_ne!(one, hash("a", "y"));
         assert_ne!(one, hash("b", "x"));
+        let tested = "x#[cfg(test)]\nmod tests {}\n";
+        assert_eq!(
+            one,
+            hash("a", tested),
+            "what its tests say is no part of it"
+        );
+        assert_eq!(hash("tests.rs", "x"), hash("tests.rs", "y"));
     }
 }
