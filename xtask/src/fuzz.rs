@@ -25,6 +25,8 @@ const SLACK: Duration = Duration::from_secs(180);
 ///
 ///   soap  executions=1830022 rate=30498/s coverage=2714 corpus=913 crashes=0
 ///
+/// and at the end the figures of all together.
+///
 /// A crash is kept in target/fuzz/crashes/TARGET and shown with what was said. Moved to
 /// fuzz/regressions/TARGET it becomes a test.
 ///
@@ -36,6 +38,9 @@ pub(crate) struct Fuzz {
     /// How long each target is searched.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// How long all of them are searched together.
+    #[arg(long, conflicts_with = "seconds", value_name = "SECONDS")]
+    in_all: Option<u64>,
 }
 
 impl Fuzz {
@@ -46,13 +51,24 @@ impl Fuzz {
         );
         let chosen = chosen(known_targets(workspace)?, &self.targets)?;
         build(workspace)?;
-        let mut verdict = Verdict::Fine;
+        let count = chosen.len() as u64;
+        let each = |in_all: u64| (in_all / count.max(1)).max(1);
+        let seconds = self.in_all.map_or(self.seconds, each);
+        let (mut executions, mut crashes, mut failed) = (0, 0, false);
         for target in &chosen {
-            if target.search(workspace, self.seconds)? == Verdict::Failed {
-                verdict = Verdict::Failed;
-            }
+            let found = target.search(workspace, seconds)?;
+            executions += found.said.executions;
+            crashes += found.crashes;
+            failed |= found.failed;
         }
-        Ok(verdict)
+        print(format_args!(
+            "targets: {count}\nexecutions: {executions}\ncrashes: {crashes}"
+        ));
+        Ok(if failed {
+            Verdict::Failed
+        } else {
+            Verdict::Fine
+        })
     }
 }
 
@@ -61,6 +77,13 @@ struct Target {
     name: String,
     bytes_max: String,
     about: String,
+}
+
+/// What the search of one target found.
+struct Found {
+    said: Said,
+    crashes: usize,
+    failed: bool,
 }
 
 /// Writes the seeds, too.
@@ -135,7 +158,7 @@ fn build(workspace: &Workspace) -> Result<()> {
 }
 
 impl Target {
-    fn search(&self, workspace: &Workspace, seconds: u64) -> Result<Verdict> {
+    fn search(&self, workspace: &Workspace, seconds: u64) -> Result<Found> {
         let Target {
             name,
             bytes_max,
@@ -175,14 +198,18 @@ impl Target {
             "{name}  {said} corpus={corpus} crashes={}",
             found.len()
         ));
-        if status.success() && found.is_empty() {
-            return Ok(Verdict::Fine);
+        let failed = !status.success() || !found.is_empty();
+        if failed {
+            print(child::last_lines(&log, 30)?);
         }
-        print(child::last_lines(&log, 30)?);
         for file in &found {
             say(format_args!("hint: {} is the input", workspace.shown(file)));
         }
-        Ok(Verdict::Failed)
+        Ok(Found {
+            said,
+            crashes: found.len(),
+            failed,
+        })
     }
 
     fn binary(&self, workspace: &Workspace) -> Result<PathBuf> {

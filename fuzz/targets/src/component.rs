@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use vmgroup_engine::{CallError, Engine, Inspection, Kind, Limits, LoadError, Stage, inspect};
 
-use crate::{Target, Verdict, seeds};
+use crate::rewrite::RECIPE;
+use crate::{Target, Verdict, seeds, wit_result};
 
 pub(crate) const TARGET: Target = Target {
     name: "component",
@@ -15,7 +16,7 @@ pub(crate) const TARGET: Target = Target {
         "\0asm\r\0\u{1}\0",
         "\0asm\u{1}\0\0\0",
         "vmgroup:operator/logic@0.1.0",
-        "(memory",
+        "recipe:",
     ],
     bytes_max: 12_288,
     bounded: 1_500,
@@ -30,6 +31,15 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 });
 
 fn run(bytes: &[u8]) -> Verdict {
+    match bytes.strip_prefix(RECIPE) {
+        Some(recipe) => {
+            wit_result::rewritten(recipe).map_or(Verdict::Refused, |module| upload(&module))
+        }
+        None => upload(bytes),
+    }
+}
+
+fn upload(bytes: &[u8]) -> Verdict {
     let inspection = inspect(bytes);
     says_what_it_is(&inspection, bytes);
     match ENGINE.load(bytes) {

@@ -27,6 +27,8 @@ mod wit_result;
 
 mod wit_lift;
 
+mod rewrite;
+
 mod mutate;
 
 mod seeds;

@@ -10,6 +10,7 @@ use vmgroup_core::group::Spec;
 use vmgroup_core::observation::Observation;
 use vmgroup_files::Document;
 
+use crate::rewrite::RECIPE;
 use crate::wit_result::CODE;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -152,7 +153,13 @@ pub(crate) fn components() -> Vec<Vec<u8>> {
     let small = texts
         .iter()
         .map(|text| wat::parse_str(text).expect("well formed"));
-    small.chain([crate::wit_result::component()]).collect()
+    let recipes = (0..12).map(|steps: u16| {
+        let places =
+            (0..steps).flat_map(|step| (step * 97 + steps).to_le_bytes().into_iter().chain([7]));
+        RECIPE.iter().copied().chain(places).collect()
+    });
+    let whole = [crate::wit_result::component()];
+    small.chain(whole).chain(recipes).collect()
 }
 
 pub(crate) fn memories() -> Vec<Vec<u8>> {

@@ -7,6 +7,7 @@ use vmgroup_core::plan::{Answer, NextLook, Reason};
 use vmgroup_engine::{CallError, Engine, Limits, Module};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
+use crate::rewrite::rewrite;
 use crate::{Target, Verdict, seeds, wit_lift};
 
 pub(crate) const TARGET: Target = Target {
@@ -99,6 +100,15 @@ fn within_limits(answer: &Answer, limits: &Limits) {
 const CONTRACT: &str = include_str!("../../../wit/reconciler.wit");
 
 pub(crate) fn component() -> Vec<u8> {
+    encode(MODULE_TEXT).expect("the module is well formed")
+}
+
+/// The module as a recipe rewrites it, unless that is no module of the world.
+pub(crate) fn rewritten(recipe: &[u8]) -> Option<Vec<u8>> {
+    encode(&rewrite(MODULE_TEXT, recipe)).ok()
+}
+
+fn encode(text: &str) -> Result<Vec<u8>, String> {
     let mut resolve = wit_parser::Resolve::default();
     let package = resolve
         .push_str("contract.wit", CONTRACT)
@@ -106,13 +116,13 @@ pub(crate) fn component() -> Vec<u8> {
     let world = resolve
         .select_world(&[package], Some("reconciler"))
         .expect("the world");
-    let mut module = wat::parse_str(MODULE_TEXT).expect("the module is well formed");
+    let mut module = wat::parse_str(text).map_err(|error| error.to_string())?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
-        .expect("metadata can be embedded");
+        .map_err(|error| error.to_string())?;
     ComponentEncoder::default()
         .module(&module)
         .and_then(|mut encoder| encoder.encode())
-        .expect("the component can be encoded")
+        .map_err(|error| error.to_string())
 }
 
 /// `reconcile` turns the characters of the settings into bytes from address 0, and returns that.

@@ -222,6 +222,31 @@ pub(super) const PIECES: &[Piece] = &[
         seconds_min: 30,
     },
     Piece {
+        name: "fuzz",
+        about: "inputs that libFuzzer makes, for every place where bytes come in",
+        sources: &[
+            "host/core/src",
+            "host/api/src",
+            "host/engine/src",
+            "host/files/src",
+            "host/vim/src",
+            "fuzz",
+            "wit",
+        ],
+        needs_guests: true,
+        needs_rig: false,
+        builds: &[],
+        run: &["run", "--quiet", "--package", "xtask", "--", "fuzz"],
+        bounds: in_all,
+        adds: &["executions"],
+        keeps: &["targets"],
+        zeroes: &["crashes"],
+        next: None,
+        goal: 100_000_000,
+        share: 4,
+        seconds_min: 100,
+    },
+    Piece {
         name: "honest-vcenter",
         about: "the same operations to the simulated vCenter and to vcsim",
         sources: &[
@@ -324,6 +349,10 @@ fn from_for(next: u64, seconds: u64) -> Vec<String> {
 
 fn from(next: u64, _seconds: u64) -> Vec<String> {
     vec!["--first".to_owned(), next.to_string()]
+}
+
+fn in_all(_next: u64, seconds: u64) -> Vec<String> {
+    vec!["--in-all".to_owned(), seconds.to_string()]
 }
 
 /// However long it takes.
