@@ -40,6 +40,25 @@ func TestUnregisterAndDestroyLeavesNeitherVMsNorFolders(t *testing.T) {
 	}
 }
 
+func TestAFolderWithARunningVMStaysAsItIs(t *testing.T) {
+	b := start(t)
+	off := b.clone(t, templateName, "a", nil)
+	on := b.clone(t, templateName, "b", nil)
+	task, err := object.NewVirtualMachine(b.client.Client, on.Self).PowerOn(b.ctx)
+	must(t, err)
+	must(t, task.Wait(b.ctx))
+	request := types.UnregisterAndDestroy_Task{This: b.folder(t, operatorFolder).Reference()}
+	res, err := methods.UnregisterAndDestroy_Task(b.ctx, b.client, &request)
+	must(t, err)
+	var running *types.InvalidPowerState
+	if _, ok := fault.As(object.NewTask(b.client.Client, res.Returnval).Wait(b.ctx), &running); !ok {
+		t.Error("the folder was removed")
+	}
+	if b.sim.objects().Get(off.Self) == nil {
+		t.Error("a VM is gone")
+	}
+}
+
 func TestAFolderIsNotRemovedWhileACloneIsOnItsWayThere(t *testing.T) {
 	b := start(t)
 	setTaskDelays(map[string]int{"CloneVm": 300})

@@ -77,14 +77,31 @@ func (c *corrections) powerOn(ctx *simulator.Context, ref types.ManagedObjectRef
 }
 
 // UnregisterAndDestroyTask removes a folder and what is below it from the
-// inventory; the files of the VMs stay.
+// inventory; the files of the VMs stay. A VM that runs cannot be unregistered:
+// which of the others would go before it is found is nobody's promise, so none
+// does.
 func (c *corrections) UnregisterAndDestroyTask(ctx *simulator.Context, req *types.UnregisterAndDestroy_Task) soap.HasFault {
 	task := simulator.CreateTask(req.This, "unregisterAndDestroy", func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
+		if c.hasRunning(ctx, req.This) {
+			return nil, &types.InvalidPowerState{
+				RequestedState: types.VirtualMachinePowerStatePoweredOff,
+				ExistingState:  types.VirtualMachinePowerStatePoweredOn,
+			}
+		}
 		return nil, c.removeFolder(ctx, req.This, func(vm *simulator.VirtualMachine) types.BaseMethodFault {
 			return taskFault(vm.UnregisterVM(ctx, &types.UnregisterVM{This: vm.Self}))
 		})
 	})
 	return &methods.UnregisterAndDestroy_TaskBody{Res: &types.UnregisterAndDestroy_TaskResponse{Returnval: task.Run(ctx)}}
+}
+
+// hasRunning says whether a VM runs in the folder or below.
+func (c *corrections) hasRunning(ctx *simulator.Context, ref types.ManagedObjectReference) bool {
+	folder, ok := ctx.Map.Get(ref).(*simulator.Folder)
+	return ok && slices.ContainsFunc(folder.ChildEntity, func(child types.ManagedObjectReference) bool {
+		vm, ok := ctx.Map.Get(child).(*simulator.VirtualMachine)
+		return c.hasRunning(ctx, child) || ok && vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn
+	})
 }
 
 // DestroyTask on a folder destroys everything below it, disks included.
