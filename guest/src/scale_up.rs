@@ -27,8 +27,7 @@ pub(crate) fn fill_slots(draft: &mut Draft<'_>, surge: u64, settings: &Settings)
     let slots = free.into_iter().chain(refused).take(clones as usize);
     for (already, slot) in (0..).zip(slots) {
         let action = if already < missing {
-            let have = filled + already;
-            let message = format!("{have} of {wanted} slots are filled");
+            let message = format!("{filled} of {wanted} slots are filled");
             Effect::Clone(slot).because(reasons::SCALE_UP, message)
         } else {
             Effect::Clone(slot).because(reasons::SURGE, "stands in while others are replaced")

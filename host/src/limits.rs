@@ -38,6 +38,3 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(10);
 /// A group whose module has not been asked by then, in virtual time, is
 /// suspended: nothing else keeps a new group waiting in a world without faults.
 pub(crate) const FORESIGHT_MS: u64 = 60_000;
-
-/// Characters of a message in a table: a row of it fits a wide terminal.
-pub(crate) const MESSAGE_CHARS_MAX: usize = 120;

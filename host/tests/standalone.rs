@@ -186,6 +186,16 @@ fn a_bad_file_is_reported_with_its_place() {
         talk.contains("group.yaml:8:3: unknown field spec.replcas"),
         "{talk}"
     );
+    assert!(talk.contains("hint: did you mean replicas?"), "{talk}");
+
+    let (_, talk) = place(&group("web", 2, "t").replace("replicas: 2", "replicas: two"));
+    assert!(talk.contains("expected a whole number"), "{talk}");
+    let (_, talk) = place(&group("web", 2, "t").replace("spec:", "spec:\n  powerState: off"));
+    assert!(talk.contains("true or false unless in quotes"), "{talk}");
+
+    let nowhere = folder.path().join("nowhere.yaml");
+    let ran = run(&["plan", "-f", argument(&nowhere)]);
+    assert!(ran.talk.contains("hint: name a file"), "{}", ran.talk);
 
     let (code, talk) = place("kind: VmGroup\nmetadata: {name: [}\n");
     assert_eq!(code, Some(2), "{talk}");
@@ -212,6 +222,29 @@ fn a_plan_says_what_would_be_done_and_why() {
     let ran = run(&["plan", "-f", argument(&file), "-m", argument(&module)]);
     assert!(ran.out.contains("clone slot 1 (next"), "{}", ran.out);
     assert!(!ran.out.contains("clone slot 0"), "{}", ran.out);
+}
+
+#[test]
+fn a_plan_tells_who_else_decides_and_what_is_only_observed() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = |name: &str| {
+        let reconciler = format!("spec:\n  mode: Observe\n  reconciler: {{module: {name}}}");
+        group("web", 2, "t").replace("spec:", &reconciler)
+    };
+    let file = write(folder.path(), "other.yaml", named("night-shift"));
+    let ran = run(&["plan", "-f", argument(&file)]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.talk.contains("module is night-shift"), "{}", ran.talk);
+    assert!(ran.talk.contains("hint: give the file"), "{}", ran.talk);
+
+    let file = write(folder.path(), "own.yaml", named("built-in"));
+    let ran = run(&["plan", "-f", argument(&file)]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.out.contains("nothing of this would be done"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]

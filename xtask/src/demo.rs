@@ -27,9 +27,17 @@ impl Demo {
         guests::build(workspace, guests::Way::Auto, false)?;
 
         say("demo: building vmgroup");
-        let light = ["--package", "vmgroup", "--no-default-features"];
+        // A folder of its own, so that the whole operator is not replaced by this one.
+        let light = [
+            "--package",
+            "vmgroup",
+            "--no-default-features",
+            "--target-dir",
+        ];
+        let folder = workspace.target("demo");
         let mut build = child::cargo();
-        child::run_shown(build.arg("build").args(light).current_dir(workspace.root()))?;
+        build.arg("build").args(light).arg(&folder);
+        child::run_shown(build.current_dir(workspace.root()))?;
         say(format_args!(
             "demo: ready after {}",
             took(started.elapsed())
@@ -38,6 +46,7 @@ impl Demo {
         let mut demo = child::cargo();
         demo.args(["run", "--quiet"])
             .args(light)
+            .arg(&folder)
             .args(["--", "demo"])
             .args(self.arguments);
         let status = demo

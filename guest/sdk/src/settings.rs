@@ -13,9 +13,15 @@ pub fn parse_settings<T: DeserializeOwned>(settings: &str) -> Result<T, Vec<Sett
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         vec![SettingsError {
             pointer: pointer(error.path()),
-            message: error.inner().to_string(),
+            message: without_place(&error.inner().to_string()),
         }]
     })
+}
+
+/// Canonical JSON is one line that nobody wrote: a place in it says nothing.
+fn without_place(message: &str) -> String {
+    let end = message.rfind(" at line ").unwrap_or(message.len());
+    message[..end].to_owned()
 }
 
 fn pointer(path: &Path) -> String {
@@ -54,6 +60,7 @@ mod tests {
     fn an_error_points_at_its_place() {
         let errors = parse_settings::<Settings>(r#"{"hours": [1, 300]}"#).expect_err("300");
         assert_eq!(errors[0].pointer, "/hours/1");
+        assert!(!errors[0].message.contains("line"), "{errors:?}");
     }
 
     #[test]

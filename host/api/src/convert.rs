@@ -92,9 +92,31 @@ fn typed<T: DeserializeOwned>(spec: &Value) -> Result<T, SpecError> {
             } else {
                 format!("spec.{path}")
             },
-            reason: error.into_inner().to_string(),
+            reason: plainly(&error.into_inner().to_string()),
         }
     })
+}
+
+/// What serde says, in the words of whoever wrote the object.
+fn plainly(reason: &str) -> String {
+    let quoted = "text; in YAML, On, Off, Yes and No are true or false unless in quotes";
+    let is_switch = reason.contains("boolean");
+    let words = [
+        (
+            "expected string or map",
+            if is_switch { quoted } else { "text" },
+        ),
+        ("expected a string", if is_switch { quoted } else { "text" }),
+        ("expected u32", "a whole number"),
+        ("expected u64", "a whole number"),
+        ("expected i64", "a whole number"),
+    ];
+    for (theirs, ours) in words {
+        if let Some(before) = reason.strip_suffix(theirs) {
+            return format!("{before}expected {ours}");
+        }
+    }
+    reason.to_owned()
 }
 
 impl TryFrom<VmGroupSpec> for Spec {

@@ -23,22 +23,28 @@ static OWN_FIELDS: LazyLock<BTreeMap<String, JSONSchemaProps>> = LazyLock::new(|
 });
 
 /// Paths, such as `spec.replcas`, of the fields of a `VmGroup` that its schema
-/// does not know, in the order of the object.
-pub fn unknown_fields(group: &Value) -> Vec<String> {
+/// does not know, in the order of the object, each with the known field that it
+/// resembles.
+pub fn unknown_fields(group: &Value) -> Vec<(String, Option<String>)> {
     let mut unknown = Vec::new();
     if let Value::Object(fields) = group {
         for (key, value) in fields {
             match OWN_FIELDS.get(key) {
                 Some(field) => collect(field, value, key, &mut unknown),
                 None if matches!(key.as_str(), "apiVersion" | "kind" | "metadata") => {}
-                None => unknown.push(key.clone()),
+                None => unknown.push((key.clone(), nearest(key, OWN_FIELDS.keys()))),
             }
         }
     }
     unknown
 }
 
-fn collect(schema: &JSONSchemaProps, value: &Value, path: &str, unknown: &mut Vec<String>) {
+fn collect(
+    schema: &JSONSchemaProps,
+    value: &Value,
+    path: &str,
+    unknown: &mut Vec<(String, Option<String>)>,
+) {
     match value {
         Value::Object(fields) if schema.x_kubernetes_preserve_unknown_fields != Some(true) => {
             for (key, value) in fields {
@@ -48,7 +54,10 @@ fn collect(schema: &JSONSchemaProps, value: &Value, path: &str, unknown: &mut Ve
                     (None, Some(JSONSchemaPropsOrBool::Schema(field))) => {
                         collect(field, value, &path, unknown);
                     }
-                    (None, _) => unknown.push(path),
+                    (None, _) => {
+                        let known = schema.properties.iter().flat_map(BTreeMap::keys);
+                        unknown.push((path, nearest(key, known)));
+                    }
                 }
             }
         }
@@ -61,6 +70,13 @@ fn collect(schema: &JSONSchemaProps, value: &Value, path: &str, unknown: &mut Ve
         }
         _ => {}
     }
+}
+
+/// The word that differs from this one by a slip.
+fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<String> {
+    let likeness = |word: &String| strsim::jaro_winkler(&key.to_lowercase(), &word.to_lowercase());
+    let nearest = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(nearest) > 0.8).then(|| nearest.clone())
 }
 
 fn field_of<'a>(schema: &'a JSONSchemaProps, key: &str) -> Option<&'a JSONSchemaProps> {
@@ -79,12 +95,22 @@ mod tests {
             "apiVersion": "vm.codeconnect.vmworld.com/v1alpha1",
             "kind": "VmGroup",
             "metadata": {"name": "web"},
-            "spec": {"replcas": 3, "updateStrategy": {"typ": "InPlace"},
+            "spec": {"replcas": 3, "updateStrategy": {"typ": "InPlace", "colour": "red"},
                 "reconciler": {"settings": {"anything": {"goes": 1}}}},
             "sepc": {},
         });
         let mut unknown = unknown_fields(&group);
         unknown.sort();
-        assert_eq!(unknown, ["sepc", "spec.replcas", "spec.updateStrategy.typ"]);
+        let meant = |(path, meant): &(String, Option<String>)| {
+            format!("{path} for {}", meant.as_deref().unwrap_or("nothing"))
+        };
+        let meant: Vec<String> = unknown.iter().map(meant).collect();
+        let expected = [
+            "sepc for spec",
+            "spec.replcas for replicas",
+            "spec.updateStrategy.colour for nothing",
+            "spec.updateStrategy.typ for type",
+        ];
+        assert_eq!(meant, expected);
     }
 }

@@ -36,7 +36,8 @@ fn refusal(object: &Value) -> Option<String> {
         Some("VmGroup") => {
             let unknown = unknown_fields(object);
             if !unknown.is_empty() {
-                return Some(format!("unknown fields {unknown:?}"));
+                let paths: Vec<&String> = unknown.iter().map(|(path, _)| path).collect();
+                return Some(format!("unknown fields {paths:?}"));
             }
             spec_from_json(spec).err()
         }

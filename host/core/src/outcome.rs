@@ -170,6 +170,16 @@ mod tests {
     use crate::time::Timestamp;
 
     #[test]
+    fn every_outcome_but_a_plan_is_a_bad_decision() {
+        let good: Vec<Outcome> = Outcome::ALL
+            .iter()
+            .copied()
+            .filter(|outcome| !outcome.is_bad())
+            .collect();
+        assert_eq!(good, [Outcome::Clear, Outcome::Held]);
+    }
+
+    #[test]
     fn the_table_of_outcomes() {
         let table: Vec<String> = Outcome::ALL
             .iter()

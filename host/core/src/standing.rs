@@ -5,6 +5,7 @@
 //! | Ready       | RUNNING | True    | False       | False   |
 //! | Progressing | PENDING | False   | True        | False   |
 //! | Suspended   | PENDING | Unknown | False       | False   |
+//! | Observing   | PENDING | False   | False       | False   |
 //! | Deleting    | PENDING | False   | True        | False   |
 //! | Unknown     | PENDING | Unknown | True        | False   |
 //! | Failing     | PENDING | False   | True        | False   |
@@ -109,6 +110,7 @@ impl Standing {
         let (phase, ready, reconciling, stalled) = match self {
             Standing::Ready => (Phase::Running, True, False, False),
             Standing::Suspended => (Phase::Pending, Unknown, False, False),
+            Standing::Observing(_) => (Phase::Pending, False, False, False),
             Standing::Unknown { .. } => (Phase::Pending, Unknown, True, False),
             Standing::Progressing(_) | Standing::Deleting(_) | Standing::Failing { .. } => {
                 (Phase::Pending, False, True, False)
@@ -132,6 +134,13 @@ impl Standing {
             Standing::Suspended => (
                 "Suspended",
                 "suspended by its owner; set spec.suspend to false to go on".to_owned(),
+            ),
+            Standing::Observing(planned) => (
+                "Observing",
+                format!(
+                    "only observing: {planned} action(s) would be taken, see status.lastDecision; \
+                     set spec.mode to Apply to have them taken"
+                ),
             ),
             Standing::Deleting(left) => ("Deleting", format!("being deleted, {left} VM(s) left")),
             Standing::Unknown { reason, message }
@@ -189,6 +198,7 @@ mod tests {
             Standing::Ready,
             Standing::Progressing("2 of 3 members are ready".into()),
             Standing::Suspended,
+            Standing::Observing(3),
             Standing::Deleting(2),
             Standing::Unknown {
                 reason,
@@ -269,6 +279,8 @@ mod tests {
             "Succeeded: successfully reconciled VmGroup",
             "Progressing: 2 of 3 members are ready",
             "Suspended: suspended by its owner; set spec.suspend to false to go on",
+            "Observing: only observing: 3 action(s) would be taken, see status.lastDecision; set \
+             spec.mode to Apply to have them taken",
             "Deleting: being deleted, 2 VM(s) left",
             "SomeReason: some message",
             "SomeReason: some message",

@@ -241,6 +241,8 @@ pub enum Standing {
     Progressing(String),
     /// Suspended by its owner.
     Suspended,
+    /// In Observe, and so many actions would be taken.
+    Observing(u32),
     /// Being deleted: how many members are left.
     Deleting(u32),
     /// vCenter, or part of the view, cannot be read: nothing is counted.

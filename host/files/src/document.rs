@@ -63,18 +63,24 @@ pub fn documents_in(file: &Path, text: &str, schema: &Schema) -> Vec<Result<Docu
     }
 }
 
+const ALL_FIELDS: &str = "`vmgroup crd` prints every field and what it may be";
+
 fn read_text(file: &Path) -> Result<String, Problem> {
-    let whole = |message: String| Problem {
+    let whole = |message: String, hint: &str| Problem {
         file: file.to_owned(),
         line: 0,
         column: 0,
         message,
-        hint: None,
+        hint: Some(hint.into()),
     };
-    let failed = |error: std::io::Error| whole(format!("it cannot be read: {error}"));
+    let failed = |error: std::io::Error| {
+        let message = format!("it cannot be read: {error}");
+        whole(message, "name a file with VmGroup objects in YAML")
+    };
     // A pipe would block whoever opens it.
     if !fs::metadata(file).map_err(failed)?.is_file() {
-        return Err(whole("it is not a file".into()));
+        let hint = "name the files in it one by one";
+        return Err(whole("it is not a file".into(), hint));
     }
     let mut bytes = Vec::new();
     let opened = File::open(file).map_err(failed)?;
@@ -83,11 +89,11 @@ fn read_text(file: &Path) -> Result<String, Problem> {
         .read_to_end(&mut bytes)
         .map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(whole(format!(
-            "it has more than {FILE_BYTES_MAX} bytes: split it"
-        )));
+        let message = format!("it has more than {FILE_BYTES_MAX} bytes");
+        return Err(whole(message, "split it"));
     }
-    String::from_utf8(bytes).map_err(|error| whole(format!("it is not UTF-8: {error}")))
+    String::from_utf8(bytes)
+        .map_err(|error| whole(format!("it is not UTF-8: {error}"), "save it as UTF-8"))
 }
 
 fn parse(file: &Path, text: &str) -> Result<Vec<Yaml>, Problem> {
@@ -158,14 +164,20 @@ impl Reader<'_> {
 
     fn spec(&self) -> Result<Spec, Problem> {
         let unknown = (self.schema.unknown_fields)(&self.yaml.value);
-        if let Some(first) = unknown.first() {
-            let mut problem = self.problem(first, &format!("unknown field {}", unknown.join(", ")));
-            problem.hint =
-                Some("look for a slip of the pen; `vmgroup crd` prints all fields".into());
+        if let Some((first, meant)) = unknown.first() {
+            let paths: Vec<&str> = unknown.iter().map(|(path, _)| path.as_str()).collect();
+            let mut problem = self.problem(first, &format!("unknown field {}", paths.join(", ")));
+            problem.hint = Some(match meant {
+                Some(meant) => format!("did you mean {meant}? {ALL_FIELDS}"),
+                None => format!("look for a slip of the pen; {ALL_FIELDS}"),
+            });
             return Err(problem);
         }
-        (self.schema.spec)(self.yaml.value.get("spec"))
-            .map_err(|message| self.problem_at(self.yaml.place_named_by(&message), &message))
+        (self.schema.spec)(self.yaml.value.get("spec")).map_err(|message| {
+            let mut problem = self.problem_at(self.yaml.place_named_by(&message), &message);
+            problem.hint = Some(ALL_FIELDS.into());
+            problem
+        })
     }
 
     /// Its UID follows from all that it says: used once, it can be used again

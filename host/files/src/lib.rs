@@ -42,7 +42,7 @@ pub use document::{Document, GroupDocument, documents_in, read_documents};
 pub use error::{FilesError, Problem};
 pub use groups::Groups;
 pub use outside::{Asked, list, request_deletion};
-pub use schema::{ApprovedEffects, Schema};
+pub use schema::{ApprovedEffects, Schema, Unknown};
 pub use watch::Watch;
 
 #[cfg(test)]

@@ -39,13 +39,15 @@ fn spec(spec: Option<&Value>) -> Result<Spec, String> {
     })
 }
 
-fn unknown_fields(group: &Value) -> Vec<String> {
+fn unknown_fields(group: &Value) -> Vec<(String, Option<String>)> {
     let fields = group["spec"]
         .as_object()
         .into_iter()
         .flat_map(|fields| fields.keys());
     let unknown = fields.filter(|field| !matches!(field.as_str(), "replicas" | "deletion"));
-    unknown.map(|field| format!("spec.{field}")).collect()
+    unknown
+        .map(|field| (format!("spec.{field}"), None))
+        .collect()
 }
 
 fn approval(spec: Option<&Value>) -> Result<ApprovedEffects, String> {

@@ -10,11 +10,15 @@ use vmgroup_core::time::Timestamp;
 pub struct Schema {
     /// The spec of a `VmGroup`, from what stands under `spec`.
     pub spec: fn(Option<&Value>) -> Result<Spec, String>,
-    /// Paths of the fields, such as `spec.replcas`, that a `VmGroup` does not have.
-    pub unknown_fields: fn(&Value) -> Vec<String>,
+    /// Paths of the fields, such as `spec.replcas`, that a `VmGroup` does not have,
+    /// each with the field that it resembles.
+    pub unknown_fields: fn(&Value) -> Vec<Unknown>,
     /// The effects that a `PlanApproval` approves, from what stands under `spec`.
     pub approval: fn(Option<&Value>) -> Result<ApprovedEffects, String>,
 }
+
+/// The path of a field that there is not, and the name of the one that it resembles.
+pub type Unknown = (String, Option<String>);
 
 /// What an approval says.
 #[derive(Debug, Clone, PartialEq, Eq)]

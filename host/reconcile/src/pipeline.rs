@@ -260,7 +260,11 @@ impl Machine {
             let window = observation.desired.budget.window_ends.since(self.now.utc);
             self.wake(key, window.max(NEXT_LOOK_MS_MIN), WakeReason::TimeCame);
         }
+        let observing = self.mode(key) == Mode::Observe;
+        let waiting = held.as_ref().map_or(0, |held| held.effects().count());
+        let planned = checked.actions().len() + waiting;
         let standing = match held {
+            _ if observing && planned > 0 => Standing::Observing(count(planned)),
             Some(held) => Standing::Held {
                 effects_digest: held.effects_digest.clone(),
                 effects: held.effects().cloned().collect(),
@@ -273,7 +277,6 @@ impl Machine {
             group.failures.clear();
         }
         self.look_again(key, look);
-        let observing = self.mode(key) == Mode::Observe;
         if checked.actions().is_empty() || observing {
             self.report(key, standing);
         } else {

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use vmgroup_core::group::GroupKey;
+use vmgroup_core::limits::STATUS_MESSAGE_CHARS_MAX;
 use vmgroup_reconcile::event::GroupObject;
 
 use crate::files;
-use crate::limits::MESSAGE_CHARS_MAX;
 use crate::table;
-use crate::voice::{EXIT_CODES, Problem, Verdict, print, print_text, say};
+use crate::voice::{EXIT_CODES, Problem, Verdict, hint, print, print_text, say};
 use crate::wiring::driver::Clocks;
 use crate::wiring::objects::schema;
 
@@ -78,10 +78,11 @@ impl Get {
             });
         }
         match self.output {
-            Form::Table if objects.is_empty() => say("no groups"),
+            Form::Table if objects.is_empty() && self.names.is_empty() => say("no groups"),
+            Form::Table if objects.is_empty() => hint("`vmgroup get` lists all"),
             Form::Table => {
                 let now = Clocks::start().now().utc;
-                print(table::groups(objects.iter(), now, MESSAGE_CHARS_MAX));
+                print(table::groups(objects.iter(), now, STATUS_MESSAGE_CHARS_MAX));
             }
             Form::Json => {
                 print(serde_json::to_string_pretty(&list(&objects)?)?);

@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde::Serialize;
 use vmgroup_core::case::{Case, CaseError};
 use vmgroup_core::check::{Circumstances, Verdict as Checked, check};
+use vmgroup_core::group::{Mode, Spec};
 use vmgroup_core::observation::Observation;
 use vmgroup_core::plan::{Answer, Violation};
 use vmgroup_core::render;
 use vmgroup_core::time::Timestamp;
 use vmgroup_engine::Module;
 use vmgroup_files::{Document, read_documents};
+use vmgroup_reconcile::modules::BUILT_IN;
 
 use crate::files::{self, modules};
 use crate::foresight::first_observation;
@@ -24,6 +26,7 @@ use crate::wiring::objects::schema;
 /// The module is asked, and its plan is held against the rules, as in the operator. Without an
 /// observation the groups have just been created and have no VM yet.
 #[derive(Args)]
+#[command(group(ArgGroup::new("what").args(["file", "observation"]).required(true).multiple(true)))]
 #[command(after_long_help = format!("\
 Examples:
   vmgroup plan -f group.yaml
@@ -34,12 +37,7 @@ Examples:
 A plan that a rule refuses, or a module that gives none, ends in 1; a file without groups in 3."))]
 pub(crate) struct Plan {
     /// VmGroup objects, in YAML; can be repeated.
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        required_unless_present = "observation"
-    )]
+    #[arg(short, long, value_name = "FILE")]
     file: Vec<PathBuf>,
     /// A case: its `input` is what is seen. With -f, what is wanted comes from the group.
     #[arg(long, value_name = "FILE")]
@@ -103,7 +101,7 @@ impl Plan {
             seen => {
                 let mut foreseen = Vec::new();
                 for file in &self.file {
-                    foreseen.extend(groups(&module, file, seen.as_ref())?);
+                    foreseen.extend(self.groups(&module, file, seen.as_ref())?);
                 }
                 foreseen
             }
@@ -115,7 +113,16 @@ impl Plan {
             }
         }
         if foreseen.is_empty() {
-            say("error: there is no VmGroup in the files");
+            let files: Vec<_> = self
+                .file
+                .iter()
+                .map(|it| it.display().to_string())
+                .collect();
+            say(format_args!(
+                "error: there is no VmGroup in {}",
+                files.join(", ")
+            ));
+            hint("`vmgroup crd` prints what one may say");
             return Ok(Verdict::NothingRan);
         }
         let bad = |it: &Foreseen| matches!(it.verdict, Word::Refused | Word::NoPlan);
@@ -125,44 +132,68 @@ impl Plan {
             Verdict::Fine
         })
     }
+
+    fn groups(
+        &self,
+        module: &Module,
+        file: &Path,
+        seen: Option<&Observation>,
+    ) -> anyhow::Result<Vec<Foreseen>> {
+        let mut foreseen = Vec::new();
+        for document in read_documents(file, &schema()) {
+            let Document::Group(group) = document.map_err(written)? else {
+                continue;
+            };
+            let spec = group.spec.map_err(written)?;
+            self.is_asked(&group.place, &spec)?;
+            refuse_settings(module, &group.place, &spec)?;
+            let first = first_observation(&group.key, &spec, now());
+            let observation = match (first, seen) {
+                (Some(first), Some(seen)) => Some(Observation {
+                    desired: first.desired,
+                    ..seen.clone()
+                }),
+                (first, _) => first,
+            };
+            let mut it = foresee(module, group.key.to_string(), observation.as_ref());
+            if spec.mode == Mode::Observe {
+                let line = "the group is only observed: nothing of this would be done";
+                it.lines.push(line.into());
+            }
+            foreseen.push(it);
+        }
+        Ok(foreseen)
+    }
+
+    /// A group that names a module is not decided on by another one.
+    fn is_asked(&self, place: &str, spec: &Spec) -> Result<(), Problem> {
+        match &spec.module {
+            Some(name) if self.module.is_none() && name != BUILT_IN => {
+                let text = format!("{place}: spec.reconciler.module is {name}");
+                Err(Problem::new(text).hint("give the file of that module with --module"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-fn groups(
-    module: &Module,
-    file: &Path,
-    seen: Option<&Observation>,
-) -> anyhow::Result<Vec<Foreseen>> {
-    let mut foreseen = Vec::new();
-    for document in read_documents(file, &schema()) {
-        let Document::Group(group) = document.map_err(written)? else {
-            continue;
-        };
-        let spec = group.spec.map_err(written)?;
-        if let Err(errors) = module.validate_settings(&spec.settings)? {
-            let errors: Vec<String> = errors
-                .iter()
-                .map(|error| format!("{}: {}", error.pointer, error.message))
-                .collect();
-            let text = format!(
-                "{}: the module refuses spec.reconciler.settings: {}",
-                group.place,
-                errors.join("; ")
-            );
-            return Err(Problem::new(text)
-                .hint("`vmgroup module inspect` prints settings that it accepts")
-                .into());
-        }
-        let first = first_observation(&group.key, &spec, now());
-        let observation = match (first, seen) {
-            (Some(first), Some(seen)) => Some(Observation {
-                desired: first.desired,
-                ..seen.clone()
-            }),
-            (first, _) => first,
-        };
-        foreseen.push(foresee(module, group.key.to_string(), observation.as_ref()));
-    }
-    Ok(foreseen)
+/// Settings are for the module that decides.
+fn refuse_settings(module: &Module, place: &str, spec: &Spec) -> anyhow::Result<()> {
+    let Err(errors) = module.validate_settings(&spec.settings)? else {
+        return Ok(());
+    };
+    let errors: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}: {}", error.pointer, error.message))
+        .collect();
+    let text = format!(
+        "{place}: the module refuses spec.reconciler.settings: {}",
+        errors.join("; ")
+    );
+    let problem = Problem::new(text);
+    Err(problem
+        .hint("`vmgroup module inspect` prints settings that it accepts")
+        .into())
 }
 
 fn foresee(module: &Module, group: String, observation: Option<&Observation>) -> Foreseen {
@@ -241,11 +272,10 @@ fn observation(path: &Path) -> Result<Observation, Problem> {
 }
 
 fn written(problem: vmgroup_files::Problem) -> Problem {
-    let text = problem.to_string();
-    let hint = problem.hint;
-    match hint {
-        Some(hint) => Problem::new(text).hint(hint),
-        None => Problem::new(text).hint("`vmgroup crd` prints every field and what it may be"),
+    let shown = Problem::new(problem.to_string());
+    match problem.hint {
+        Some(hint) => shown.hint(hint),
+        None => shown,
     }
 }
 

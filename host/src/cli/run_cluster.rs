@@ -50,7 +50,7 @@ pub(crate) struct ClusterFlags {
     )]
     lease_namespace: String,
     /// Name of this replica, different from that of every other one; made up if left out.
-    #[arg(long, value_name = "NAME", env = "POD_NAME", default_value_t = made_up())]
+    #[arg(long, value_name = "NAME", env = "POD_NAME", default_value_t = made_up(), hide_default_value = true)]
     replica: String,
     /// Where /healthz and /readyz answer; in a Pod 0.0.0.0:8080 if left out, elsewhere nowhere.
     #[arg(long, value_name = "ADDRESS")]
