@@ -3,6 +3,7 @@
 
 mod page;
 mod piece;
+mod pieces;
 mod record;
 
 use std::process::Stdio;
@@ -14,7 +15,8 @@ use clap::Args;
 use crate::voice::{print, say, took};
 use crate::workspace::Workspace;
 use crate::{Verdict, child, guests};
-use piece::{PIECES, Piece};
+use piece::Piece;
+use pieces::PIECES;
 use record::Record;
 
 pub(crate) use page::PAGE;

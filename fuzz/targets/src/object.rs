@@ -32,7 +32,7 @@ fn run(bytes: &[u8]) -> Verdict {
     };
     let unknown = vmgroup_api::strict::unknown_fields(&serde_json::json!({ "spec": value }));
     assert!(
-        unknown.iter().all(|path| path.starts_with("spec.")),
+        unknown.iter().all(|(path, _)| path.starts_with("spec.")),
         "{unknown:?}"
     );
     let approval = approval_from_json(Some(&value));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::piece::PIECES;
+use super::pieces::PIECES;
 use super::record::Record;
 
 /// Where it stands.

@@ -135,7 +135,7 @@ pub(super) fn digest(workspace: &Workspace, places: &[&str]) -> Result<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::piece::PIECES;
+    use super::super::pieces::PIECES;
     use super::*;
 
     #[test]

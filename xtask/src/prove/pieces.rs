@@ -1,0 +1,360 @@
+//! All pieces of the proof.
+
+use super::piece::Piece;
+
+const LOGIC: &[&str] = &[
+    "host/core/src",
+    "host/reconcile/src",
+    "guest/src",
+    "guest/sdk/src",
+    "host/sim/src",
+    "host/sim/prove/src",
+];
+
+const BUILD_HONEST: &[&str] = &["build", "--package", "vmgroup-honest"];
+
+const BUILD_PROVE: &[&str] = &["build", "--release", "--package", "vmgroup-prove"];
+
+pub(super) const PIECES: &[Piece] = &[
+    Piece {
+        name: "schedules",
+        about: "drawn schedules in the simulated world, the built-in module natively",
+        sources: LOGIC,
+        needs_guests: false,
+        needs_rig: false,
+        builds: &[BUILD_PROVE],
+        run: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-prove",
+            "--bin",
+            "vmgroup-prove",
+            "--",
+        ],
+        bounds: from_for,
+        adds: &["schedules", "decisions", "virtual hours", "known breaches"],
+        keeps: &[],
+        zeroes: &["breaches"],
+        next: Some("next seed"),
+        goal: 3_000_000,
+        share: 8,
+        seconds_min: 10,
+    },
+    Piece {
+        name: "sandbox",
+        about: "the same with every decision made by the module in its sandbox",
+        sources: &[
+            "host/core/src",
+            "host/reconcile/src",
+            "guest/src",
+            "guest/sdk/src",
+            "host/sim/src",
+            "host/sim/prove/src",
+            "host/engine/src",
+        ],
+        needs_guests: true,
+        needs_rig: false,
+        builds: &[BUILD_PROVE],
+        run: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-prove",
+            "--bin",
+            "vmgroup-prove",
+            "--",
+            "--wasm",
+        ],
+        bounds: from_for,
+        adds: &["schedules", "decisions", "virtual hours", "known breaches"],
+        keeps: &[],
+        zeroes: &["breaches"],
+        next: Some("next seed"),
+        goal: 300_000,
+        share: 4,
+        seconds_min: 10,
+    },
+    Piece {
+        name: "scopes",
+        about: "every interleaving of small worlds",
+        sources: &["host/core/src", "host/reconcile/src", "host/sim/scopes/src"],
+        needs_guests: false,
+        needs_rig: false,
+        builds: &[&["build", "--release", "--package", "vmgroup-scopes"]],
+        run: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-scopes",
+            "--",
+        ],
+        bounds: all,
+        adds: &[],
+        keeps: &["states", "scopes that hold and close"],
+        zeroes: &["scopes that do not"],
+        next: None,
+        goal: 10_000_000,
+        share: 1,
+        seconds_min: 0,
+    },
+    Piece {
+        name: "kill-points",
+        about: "the operator killed, cut off or frozen at a call, on real components",
+        sources: &["host", "e2e"],
+        needs_guests: true,
+        needs_rig: true,
+        builds: &[
+            &["build", "--package", "vmgroup"],
+            &["build", "--package", "vmgroup-e2e", "--bin", "kill_points"],
+        ],
+        run: &[
+            "run",
+            "--quiet",
+            "--package",
+            "vmgroup-e2e",
+            "--bin",
+            "kill_points",
+            "--",
+        ],
+        bounds: minutes_of_plans,
+        adds: &[],
+        keeps: &["kill-point runs", "kills"],
+        zeroes: &["kill-point runs that failed"],
+        next: None,
+        goal: 1_000,
+        share: 8,
+        seconds_min: 120,
+    },
+    Piece {
+        name: "soak",
+        about: "random edits and faults on real components, and what the operator costs",
+        sources: &["host", "e2e"],
+        needs_guests: true,
+        needs_rig: true,
+        builds: &[&["build", "--package", "vmgroup-e2e", "--bin", "soak"]],
+        run: &[
+            "run",
+            "--quiet",
+            "--package",
+            "vmgroup-e2e",
+            "--bin",
+            "soak",
+            "--",
+        ],
+        bounds: minutes_of_rounds,
+        adds: &["rounds", "settled", "kills", "approvals"],
+        keeps: &["slowest to settle, ms"],
+        zeroes: &["soaks that failed"],
+        next: Some("next seed"),
+        goal: 10_000,
+        share: 4,
+        seconds_min: 180,
+    },
+    Piece {
+        name: "generated",
+        about: "modules that wasm-smith writes, against the engine",
+        sources: &["host/core/src", "host/engine", "host/engine/tests", "wit"],
+        needs_guests: true,
+        needs_rig: false,
+        builds: &[&[
+            "test",
+            "--release",
+            "--package",
+            "vmgroup-engine",
+            "--test",
+            "generated",
+            "--no-run",
+        ]],
+        run: &[
+            "test",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-engine",
+            "--test",
+            "generated",
+            "--",
+        ],
+        bounds: modules,
+        adds: &["modules", "entered"],
+        keeps: &[],
+        zeroes: &[],
+        next: Some("next seed"),
+        goal: 100_000,
+        share: 3,
+        seconds_min: 30,
+    },
+    Piece {
+        name: "fuzz",
+        about: "inputs that libFuzzer makes, for every place where bytes come in",
+        sources: &[
+            "host/core/src",
+            "host/api/src",
+            "host/engine/src",
+            "host/files/src",
+            "host/vim/src",
+            "fuzz",
+            "wit",
+        ],
+        needs_guests: true,
+        needs_rig: false,
+        builds: &[],
+        run: &["run", "--quiet", "--package", "xtask", "--", "fuzz"],
+        bounds: in_all,
+        adds: &["executions"],
+        keeps: &["targets"],
+        zeroes: &["crashes"],
+        next: None,
+        goal: 100_000_000,
+        share: 4,
+        seconds_min: 100,
+    },
+    Piece {
+        name: "honest-vcenter",
+        about: "the same operations to the simulated vCenter and to vcsim",
+        sources: &[
+            "host/sim/src",
+            "host/vcenter/src",
+            "host/vim/src",
+            "e2e/honest",
+            "e2e/components/vcsim",
+        ],
+        needs_guests: false,
+        needs_rig: true,
+        builds: &[BUILD_HONEST],
+        run: &[
+            "run",
+            "--quiet",
+            "--package",
+            "vmgroup-honest",
+            "--",
+            "vcenter",
+        ],
+        bounds: minutes_of_sequences,
+        adds: &["operations", "faulting"],
+        keeps: &[],
+        zeroes: &["disagreements"],
+        next: Some("next seed"),
+        goal: 100_000,
+        share: 3,
+        seconds_min: 60,
+    },
+    Piece {
+        name: "honest-cluster",
+        about: "the same operations to the simulated API server and to a real one",
+        sources: &[
+            "host/sim/src",
+            "host/kubernetes/src",
+            "host/api/src",
+            "e2e/honest",
+        ],
+        needs_guests: false,
+        needs_rig: true,
+        builds: &[BUILD_HONEST],
+        run: &[
+            "run",
+            "--quiet",
+            "--package",
+            "vmgroup-honest",
+            "--",
+            "cluster",
+        ],
+        bounds: minutes_of_sequences,
+        adds: &["operations", "faulting"],
+        keeps: &[],
+        zeroes: &["disagreements"],
+        next: Some("next seed"),
+        goal: 100_000,
+        share: 3,
+        seconds_min: 60,
+    },
+    Piece {
+        name: "flaws",
+        about: "operators that are wrong in one way each, and are to be caught",
+        sources: LOGIC,
+        needs_guests: false,
+        needs_rig: false,
+        builds: &[BUILD_PROVE],
+        run: &[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "vmgroup-prove",
+            "--bin",
+            "flaws",
+            "--",
+        ],
+        bounds: from,
+        adds: &[],
+        keeps: &["flaws caught", "most schedules for one"],
+        zeroes: &["flaws that got away"],
+        next: None,
+        goal: 40,
+        share: 1,
+        seconds_min: 0,
+    },
+];
+
+fn from_for(next: u64, seconds: u64) -> Vec<String> {
+    let words = [
+        "--first".to_owned(),
+        next.to_string(),
+        "--except=rivals".to_owned(),
+        "--failures=1000".to_owned(),
+        "--count".to_owned(),
+        "1000000000".to_owned(),
+        "--seconds".to_owned(),
+        seconds.to_string(),
+    ];
+    words.to_vec()
+}
+
+fn from(next: u64, _seconds: u64) -> Vec<String> {
+    vec!["--first".to_owned(), next.to_string()]
+}
+
+fn in_all(_next: u64, seconds: u64) -> Vec<String> {
+    vec!["--in-all".to_owned(), seconds.to_string()]
+}
+
+/// However long it takes.
+fn all(_next: u64, _seconds: u64) -> Vec<String> {
+    vec!["--all".to_owned()]
+}
+
+/// It keeps its own ledger of plans that it has run.
+fn minutes_of_plans(_next: u64, seconds: u64) -> Vec<String> {
+    let minutes = (seconds / 60).max(1);
+    vec!["--count=100000".to_owned(), format!("--minutes={minutes}")]
+}
+
+fn minutes_of_rounds(next: u64, seconds: u64) -> Vec<String> {
+    let minutes = (seconds / 60).max(1);
+    vec![format!("--seed={next}"), format!("--minutes={minutes}")]
+}
+
+fn minutes_of_sequences(next: u64, seconds: u64) -> Vec<String> {
+    let minutes = (seconds / 60).max(1);
+    vec![
+        format!("--first-seed={next}"),
+        "--sequences=1000000".to_owned(),
+        format!("--minutes={minutes}"),
+    ]
+}
+
+/// So many as an optimised build runs in the time, on a slow day.
+fn modules(next: u64, seconds: u64) -> Vec<String> {
+    const A_SECOND: u64 = 60;
+    let words = [
+        "--modules",
+        &(A_SECOND * seconds).to_string(),
+        "--seed",
+        &next.to_string(),
+    ];
+    words.map(str::to_owned).to_vec()
+}
