@@ -83,7 +83,13 @@ impl std::error::Error for Problem {
 
 /// Says why a command could not run: the chain of causes, then the hints.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let mut causes: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Errors of others hold the texts of theirs already.
+        if !causes.last().is_some_and(|before| before.ends_with(&cause)) {
+            causes.push(cause);
+        }
+    }
     say(format_args!("error: {}", causes.join(": ")));
     for problem in error
         .chain()

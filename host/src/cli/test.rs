@@ -101,6 +101,7 @@ impl Test {
             cases,
         };
         match self.output {
+            Form::Text if run.cases.is_empty() => {}
             Form::Text => run.tell(),
             Form::Json => {
                 print(serde_json::to_string_pretty(&run)?);
@@ -124,11 +125,13 @@ impl Test {
             return Ok(Verdict::NothingRan);
         }
         if run.malformed > 0 {
-            return Err(
-                Problem::new(format!("{} cases cannot be read", run.malformed))
-                    .hint("the lines above say where and why")
-                    .into(),
-            );
+            return Err(Problem::new(format!(
+                "{} of {} cases cannot be read",
+                run.malformed,
+                run.cases.len()
+            ))
+            .hint("the lines above say where and why")
+            .into());
         }
         Ok(if run.failed > 0 {
             Verdict::Failed
