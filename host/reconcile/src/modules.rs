@@ -54,20 +54,11 @@ impl Modules {
             (Some(Ok(module)), _) => Ok(module),
             (Some(Err(message)), _) => Err(Absent::Missing(message.clone())),
             (None, None) => Err(Absent::Loading),
-            (None, Some(name)) => Err(Absent::Missing(self.without(name))),
+            (None, Some(name)) => Err(Absent::Missing(format!(
+                "the operator has no module {name}; name {BUILT_IN} in spec.reconciler.module, which \
+                 is always there, or leave it out for the one that the operator was started with"
+            ))),
         }
-    }
-
-    fn without(&self, name: &str) -> String {
-        let known: Vec<&str> = self.by_name.keys().flatten().map(String::as_str).collect();
-        let known = match known.as_slice() {
-            [] => "it has none by name".into(),
-            known => format!("it has {}", known.join(", ")),
-        };
-        format!(
-            "the operator has no module {name}: {known}; name one of those in \
-             spec.reconciler.module, or leave it out for the one that the operator was started with"
-        )
     }
 
     /// The reason codes that the module says it may use. A decision that was under
