@@ -280,7 +280,7 @@ pub const SCOPES: &[Scope] = &[
         groups: &[3],
         faults: 1,
         kinds: &[FailTask],
-        size: Size::Large,
+        size: Size::Open,
         ..PLAIN
     },
     Scope {
@@ -299,7 +299,7 @@ pub const SCOPES: &[Scope] = &[
         deeds: &[Delete(0)],
         faults: 1,
         kinds: &[Crash],
-        size: Size::Large,
+        size: Size::Open,
         ..PLAIN
     },
     Scope {
@@ -309,7 +309,7 @@ pub const SCOPES: &[Scope] = &[
         deeds: &[Swap],
         faults: 1,
         kinds: &[Crash],
-        size: Size::Large,
+        size: Size::Open,
         ..PLAIN
     },
     Scope {
@@ -358,7 +358,7 @@ pub const SCOPES: &[Scope] = &[
         deeds: &[Scale(0, 1), Scale(0, 3)],
         faults: 1,
         kinds: &[Crash, LoseAnswer],
-        size: Size::Large,
+        size: Size::Open,
         ..PLAIN
     },
     Scope {
