@@ -132,10 +132,22 @@ pub(crate) fn is_test(path: &Path) -> bool {
     in_folder || stem == "tests" || stem.ends_with("_tests")
 }
 
-/// What of a source is compiled into the program: its tests stand at its end.
+/// What of a source is compiled into the program: all of it but a test module at its end.
 pub(crate) fn before_tests(text: &str) -> &str {
-    let end = text.find("#[cfg(test)]\nmod ");
-    end.map_or(text, |end| &text[..end])
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let tests = lines
+        .iter()
+        .rposition(|line| line.trim_end() == "#[cfg(test)]")
+        .filter(|position| {
+            let after = &lines[position + 1..];
+            let last = after.iter().rev().find(|line| !line.trim_end().is_empty());
+            after.iter().any(|line| line.starts_with("mod "))
+                && last.is_some_and(|line| line.trim_end() == "}")
+                // Nothing but the module's own end stands in the first column after its start.
+                && after.iter().skip(1).filter(|line| line.starts_with('}')).count() == 1
+        });
+    let length = |tests: usize| lines[..tests].iter().map(|line| line.len()).sum();
+    &text[..tests.map_or(text.len(), length)]
 }
 
 /// All text files of the repository, read once.

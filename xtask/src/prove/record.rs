@@ -172,12 +172,14 @@ mod tests {
         assert_eq!(one, hash("a", "x"));
         assert_ne!(one, hash("a", "y"));
         assert_ne!(one, hash("b", "x"));
-        let tested = "x#[cfg(test)]\nmod tests {}\n";
+        let tested = "x\n#[cfg(test)]\nmod tests {\n}\n";
         assert_eq!(
-            one,
+            hash("a", "x\n"),
             hash("a", tested),
             "what its tests say is no part of it"
         );
+        let listed = |code: &str| format!("#[cfg(test)]\nmod tests;\n{code}\n");
+        assert_ne!(hash("a", &listed("x")), hash("a", &listed("y")));
         assert_eq!(hash("tests.rs", "x"), hash("tests.rs", "y"));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Source, Sources, Violation};
+use super::{Source, Sources, Violation, before_tests};
 
 const LINES_MAX: usize = 400;
 
@@ -75,17 +75,7 @@ fn too_long(source: &Source, longer: &[(&str, usize, &str)]) -> Option<Violation
 
 /// Lines before a test module at the end of the file.
 fn lines_before_tests(text: &str) -> usize {
-    let lines: Vec<&str> = text.lines().collect();
-    let tests = lines
-        .iter()
-        .rposition(|line| *line == "#[cfg(test)]")
-        .filter(|position| {
-            lines[position + 1..].iter().any(|line| line.starts_with("mod "))
-            && lines[position + 1..].iter().rev().find(|line| !line.is_empty()) == Some(&"}")
-            // Nothing but the module's own end stands in the first column after its start.
-            && lines[position + 2..].iter().filter(|line| line.starts_with('}')).count() == 1
-        });
-    tests.unwrap_or(lines.len())
+    before_tests(text).lines().count()
 }
 
 #[cfg(test)]
