@@ -129,6 +129,7 @@ mod tests {
     #[test]
     fn an_identity_fits_into_markers_and_operation_ids() {
         assert_eq!(identity_problem(IDENTITY), None);
+        assert_eq!(identity_problem(&"i".repeat(IDENTITY_BYTES_MAX)), None);
         let long = "i".repeat(IDENTITY_BYTES_MAX + 1);
         let table = [
             ("", "it is empty"),

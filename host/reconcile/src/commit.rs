@@ -60,6 +60,7 @@ impl Machine {
         // that counted from 1 would come again after a status was lost, and a
         // task of the former one be taken for this one's.
         group.intent = (group.intent + 1).max(utc.0);
+        group.own_intent = Some(group.intent);
         group.intent_generation = group.object.generation;
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {

@@ -21,6 +21,7 @@ use crate::limits::{
 };
 use crate::operation::{self, Operation, Work};
 use crate::request::RequestId;
+use crate::rival::Rival;
 
 /// The one thing that a group's pass waits for.
 #[derive(Debug, Clone)]
@@ -36,8 +37,12 @@ pub(crate) enum Stage {
     Claiming,
     /// Proving that slots are empty.
     Proving(BTreeMap<RequestId, Slot>),
-    /// The module decides, on that version of the object.
-    Deciding(Version, Box<Observation>),
+    /// The module decides on what was observed.
+    Deciding {
+        observation: Box<Observation>,
+        /// Something else is asked for by now.
+        is_outdated: bool,
+    },
     /// Writing the intent.
     Committing(Box<Commit>),
     /// Writing the status.
@@ -49,10 +54,6 @@ pub(crate) enum Stage {
     /// Removing the finalizer.
     Releasing,
 }
-
-/// What of an object makes a decision on it outdated when it changes:
-/// generation, and whether it is being deleted.
-pub(crate) type Version = (i64, bool);
 
 /// What becomes true when a commit is answered.
 #[derive(Debug, Clone)]
@@ -123,6 +124,8 @@ pub(crate) struct Group {
     pub(crate) again: Option<WakeReason>,
     /// What is known of the object may be out of date: read it before writing.
     pub(crate) reread: bool,
+    /// Another host has committed: the group is left to it for now.
+    pub(crate) rival: Option<Rival>,
     /// Effects in flight.
     pub(crate) operations: BTreeMap<Slot, Operation>,
     /// Failures by slot.
@@ -158,6 +161,8 @@ pub(crate) struct Group {
     pub(crate) used_approvals: Vec<String>,
     /// Number of the last commit.
     pub(crate) intent: u64,
+    /// Number of our last one, unless it did not come to stand.
+    pub(crate) own_intent: Option<u64>,
     /// Generation that the last commit was decided on.
     pub(crate) intent_generation: i64,
     /// Waits between passes that led to nothing.
@@ -202,6 +207,7 @@ impl Group {
             woken: WakeReason::Started,
             again: None,
             reread: false,
+            rival: None,
             operations,
             failures: BTreeMap::new(),
             slots: status.slots.clone(),
@@ -219,6 +225,7 @@ impl Group {
             held: status.held.clone(),
             used_approvals: status.used_approvals.clone(),
             intent: status.intent.as_ref().map_or(0, |intent| intent.id),
+            own_intent: None,
             intent_generation: status.intent.as_ref().map_or(0, |intent| intent.generation),
             backoff: Backoff::new(GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS),
             object_backoff: Backoff::new(OBJECT_RETRY_FIRST_MS, OBJECT_RETRY_MOST_MS),
@@ -273,9 +280,11 @@ impl Group {
         })
     }
 
-    /// What a decision is made on.
-    pub(crate) fn version(&self) -> Version {
-        (self.object.generation, self.object.deleting)
+    /// What the module is deciding on is not what is asked for any more.
+    pub(crate) fn outdate_decision(&mut self) {
+        if let Stage::Deciding { is_outdated, .. } = &mut self.stage {
+            *is_outdated = true;
+        }
     }
 
     /// Effects were held because of a mass loss. They go on waiting for approval

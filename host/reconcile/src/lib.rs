@@ -55,6 +55,7 @@ mod mass_loss;
 
 pub mod modules;
 
+mod rival;
 mod role;
 
 mod session;

@@ -10,6 +10,10 @@ pub const LEASE_RENEW_DEADLINE_MS: u64 = 10_000;
 /// Between two renewals, and between two looks of a waiting replica.
 pub const LEASE_RETRY_MS: u64 = 2_000;
 
+/// Without a lease, a host that hears of another's commit leaves the group to it for
+/// so long after its last sign of life.
+pub const RIVAL_MS: u64 = LEASE_DURATION_S as u64 * 1_000;
+
 /// First wait after a failed login; doubles.
 pub const LOGIN_RETRY_FIRST_MS: u64 = 1_000;
 /// Work resumes within 30 s of the end of an outage, so the longest wait is shorter.

@@ -7,7 +7,7 @@ use vmgroup_core::group::{Adoption, GroupKey};
 use vmgroup_core::observation::WakeReason;
 
 use crate::event::{Approval, GroupObject, WriteResult};
-use crate::group::{Group, Stage, Version};
+use crate::group::{Group, Stage};
 use crate::machine::{Asker, Machine};
 use crate::operation;
 use crate::request::{Request, RequestId};
@@ -99,7 +99,7 @@ impl Machine {
     /// Begins anew from the object, as after a restart; the object itself is
     /// read again first.
     pub(crate) fn restore(&mut self, key: &GroupKey) {
-        if let Some(group) = self.groups.remove(key) {
+        if let Some(group) = self.drop_group(key) {
             self.begin(group.object);
             self.doubt(key, WakeReason::Started);
         }
@@ -123,9 +123,13 @@ impl Machine {
     }
 
     pub(crate) fn forget(&mut self, key: &GroupKey) {
-        if self.groups.remove(key).is_none() {
-            return;
+        if self.drop_group(key).is_some() {
+            self.note(Some(key), false, "group gone", String::new());
         }
+    }
+
+    fn drop_group(&mut self, key: &GroupKey) -> Option<Group> {
+        let group = self.groups.remove(key)?;
         self.agenda.forget(key);
         self.queue.free_group(key);
         self.queued.remove(key);
@@ -134,7 +138,7 @@ impl Machine {
         self.asked.retain(|_, asker| match asker {
             Asker::Pass(group) | Asker::Folder(group) | Asker::Operation(group, _) => group != key,
         });
-        self.note(Some(key), false, "group gone", String::new());
+        Some(group)
     }
 
     /// Takes a newer version of the object in.
@@ -157,11 +161,12 @@ impl Machine {
                 operation.generation = None;
             }
         }
-        // Another host that acts too may have committed: numbers stay unique.
+        let outrun = self.lease.is_none() && group.heed_rival(&object, self.now.monotonic);
         let theirs = object.status.intent.as_ref().map_or(0, |intent| intent.id);
         group.intent = group.intent.max(theirs);
         group.object = object;
         if respecified {
+            group.outdate_decision();
             group.drop_queued();
             group.failures.clear();
             group.violations.clear();
@@ -171,6 +176,10 @@ impl Machine {
         }
         if changed || respecified {
             self.wake(&key, 0, WakeReason::ObjectChanged);
+        }
+        if outrun {
+            let advice = "two operators without a lease wait for one another".into();
+            self.note(Some(&key), true, "another operator has committed", advice);
         }
     }
 
@@ -183,6 +192,10 @@ impl Machine {
             return;
         };
         let stage = std::mem::replace(&mut group.stage, Stage::Idle);
+        if matches!(stage, Stage::Committing(_)) && !matches!(result, WriteResult::Done(_)) {
+            // Should a commit of that number stand there, nobody knows whose it is.
+            group.own_intent = None;
+        }
         match result {
             WriteResult::Done(object) if object.uid == group.object.uid => {
                 group.object_backoff.succeed();
@@ -198,9 +211,9 @@ impl Machine {
                             self.wake(&key, 0, woken);
                         }
                     }
-                    // The watch may have overtaken the answer.
+                    // The watch may have overtaken the answer, and a doubt that came
+                    // since it was asked for stays.
                     stage => {
-                        group.reread = false;
                         if object.resource_version > known {
                             self.replace_object(*object);
                         }
@@ -290,11 +303,10 @@ fn was_wiped(before: &GroupObject, after: &GroupObject) -> bool {
 }
 
 /// All of an object but what the operator itself writes into its status.
-fn meaning(object: &GroupObject) -> (Version, bool, bool, Option<&String>, Option<Adoption>) {
+fn meaning(object: &GroupObject) -> (i64, [bool; 3], Option<&String>, Option<Adoption>) {
     (
-        (object.generation, object.deleting),
-        object.finalizer,
-        object.demo_finalizer,
+        object.generation,
+        [object.deleting, object.finalizer, object.demo_finalizer],
         object.identity.as_ref(),
         object.adoption,
     )

@@ -24,7 +24,7 @@ use vmgroup_core::render;
 use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
-use crate::group::{Group, Stage, count};
+use crate::group::{Stage, count};
 use crate::machine::Machine;
 use crate::modules::Absent;
 use crate::observe::{View, membership, observe, stronger};
@@ -65,6 +65,9 @@ impl Machine {
             self.ask(&key.clone(), |id| {
                 (Stage::Rereading(newest), Request::ReadGroup { id, key })
             });
+            return;
+        }
+        if self.yields_to_rival(key) {
             return;
         }
         match self.prepare(key) {
@@ -164,12 +167,12 @@ impl Machine {
         let Ok(module) = self.module_of(key) else {
             return;
         };
-        let Some(version) = self.groups.get(key).map(Group::version) else {
-            return;
-        };
         let group = key.clone();
         self.ask(key, |id| {
-            let stage = Stage::Deciding(version, observation.clone());
+            let stage = Stage::Deciding {
+                observation: observation.clone(),
+                is_outdated: false,
+            };
             let request = Request::Decide {
                 id,
                 group,
@@ -188,14 +191,15 @@ impl Machine {
         let Some(group) = self.groups.get_mut(&key) else {
             return;
         };
-        let Stage::Deciding(version, observation) =
-            std::mem::replace(&mut group.stage, Stage::Idle)
+        let Stage::Deciding {
+            observation,
+            is_outdated,
+        } = std::mem::replace(&mut group.stage, Stage::Idle)
         else {
             return;
         };
         let swapped = group.again == Some(WakeReason::ModuleChanged);
-        let outdated = swapped || version != group.version();
-        if outdated {
+        if swapped || is_outdated {
             // Decided on something that is not asked for any more.
             self.wake(&key, 0, WakeReason::ObjectChanged);
             return;

@@ -158,6 +158,15 @@ impl FaultPlan {
         &self.faults
     }
 
+    /// Some host is to stand still.
+    pub(crate) fn freezes(&self) -> bool {
+        self.faults.iter().any(|fault| match fault {
+            Fault::Request { what, .. } => matches!(what, RequestFault::FreezeBefore(_)),
+            Fault::At { what, .. } => matches!(what, WorldFault::Freeze(..)),
+            Fault::Crash { .. } => false,
+        })
+    }
+
     /// Nothing goes wrong any more.
     pub(crate) fn end(&mut self) {
         self.faults.clear();

@@ -101,7 +101,7 @@ pub enum Fact {
         version: String,
         /// They were accepted.
         accepted: bool,
-        /// The answer was not lost.
+        /// The answer was not lost, and the host did not stand still before it asked.
         heard: bool,
     },
     /// An operator that is correct never does this.

@@ -304,7 +304,6 @@ fn from_for(next: u64, seconds: u64) -> Vec<String> {
     let words = [
         "--first".to_owned(),
         next.to_string(),
-        "--except=rivals".to_owned(),
         "--failures=1000".to_owned(),
         "--count".to_owned(),
         "1000000000".to_owned(),

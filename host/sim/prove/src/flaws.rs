@@ -50,8 +50,9 @@ struct Flawed {
 
 /// Makes operators that have the bug.
 pub fn operators(schedule: &Schedule, bug: Bug) -> Factory {
-    let leased = schedule.profile.leased && schedule.hosts > 1 && bug != Bug::ActsWithoutLease;
+    let leased = schedule.profile.leased && schedule.hosts > 1;
     Box::new(move |host, life, now| -> Box<dyn Host> {
+        let leased = leased && (host == 0 || bug != Bug::ActsWithoutLease);
         let config = Config {
             install: "sim".into(),
             replica: leased.then(|| format!("host-{host}")),

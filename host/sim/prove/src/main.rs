@@ -31,9 +31,6 @@ struct Arguments {
     /// Only schedules of this profile.
     #[arg(long)]
     profile: Option<String>,
-    /// No schedules of this profile.
-    #[arg(long, conflicts_with = "profile")]
-    except: Option<String>,
     /// Stop after so many seeds that break something.
     #[arg(long, default_value_t = 10)]
     failures: usize,
@@ -49,20 +46,23 @@ struct Arguments {
     wasm: bool,
 }
 
+/// Much of a run is making and dropping small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let profile = named(arguments.profile.as_deref())?;
-    let except = named(arguments.except.as_deref())?;
     // A host that panics is a breach; its report is in the breach's text.
     std::panic::set_hook(Box::new(|_| {}));
     #[cfg(feature = "wasm")]
     if arguments.wasm {
         let sandbox = vmgroup_prove::sandbox::Sandbox::new()?;
-        return go(&arguments, profile, except, |schedule: &Schedule| {
+        return go(&arguments, profile, |schedule: &Schedule| {
             sandbox.cast(schedule)
         });
     }
-    go(&arguments, profile, except, logic::cast)
+    go(&arguments, profile, logic::cast)
 }
 
 fn named(name: Option<&str>) -> Result<Option<&'static Profile>> {
@@ -77,7 +77,6 @@ fn named(name: Option<&str>) -> Result<Option<&'static Profile>> {
 fn go<D: Decide>(
     arguments: &Arguments,
     profile: Option<&'static Profile>,
-    except: Option<&'static Profile>,
     cast: impl Fn(&Schedule) -> Cast<D> + Sync,
 ) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
@@ -98,7 +97,6 @@ fn go<D: Decide>(
         for_at_most: arguments.seconds.map(Duration::from_secs),
         threads: arguments.threads,
         profile,
-        except,
         failures_max: arguments.failures,
     };
     let tally = runner::run(order, &cast, |tally| {

@@ -23,8 +23,6 @@ pub struct Order {
     pub threads: usize,
     /// Of this profile; none to let all take turns.
     pub profile: Option<&'static Profile>,
-    /// Seeds whose turn is this profile's are passed over.
-    pub except: Option<&'static Profile>,
     /// Stops after so many seeds that broke something.
     pub failures_max: usize,
 }
@@ -86,9 +84,6 @@ pub fn run<D: Decide>(
                 break;
             }
             let schedule = schedule(seed, order.profile);
-            if order.except == Some(&schedule.profile) {
-                continue;
-            }
             let ran = schedule.run(&cast, Detail::Nothing);
             let mut tally = locked(&tally);
             tally.schedules += 1;

@@ -16,7 +16,6 @@ fn a_few_schedules_of_every_profile_break_nothing() {
         for_at_most: None,
         threads: 2,
         profile: None,
-        except: None,
         failures_max: 1,
     };
     let tally = runner::run(order, logic::cast, |_| {});

@@ -38,6 +38,10 @@ struct Arguments {
     seconds: u64,
 }
 
+/// Much of a search is making and dropping small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list {

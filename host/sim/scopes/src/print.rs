@@ -20,7 +20,7 @@ use foldhash::quality::{FixedState, FoldHasher};
 
 use vmgroup_reconcile::limits::{
     FEED_SILENCE_MS, LEASE_DURATION_S, LEASE_RENEW_DEADLINE_MS, LOGIN_MS_MAX, LOOK_MS_MAX,
-    MASS_LOSS_WINDOW_MS, MEMO_GAP_MS, RELIST_GAP_MS, REPORT_GAP_MS, SETTLE_MS,
+    MASS_LOSS_WINDOW_MS, MEMO_GAP_MS, RELIST_GAP_MS, REPORT_GAP_MS, RIVAL_MS, SETTLE_MS,
 };
 
 /// A part of the world with its print.
@@ -83,6 +83,7 @@ const AGES: &[(&str, Age)] = &[
     ("relisting", Age::Listed(RELIST_GAP_MS)),
     ("asked_at", Age::Listed(LOGIN_MS_MAX)),
     ("heard_at", Age::Ordered(SETTLE_MS)),
+    ("acted_at", Age::Ordered(RIVAL_MS)),
     ("begun_at", Age::UpTo(LOOK_MS_MAX + 1)),
     ("fresh_at", Age::UpTo(FEED_SILENCE_MS)),
     ("reported_at", Age::UpToOrNever(REPORT_GAP_MS)),

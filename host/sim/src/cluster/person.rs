@@ -206,10 +206,12 @@ impl Cluster {
 
     /// All groups are these from here on, as after a restore of etcd: versions
     /// count anew from theirs, and every watch lists anew.
-    pub(crate) fn restore(&mut self, now: Now, objects: Vec<GroupObject>) {
+    pub(crate) fn restore(&mut self, now: Now, objects: Vec<GroupObject>, bumps_versions: bool) {
         self.recent.clear();
         let newest = objects.iter().map(|object| object.resource_version).max();
-        self.version = newest.unwrap_or(0);
+        if !bumps_versions {
+            self.version = newest.unwrap_or(0);
+        }
         self.groups = objects
             .into_iter()
             .map(|object| {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::hash;
 use vmgroup_core::marker::{HOLD_KEY, SPEC_HASH_KEY};
-use vmgroup_core::observation::{HealPolicy, Parking, PowerState, UpdatePolicy};
+use vmgroup_core::observation::{HealPolicy, Parking, PowerState, Slot, UpdatePolicy};
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::GroupObject;
 use vmgroup_reconcile::inventory::Heartbeat;
@@ -49,11 +49,7 @@ pub fn s4_justified(facts: &[Fact]) -> Vec<Breach> {
                 at,
                 identity,
                 slots,
-            } => past
-                .counts
-                .entry(identity)
-                .or_default()
-                .push((*at, slots.len())),
+            } => past.counts.entry(identity).or_default().push((*at, slots)),
             Fact::Effect(effect) if effect.kind == Kind::Destroy => {
                 for destroy in past.destroys.iter_mut().flat_map(|(_, all)| all) {
                     if destroy.operation_id == effect.operation_id {
@@ -89,7 +85,8 @@ pub fn s4_justified(facts: &[Fact]) -> Vec<Breach> {
 #[derive(Default)]
 struct Past<'a> {
     revisions: BTreeMap<&'a GroupKey, Vec<Revision<'a>>>,
-    counts: BTreeMap<&'a str, Vec<(Monotonic, usize)>>,
+    /// The slots of the members, one entry a VM, by identity.
+    counts: BTreeMap<&'a str, Vec<(Monotonic, &'a Vec<Slot>)>>,
     /// Members that were destroyed, by identity.
     destroys: BTreeMap<String, Vec<Destroy>>,
 }
@@ -162,7 +159,8 @@ impl<'a> Past<'a> {
             return Some(why);
         }
         let window = Monotonic(since.0.saturating_sub(VIEW_MS));
-        let left = self.left(identity, window);
+        let slot = slot_of(&called.operation_id)?;
+        let left = self.left(identity, slot, window);
         if matches!(called.call, Call::Destroy(_)) {
             let destroys = self.destroys.entry(identity.to_owned()).or_default();
             destroys.push(Destroy {
@@ -193,21 +191,33 @@ impl<'a> Past<'a> {
         }
     }
 
-    /// How many members one more delete would leave, at best: of those at any
-    /// time since `since`, minus those that were destroyed later or are being.
-    fn left(&self, identity: &str, since: Monotonic) -> usize {
+    /// How many members a delete in `slot` would leave, at best: of those at any time
+    /// since `since`, without those that were destroyed later or are being.
+    fn left(&self, identity: &str, slot: Slot, since: Monotonic) -> usize {
         let destroys = self.destroys.get(identity).map_or(&[][..], Vec::as_slice);
-        let running = destroys.iter().filter(|destroy| destroy.done_at.is_none());
-        let gone = 1 + running.count();
         let counts = self.counts.get(identity).map_or(&[][..], Vec::as_slice);
         let later = counts.iter().rev().take_while(|(at, _)| *at >= since);
         let before = counts.iter().rev().find(|(at, _)| *at < since);
-        let left = later.chain(before).map(|(at, count)| {
-            let done = |destroy: &&Destroy| destroy.done_at.is_some_and(|done| done > *at);
-            count.saturating_sub(gone + destroys.iter().filter(done).count())
+        let left = later.chain(before).map(|(at, slots)| {
+            let going = destroys
+                .iter()
+                .filter(|destroy| destroy.done_at.is_none_or(|done| done > *at))
+                .filter_map(|destroy| slot_of(&destroy.operation_id));
+            let mut left = slots.to_vec();
+            for slot in going.chain([slot]) {
+                if let Some(place) = left.iter().position(|it| *it == slot) {
+                    left.swap_remove(place);
+                }
+            }
+            left.len()
         });
         left.max().unwrap_or(0)
     }
+}
+
+/// The slot in an operation id.
+fn slot_of(operation_id: &str) -> Option<Slot> {
+    operation_id.split('/').nth(1)?.parse().ok()
 }
 
 /// Somebody else's will that has stood for a while speaks against the call.

@@ -24,9 +24,9 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
     let mut revisions: BTreeMap<String, Revisions> = BTreeMap::new();
     let mut uids: BTreeMap<GroupKey, String> = BTreeMap::new();
     let mut held_up: BTreeMap<&GroupKey, u32> = BTreeMap::new();
-    let rivals = are_rivals(facts);
-    // Groups before a restore, and when that was: it takes a moment to be heard of.
-    let (mut lost, mut lost_at) = (BTreeMap::new(), Monotonic(0));
+    // Groups that are gone; with the time if a restore took them, of which it takes a
+    // moment to hear.
+    let mut gone: BTreeMap<GroupKey, (String, Option<Monotonic>)> = BTreeMap::new();
     for fact in facts {
         match fact {
             Fact::Revised { object, .. } => {
@@ -37,11 +37,12 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
                     .learn(object);
             }
             Fact::Vanished { object, .. } => {
-                uids.remove(&object.key);
+                let uid = uids.remove(&object.key);
+                gone.extend(uid.map(|uid| (object.key.clone(), (uid, None))));
             }
             Fact::Restored { at, objects } => {
-                lost = std::mem::take(&mut uids);
-                lost_at = *at;
+                let lost = std::mem::take(&mut uids).into_iter();
+                gone.extend(lost.map(|(key, uid)| (key, (uid, Some(*at)))));
                 for object in objects {
                     uids.insert(object.key.clone(), object.uid.clone());
                     revisions
@@ -55,14 +56,19 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
                     continue;
                 };
                 // Nor does the one call of a host that stood still since before.
-                let heard = called.at.since(lost_at) > RESTORE_HEARD_MS && !called.held_up;
+                let unheard = |restored_at: Option<Monotonic>| {
+                    called.held_up
+                        || restored_at.is_some_and(|at| called.at.since(at) <= RESTORE_HEARD_MS)
+                };
+                let known_as_gone = gone
+                    .get(&called.group)
+                    .filter(|(_, restored_at)| unheard(*restored_at));
                 let bound = uids
                     .get(&called.group)
-                    .or_else(|| lost.get(&called.group).filter(|_| !heard))
+                    .or(known_as_gone.map(|(uid, _)| uid))
                     .and_then(|uid| revisions.get(uid))
                     .map_or(0, |known| {
-                        let own = rivals || called.held_up;
-                        known.bound(own.then_some(&called.operation_id))
+                        known.bound(called.held_up.then_some(&called.operation_id))
                     });
                 // The one call of a host that stood still; L1 heals it.
                 let late = held_up.entry(&called.group).or_default();
@@ -82,20 +88,6 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
         }
     }
     breaches
-}
-
-/// Several hosts make calls and there is no lease. Then each of them may act on
-/// its own last commit until it hears of the other's.
-fn are_rivals(facts: &[Fact]) -> bool {
-    let leased = facts.iter().any(|it| matches!(it, Fact::Leased { .. }));
-    let hosts: BTreeSet<usize> = facts
-        .iter()
-        .filter_map(|fact| match fact {
-            Fact::Called(called) => Some(called.host),
-            _ => None,
-        })
-        .collect();
-    !leased && hosts.len() > 1
 }
 
 #[derive(Default)]

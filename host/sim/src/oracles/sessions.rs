@@ -18,7 +18,8 @@ const RESUMES_MS: u64 = 30_000;
 
 /// S14: a host has at most one session; credentials that it heard to be refused
 /// are tried once in fifteen minutes (whoever heard nothing cannot tell it from
-/// an outage, after which L4 wants the next try within thirty seconds); after the end no session of
+/// an outage, after which L4 wants the next try within thirty seconds; the login of
+/// a host that stood still comes beside the next one); after the end no session of
 /// a host is left but those whose answers nobody heard.
 pub fn s14_sessions<D: Decide>(world: &World<D>) -> Vec<Breach> {
     let now = world.now().monotonic;

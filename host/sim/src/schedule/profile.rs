@@ -42,8 +42,6 @@ pub struct Profile {
     pub restores: bool,
     /// What a run is compared with.
     pub comparison: Comparison,
-    /// Oracles that are known to break here, and are left out.
-    pub unchecked: &'static [&'static str],
 }
 
 impl Profile {
@@ -61,7 +59,6 @@ impl Profile {
         poison: false,
         restores: false,
         comparison: Comparison::Nothing,
-        unchecked: &[],
     };
 
     /// Two hosts that share a lease.
@@ -71,13 +68,11 @@ impl Profile {
         ..Profile::USUAL
     };
 
-    /// Two hosts that both act. Each knows the other's commits by their versions
-    /// alone, so that both may remove a surplus member, each another one (S4).
+    /// Two hosts that both act.
     pub const RIVALS: Profile = Profile {
         name: "rivals",
         hosts: 2,
         leased: false,
-        unchecked: &["S4"],
         ..Profile::USUAL
     };
 

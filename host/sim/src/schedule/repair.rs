@@ -6,7 +6,7 @@ use vmgroup_core::marker::{HOLD_KEY, Marker};
 use vmgroup_core::observation::Connection;
 
 use super::draw::{POISON, TEMPLATE, key};
-use crate::deed::{Deed, Which};
+use crate::deed::{Deed, Place, Which};
 use crate::host::Decide;
 use crate::vcenter::VmTruth;
 use crate::world::World;
@@ -66,12 +66,30 @@ pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
             let name = format!("approval-{}-{}", group.name, world.now().monotonic.0);
             answered |= world.act(&Deed::Approve(key(&name), group.clone())).is_ok();
         }
-        if adopts {
+        if adopts && bring_back(world, &group) {
+            answered = true;
+        } else if adopts {
             let deed = Deed::Adopt(group, Some(Adoption::Adopt));
             answered |= world.act(&deed).is_ok();
         }
     }
     answered
+}
+
+/// Nothing in the cluster tells of former members that were moved out of view: whoever
+/// adopts sees to it that they are all there. True if one was not.
+fn bring_back<D: Decide>(world: &mut World<D>, group: &GroupKey) -> bool {
+    let elsewhere = world.vcenter().elsewhere();
+    let moved = world.vcenter().vms().filter(|vm| {
+        let marker = vm.marker();
+        vm.folder == *elsewhere && marker.is_some_and(|marker| marker.group() == *group)
+    });
+    let moved: Vec<Which> = moved.map(|vm| Which::Id(vm.id.clone())).collect();
+    let mut acted = false;
+    for vm in moved {
+        acted |= act(world, &Deed::Move(vm, Place::Root));
+    }
+    acted
 }
 
 /// True if something was wrong with the VM.

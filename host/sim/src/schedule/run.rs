@@ -118,7 +118,6 @@ impl Schedule {
         }
         breaches.extend(oracles::safety(world));
         breaches.extend(stop(world));
-        breaches.retain(|breach| !self.profile.unchecked.contains(&breach.oracle));
         breaches
     }
 

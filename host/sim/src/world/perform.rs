@@ -174,7 +174,8 @@ impl<D: Decide> World<D> {
                 outgoing.fault,
                 Some(RequestFault::LostAfter | RequestFault::CrashAfter)
             );
-        self.vcenter.name_login(seat, outgoing.life, heard);
+        let in_time = heard && !outgoing.held_up;
+        self.vcenter.name_login(seat, outgoing.life, in_time);
         if let Some(session) = session.filter(|_| heard) {
             if let Some(old) = self.seats[seat].session.replace(session) {
                 self.vcenter.logout(old);

@@ -1,6 +1,7 @@
 //! The API server goes back in time.
 
 use vmgroup_core::group::{Mode, Spec};
+use vmgroup_core::time::Monotonic;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
@@ -220,4 +221,53 @@ fn what_was_committed_before_a_restore_is_not_carried_on_after_it() {
     stage.until_phase("web", "RUNNING", 400);
     stage.assert_safe();
     assert!(stage.ids("web").len() >= 3, "{}", stage.story());
+}
+
+/// Found by profile restores, seed 12226: a decision on an edit that the restore undid
+/// was committed on the next edit, which had the same generation.
+#[test]
+fn a_decision_on_a_spec_that_a_restore_undid_is_dropped() {
+    let freeze = Fault::At {
+        at: Monotonic(60_000),
+        what: WorldFault::Freeze(0, 10_000),
+    };
+    let mut stage = Stage::new(vec![freeze]);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let before = stage.ids("web");
+    let now = stage.world.now().monotonic.0;
+    stage.world.run_for(62_000 - now);
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.world.run_for(1_000);
+    stage.world.suffer(&WorldFault::RestoreCluster(2_000));
+    stage.act(Deed::Scale(key("web"), 5));
+    stage.until_phase("web", "RUNNING", 60);
+    let after = stage.ids("web");
+    assert!(
+        before.iter().all(|vm| after.contains(vm)),
+        "{}",
+        stage.story()
+    );
+    stage.assert_safe();
+}
+
+/// Found by profile restores, seed 28873: the answer to a commit came after the list in
+/// which the group was missing, and the clones began.
+#[test]
+fn a_commit_that_is_answered_after_its_group_went_missing_begins_nothing() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::WriteStatus,
+        nth: 1,
+        what: RequestFault::Slow(10_000),
+    };
+    let mut stage = Stage::new(vec![slow]);
+    stage.world.run_for(20_000);
+    stage.create("web", spec(2));
+    stage.world.run_for(1_000);
+    assert!(stage.status("web").intent.is_some(), "{}", stage.story());
+    stage.world.suffer(&WorldFault::RestoreCluster(2_000));
+    stage.world.run_for(60_000);
+    assert_eq!(stage.vms("web").len(), 0, "{}", stage.story());
+    stage.assert_safe();
 }

@@ -144,6 +144,9 @@ impl Memory {
                 self.listed = true;
                 each_object(event, |object| object.status.intent = None);
             }
+            Bug::DeafToRivals if matches!(event, Event::GroupChanged(_)) => {
+                each_object(event, |object| object.status.intent = None);
+            }
             Bug::AdoptsByName => {
                 each_object(event, |object| object.adoption = Some(Adoption::Adopt));
             }

@@ -66,7 +66,8 @@ flaws! {
     NeverLogsInAgain "never-logs-in-again" USUAL "L1 L4" "D6: a session that ended is never renewed";
     LoginStorm "login-storm" USUAL "S14 S15" "CAPV #1569: refused credentials are tried until the account is locked";
     KeepsSession "keeps-session" USUAL "S14" "CAPV #1818: a session is left behind at each restart";
-    ActsWithoutLease "acts-without-lease" LEASED "S4 S6" "two operators without leader election";
+    ActsWithoutLease "acts-without-lease" LEASED "S6" "an operator without leader election beside one that has it";
+    DeafToRivals "deaf-to-rivals" RIVALS "S1 S4" "two operators without leader election, neither of which heeds the other's commits";
     LeaseLapsesAtOnce "lease-lapses-at-once" LEASED "S6 S15" "another holder's clock is believed";
     LostLeaseCountsAsWon "lost-lease-counts-as-won" LEASED "S6" "a lease write that lost against another one is taken for done";
     PanicsOnFailure "panics-on-failure" USUAL "S9" "D1: the process ends with a failed call";

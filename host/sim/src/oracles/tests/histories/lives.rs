@@ -101,6 +101,58 @@ fn s1_measures_a_late_clone_by_the_group_that_a_restore_took_away() {
     assert_eq!(seen(9, true), 1);
 }
 
+/// A person took the finalizers away.
+fn stripped(object: GroupObject) -> Fact {
+    Fact::Vanished {
+        at: Monotonic(20),
+        object: Box::new(object),
+        by_hand: true,
+        members: Vec::new(),
+        clones: Vec::new(),
+        inside: 0,
+    }
+}
+
+/// Found by profile restores, seed 36633: the finalizers were stripped while the host
+/// stood still before a clone.
+#[test]
+fn s1_measures_a_late_clone_by_the_group_that_vanished() {
+    let seen = |held_up| {
+        let mut clone = called(60_000, clone_into("group-v1", &key()));
+        clone.population = 3;
+        clone.held_up = held_up;
+        let object = object(1, small_spec(3, "base"), Vec::new());
+        let late = Fact::Called(Box::new(clone));
+        s1_bound(&[revised(10, object.clone()), stripped(object), late]).len()
+    };
+    assert_eq!(seen(true), 0);
+    assert_eq!(seen(false), 1);
+}
+
+/// Found by profile rivals, seed 67043: a member that was being destroyed was made a
+/// template. As no member any more it is none that the next delete leaves fewer of.
+#[test]
+fn s4_takes_no_delete_from_members_that_it_is_not_among() {
+    let destroy = |at, slot| {
+        let mut destroy = called(at, Call::Destroy(format!("vm-{slot}")));
+        destroy.operation_id = format!("{IDENTITY}/{slot}/1");
+        Fact::Called(Box::new(destroy))
+    };
+    let history = |now: &[u32]| {
+        [
+            counted(5, &[0, 1, 3]),
+            revised(10, object(1, small_spec(1, "base"), Vec::new())),
+            destroy(11, 1),
+            destroy(12, 3),
+            counted(15, &[0, 1]),
+            counted(16, now),
+            destroy(20, 0),
+        ]
+    };
+    assert_eq!(s4_justified(&history(&[0, 1, 2])), []);
+    assert_eq!(names_of(&s4_justified(&history(&[0, 1]))), ["S4"]);
+}
+
 /// Reads the group once, during an outage, and then hears of nothing any more.
 struct Forgetful {
     awake: bool,
@@ -183,14 +235,7 @@ fn s7_sees_an_effect_again_under_the_number_of_a_former_object() {
             claimants: Vec::new(),
         }))
     };
-    let gone = Fact::Vanished {
-        at: Monotonic(20),
-        object: Box::new(object(1, small_spec(1, "base"), Vec::new())),
-        by_hand: true,
-        members: Vec::new(),
-        clones: Vec::new(),
-        inside: 0,
-    };
+    let gone = stripped(object(1, small_spec(1, "base"), Vec::new()));
     let breaches = s7_effect_once(&[effect(10), gone, effect(30)]);
     assert_eq!(names_of(&breaches), ["S7"]);
 }
