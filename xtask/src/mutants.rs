@@ -32,7 +32,7 @@ const BATCH_MAX: usize = 8;
 /// says why nothing can tell them apart.
 ///
 /// All work is done in a copy of the sources (target/mutants/tree), so files can be edited
-/// meanwhile. What is decided is kept in target/mutants/record.json by file, as long as the file
+/// meanwhile. What is decided is kept in docs/reference/mutants.json by file, as long as the file
 /// stays as it is, its tests aside; every run goes on where the last one stopped. Whole runs take
 /// hours. Name files or folders to begin with them:
 ///
@@ -101,11 +101,8 @@ impl Mutants {
         let tool = Tool::ready(workspace)?;
         let tree = Tree::of(workspace)?;
         let explained = Explained::read(workspace)?;
-        let mut record = Record::read(workspace)?;
-        let mutants = self.chosen(tool.list(&tree)?)?;
-        for mutant in &mutants {
-            record.keep_only_current(&mutant.file, &tree)?;
-        }
+        let mut record = Record::read(workspace, tool.list(&tree)?, &tree)?;
+        let mutants = self.chosen(record.all())?;
         if self.anew {
             record.forget(&mutants);
         }
@@ -116,7 +113,7 @@ impl Mutants {
     }
 
     /// The mutants that this run is about.
-    fn chosen(&self, all: Vec<Mutant>) -> Result<Vec<Mutant>> {
+    fn chosen(&self, all: &[Mutant]) -> Result<Vec<Mutant>> {
         for place in &self.places {
             ensure!(
                 all.iter().any(|mutant| mutant.is_in(place)),
@@ -124,12 +121,12 @@ impl Mutants {
                 CRATES.map(|it| it.folder).join(" or ")
             );
         }
-        let numbered = all.into_iter().enumerate();
+        let numbered = all.iter().enumerate();
         let chosen = numbered.filter(|(place, mutant)| {
             self.shard.is_none_or(|shard| shard.has(*place))
                 && (self.places.is_empty() || self.places.iter().any(|it| mutant.is_in(it)))
         });
-        Ok(chosen.map(|(_, mutant)| mutant).collect())
+        Ok(chosen.map(|(_, mutant)| mutant.clone()).collect())
     }
 
     fn decide(

@@ -47,9 +47,8 @@ pub(crate) struct Prove {
 
 impl Prove {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<Verdict> {
-        let mut record = Record::read(workspace)?;
         if self.page {
-            print(page::render(&record).trim_end());
+            print(page::render(&Record::read(workspace)?).trim_end());
             return Ok(Verdict::Fine);
         }
         for name in &self.only {
@@ -65,6 +64,7 @@ impl Prove {
             .filter(|piece| self.only.is_empty() || self.only.iter().any(|it| it == piece.name))
             .collect();
         if self.status {
+            let record = Record::read(workspace)?;
             for piece in chosen {
                 print(status(piece, &record, workspace)?);
             }
@@ -74,19 +74,11 @@ impl Prove {
         let mut verdict = Verdict::Fine;
         for piece in chosen {
             let seconds = self.minutes * 60 * piece.share / shares.max(1);
-            if prove(
-                piece,
-                seconds.max(piece.seconds_min),
-                &mut record,
-                workspace,
-            )? {
+            if prove(piece, seconds.max(piece.seconds_min), workspace)? {
                 say(format_args!("{}: nothing broke", piece.name));
             } else {
                 verdict = Verdict::Failed;
             }
-            record.write(workspace)?;
-            std::fs::write(workspace.path(PAGE), page::render(&record))
-                .with_context(|| format!("failed to write {PAGE}"))?;
         }
         Ok(verdict)
     }
@@ -95,16 +87,16 @@ impl Prove {
 /// How often a piece's program ended badly.
 const FAILED: &str = "runs that failed";
 
-/// Runs one piece for so long; false if it broke something.
-fn prove(piece: &Piece, seconds: u64, record: &mut Record, workspace: &Workspace) -> Result<bool> {
+/// Runs one piece for so long; false if it broke something. The record is read again
+/// before it is written: another piece may have run meanwhile.
+fn prove(piece: &Piece, seconds: u64, workspace: &Workspace) -> Result<bool> {
     let sources = record::digest(workspace, piece.sources)?;
-    let entry = record.entry(piece.name, &sources);
+    let next = Record::read(workspace)?.entry(piece.name, &sources).next;
     say(format_args!(
-        "{}: {}, for {} from {} on",
+        "{}: {}, for {} from {next} on",
         piece.name,
         piece.about,
         took(Duration::from_secs(seconds)),
-        entry.next
     ));
     if piece.needs_guests {
         guests::build(workspace, guests::Way::Auto, false)?;
@@ -122,7 +114,7 @@ fn prove(piece: &Piece, seconds: u64, record: &mut Record, workspace: &Workspace
     let mut command = child::cargo();
     command
         .args(piece.run)
-        .args((piece.bounds)(entry.next, seconds))
+        .args((piece.bounds)(next, seconds))
         .current_dir(workspace.root())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
@@ -141,7 +133,12 @@ fn prove(piece: &Piece, seconds: u64, record: &mut Record, workspace: &Workspace
     }
     figures.insert(FAILED.to_owned(), u64::from(!output.status.success()));
     let broke = piece.broke(&figures);
+    let mut record = Record::read(workspace)?;
+    let entry = record.entry(piece.name, &sources);
     entry.add(&figures, piece, begun.elapsed());
+    record.write(workspace)?;
+    std::fs::write(workspace.path(PAGE), page::render(&record))
+        .with_context(|| format!("failed to write {PAGE}"))?;
     for (name, figure) in &figures {
         print(format_args!("{}: {name}: {figure}", piece.name));
     }

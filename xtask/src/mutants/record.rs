@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::tool::Mutant;
 use super::tree::Tree;
+use crate::tidy::before_tests;
 use crate::workspace::Workspace;
 
 /// What became of a mutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// A test failed.
     Caught,
@@ -26,14 +26,18 @@ pub(super) enum Outcome {
     Unviable,
 }
 
-/// All that was decided. It lies with what was built: whoever has neither can make both.
+/// Where the record stands.
+pub(super) const FILE: &str = "docs/reference/mutants.json";
+
+/// All that was decided.
 pub(super) struct Record {
     path: PathBuf,
+    /// Every mutant that there is, those of a file side by side.
+    all: Vec<Mutant>,
     files: BTreeMap<String, Entry>,
 }
 
 /// What was decided of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     /// Hash of its code.
     source: String,
@@ -41,30 +45,79 @@ struct Entry {
     mutants: BTreeMap<String, Outcome>,
 }
 
+/// An entry as it is written down: a letter for each mutant of the file, in the order in
+/// which cargo-mutants lists them.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    source: String,
+    outcomes: String,
+}
+
+/// Stands for a mutant that is not decided.
+const OPEN: char = '-';
+
+impl Outcome {
+    const ALL: [Outcome; 4] = [
+        Outcome::Caught,
+        Outcome::Missed,
+        Outcome::Timeout,
+        Outcome::Unviable,
+    ];
+
+    fn letter(self) -> char {
+        match self {
+            Outcome::Caught => 'c',
+            Outcome::Missed => 'm',
+            Outcome::Timeout => 't',
+            Outcome::Unviable => 'u',
+        }
+    }
+
+    fn of_letter(letter: char) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|it| it.letter() == letter)
+    }
+}
+
 impl Record {
-    pub(super) fn read(workspace: &Workspace) -> Result<Self> {
-        let path = workspace.target("mutants/record.json");
-        let files = match std::fs::read_to_string(&path) {
+    /// What was decided of these mutants, which are all there are. What is recorded of code
+    /// that is another one by now is forgotten.
+    pub(super) fn read(workspace: &Workspace, all: Vec<Mutant>, tree: &Tree) -> Result<Self> {
+        let path = workspace.path(FILE);
+        let written: BTreeMap<String, Written> = match std::fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text)
-                .with_context(|| format!("{} is no record", workspace.shown(&path)))?,
+                .with_context(|| format!("{FILE} is no record\nhint: git checkout {FILE}"))?,
             Err(_) => BTreeMap::new(),
         };
-        Ok(Record { path, files })
+        let mut files = BTreeMap::new();
+        for of_file in all.chunk_by(|one, next| one.file == next.file) {
+            let file = &of_file[0].file;
+            let Some(written) = written.get(file) else {
+                continue;
+            };
+            let is_current = written.source == code_hash(&tree.text(file)?);
+            if is_current && written.outcomes.chars().count() == of_file.len() {
+                files.insert(file.clone(), written.expand(of_file));
+            }
+        }
+        Ok(Record { path, all, files })
+    }
+
+    pub(super) fn all(&self) -> &[Mutant] {
+        &self.all
     }
 
     pub(super) fn write(&self) -> Result<()> {
-        let text = serde_json::to_string_pretty(&self.files)?;
+        let files = self.all.chunk_by(|one, next| one.file == next.file);
+        let written: BTreeMap<&String, Written> = files
+            .filter_map(|of_file| {
+                let file = &of_file[0].file;
+                Some((file, self.files.get(file)?.shorten(of_file)))
+            })
+            .collect();
+        let text = serde_json::to_string_pretty(&written)? + "\n";
         std::fs::write(&self.path, text)
             .with_context(|| format!("failed to write {}", self.path.display()))
-    }
-
-    /// Forgets what was decided of a file whose code is another one by now.
-    pub(super) fn keep_only_current(&mut self, file: &str, tree: &Tree) -> Result<()> {
-        let source = code_hash(&tree.text(file)?);
-        if self.files.get(file).is_some_and(|it| it.source != source) {
-            self.files.remove(file);
-        }
-        Ok(())
     }
 
     pub(super) fn forget(&mut self, mutants: &[Mutant]) {
@@ -93,11 +146,35 @@ impl Record {
     }
 }
 
+impl Written {
+    fn expand(&self, of_file: &[Mutant]) -> Entry {
+        let outcomes = self.outcomes.chars().map(Outcome::of_letter);
+        let mutants = of_file.iter().zip(outcomes);
+        let mutants = mutants.filter_map(|(mutant, outcome)| Some((mutant.name.clone(), outcome?)));
+        Entry {
+            source: self.source.clone(),
+            mutants: mutants.collect(),
+        }
+    }
+}
+
+impl Entry {
+    fn shorten(&self, of_file: &[Mutant]) -> Written {
+        let outcome = |mutant: &Mutant| self.mutants.get(&mutant.name).copied();
+        let letters = of_file
+            .iter()
+            .map(|mutant| outcome(mutant).map_or(OPEN, Outcome::letter));
+        Written {
+            source: self.source.clone(),
+            outcomes: letters.collect(),
+        }
+    }
+}
+
 /// A hash of what can be mutated: the tests stand at the end of a file and are left out, so that a
 /// better test does not make everything undecided.
 fn code_hash(text: &str) -> String {
-    let code = text.split("\n#[cfg(test)]\nmod tests").next();
-    let digest = Sha256::digest(code.unwrap_or(text).as_bytes());
+    let digest = Sha256::digest(before_tests(text).as_bytes());
     let bytes = digest[..8].iter();
     bytes.map(|byte| format!("{byte:02x}")).collect()
 }
@@ -203,6 +280,27 @@ mod tests {
         let mut twice = tally;
         twice.merge(&tally);
         assert_eq!((tally.decided(), twice.decided()), (5, 10));
+    }
+
+    #[test]
+    fn what_is_written_down_is_read_again() {
+        let mutant = |change: &str| Mutant {
+            name: format!("a.rs:1:1: {change}"),
+            package: "p".to_owned(),
+            file: "a.rs".to_owned(),
+            line: String::new(),
+        };
+        let all = ["b", "c", "d", "e", "f"].map(mutant);
+        let outcomes = Outcome::ALL.into_iter().zip(&all);
+        let entry = Entry {
+            source: "hash".to_owned(),
+            mutants: outcomes
+                .map(|(outcome, mutant)| (mutant.name.clone(), outcome))
+                .collect(),
+        };
+        let written = entry.shorten(&all);
+        assert_eq!(written.outcomes, "cmtu-");
+        assert_eq!(written.expand(&all).mutants, entry.mutants);
     }
 
     #[test]

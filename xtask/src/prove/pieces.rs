@@ -92,14 +92,14 @@ pub(super) const PIECES: &[Piece] = &[
             "vmgroup-scopes",
             "--",
         ],
-        bounds: all,
-        adds: &[],
-        keeps: &["states", "scopes that hold and close"],
+        bounds: from_begun_within,
+        adds: &["states", "scopes that hold and close"],
+        keeps: &[],
         zeroes: &["scopes that do not"],
-        next: None,
+        next: Some("next scope"),
         goal: 10_000_000,
-        share: 1,
-        seconds_min: 0,
+        share: 4,
+        seconds_min: 10,
     },
     Piece {
         name: "kill-points",
@@ -321,9 +321,13 @@ fn in_all(_next: u64, seconds: u64) -> Vec<String> {
     vec!["--in-all".to_owned(), seconds.to_string()]
 }
 
-/// However long it takes.
-fn all(_next: u64, _seconds: u64) -> Vec<String> {
-    vec!["--all".to_owned()]
+/// The scope that was begun last is searched to its end.
+fn from_begun_within(next: u64, seconds: u64) -> Vec<String> {
+    vec![
+        "--all".to_owned(),
+        format!("--from={next}"),
+        format!("--begin-within={seconds}"),
+    ]
 }
 
 /// It keeps its own ledger of plans that it has run.

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "the figures are the output")]
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use vmgroup_scopes::{End, FLAWS, Flaw, Found, Limits, SCOPES, Scope, Size, search};
@@ -20,6 +20,12 @@ struct Arguments {
     /// Search the large ones, too; open ones, whose search has never come to an end, only by name.
     #[arg(long)]
     all: bool,
+    /// Begin with the N-th of them: to go on where another search stopped.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    from: u32,
+    /// Begin no scope after so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = u64::MAX)]
+    begin_within: u64,
     /// List the scopes.
     #[arg(long)]
     list: bool,
@@ -92,7 +98,13 @@ fn main() -> ExitCode {
     );
     let (mut states, mut fine) = (0, true);
     let (mut held, mut broken) = (0, 0);
-    for scope in SCOPES.iter().filter(chosen) {
+    let begun = Instant::now();
+    let scopes = SCOPES
+        .iter()
+        .filter(chosen)
+        .skip(arguments.from as usize - 1);
+    let in_time = |_: &&Scope| begun.elapsed() < Duration::from_secs(arguments.begin_within);
+    for scope in scopes.take_while(in_time) {
         let found = search(scope, arguments.flaw, limits);
         states += found.states;
         let as_it_should = tell(scope, &found, arguments.flaw);
@@ -102,7 +114,8 @@ fn main() -> ExitCode {
     println!("states: {states}");
     println!("scopes that hold and close: {held}");
     println!("scopes that do not: {broken}");
-    if arguments.scopes.is_empty() && arguments.flaw == Flaw::None {
+    println!("next scope: {}", arguments.from as usize + held + broken);
+    if arguments.scopes.is_empty() && arguments.from == 1 && arguments.flaw == Flaw::None {
         for (flaw, name) in FLAWS {
             println!("planted: {flaw:?}");
             let scope = named(name).expect("the table of flaws names scopes");
