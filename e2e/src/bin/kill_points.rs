@@ -1,6 +1,7 @@
 //! Runs plans of the kill points side by side, and goes on where an earlier one ended.
 #![allow(clippy::print_stdout, reason = "the results are the output")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -75,8 +76,8 @@ fn main() -> Result<ExitCode> {
     let deadline = arguments
         .minutes
         .map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
-    side_by_side(&arguments, &ground, &learned, &ledger, chosen, deadline)?;
-    Ok(report(&ledger, began.elapsed()))
+    let ran = side_by_side(&arguments, &ground, &learned, &ledger, chosen, deadline)?;
+    Ok(report(&ledger, &ran, arguments.first, began.elapsed()))
 }
 
 fn once(file: &Path, ground: &Ground, learned: &Learned) -> Result<ExitCode> {
@@ -90,6 +91,7 @@ fn once(file: &Path, ground: &Ground, learned: &Learned) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(outcome.failure.is_some())))
 }
 
+/// Gives the numbers of the plans that were run. They are begun in order.
 fn side_by_side(
     arguments: &Arguments,
     ground: &Ground,
@@ -97,7 +99,7 @@ fn side_by_side(
     ledger: &Ledger,
     chosen: Vec<Plan>,
     deadline: Option<Instant>,
-) -> Result<()> {
+) -> Result<BTreeSet<usize>> {
     let waiting = Mutex::new(chosen.into_iter());
     let next = || {
         let is_late = deadline.is_some_and(|deadline| Instant::now() > deadline);
@@ -105,10 +107,12 @@ fn side_by_side(
         waiting.next().filter(|_| !is_late)
     };
     scope(|scope| {
-        let work = || -> Result<()> {
+        let work = || -> Result<BTreeSet<usize>> {
+            let mut ran = BTreeSet::new();
             while let Some(plan) = next() {
                 let outcome = run(ground, &plan, learned);
                 ledger.add(&plan, &outcome)?;
+                ran.insert(plan.number);
                 let verdict = match (&outcome.failure, outcome.hit == plan.faults.len()) {
                     (Some(_), _) => "FAILED",
                     (None, true) => "ok",
@@ -125,21 +129,24 @@ fn side_by_side(
                         .unwrap_or_default()
                 );
             }
-            Ok(())
+            Ok(ran)
         };
         let lanes: Vec<_> = (0..arguments.side_by_side.max(1))
             .map(|_| scope.spawn(work))
             .collect();
-        lanes.into_iter().try_for_each(|lane| {
-            lane.join()
-                .unwrap_or_else(|_| anyhow::bail!("a lane ended"))
-        })
+        let mut ran = BTreeSet::new();
+        for lane in lanes {
+            let lane = lane.join();
+            ran.extend(lane.unwrap_or_else(|_| anyhow::bail!("a lane ended"))?);
+        }
+        Ok(ran)
     })
 }
 
-/// All that the ledger has.
-fn report(ledger: &Ledger, took: Duration) -> ExitCode {
-    let lines = ledger.lines();
+/// What these runs have shown.
+fn report(ledger: &Ledger, ran: &BTreeSet<usize>, first: usize, took: Duration) -> ExitCode {
+    let mut lines = ledger.lines();
+    lines.retain(|line| ran.contains(&line.number));
     let failed = lines.iter().filter(|line| line.failure.is_some()).count();
     let missed = lines.iter().filter(|line| !line.reached).count();
     let killed: u64 = lines.iter().map(|line| line.killed).sum();
@@ -158,6 +165,9 @@ fn report(ledger: &Ledger, took: Duration) -> ExitCode {
     for line in lines.iter().filter(|line| line.failure.is_some()) {
         println!("failed: {} {}", line.number, line.plan);
     }
+    let slowest = slowest.first().map_or(0, |line| line.convergence_ms);
+    println!("slowest to heal, ms: {slowest}");
+    println!("next plan: {}", ran.last().map_or(first, |last| last + 1));
     println!("kill-point runs: {}", lines.len());
     println!("kills: {killed}");
     println!("kill-point runs that failed: {failed}");

@@ -1,6 +1,7 @@
 //! `vmgroup run`.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -107,6 +108,15 @@ struct Objects {
     _watched: Option<Watched>,
 }
 
+/// All that an operator begins with.
+struct Ready {
+    start: Start,
+    ends: Ends,
+    objects: Objects,
+    vcenter: Arc<dyn Adapter>,
+    vitals: watch::Sender<Vitals>,
+}
+
 impl Run {
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
         let which = self.which()?;
@@ -122,6 +132,32 @@ impl Run {
     }
 
     async fn run_in_runtime(self, which: WhichVcenter) -> anyhow::Result<()> {
+        // Whoever asks the process to end is heard from its beginning on.
+        let mut stop = pin!(operator::signals()?);
+        let ready = tokio::select! {
+            ready = self.get_ready(which) => ready?,
+            () = &mut stop => return Ok(()),
+        };
+        let Ready {
+            start,
+            ends,
+            objects,
+            vcenter,
+            vitals,
+        } = ready;
+        operator::run(
+            start,
+            ends,
+            Arc::clone(&objects.adapter),
+            vcenter,
+            vitals,
+            stop,
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn get_ready(&self, which: WhichVcenter) -> anyhow::Result<Ready> {
         let ends = Ends::new();
         let objects = self.objects(&ends).await?;
         let vcenter: Arc<dyn Adapter> = match which {
@@ -132,7 +168,7 @@ impl Run {
             #[cfg(feature = "cluster")]
             WhichVcenter::Real => self.real.open(&ends, self.caps.operations)?,
         };
-        let (vitals, _seen) = watch::channel(Vitals::default());
+        let vitals = watch::Sender::new(Vitals::default());
         #[cfg(feature = "cluster")]
         self.cluster
             .serve_health(&ends, &vitals, self.groups.is_none())
@@ -149,8 +185,13 @@ impl Run {
             },
             module: self.module.clone(),
         };
-        operator::run(start, ends, Arc::clone(&objects.adapter), vcenter, vitals).await?;
-        Ok(())
+        Ok(Ready {
+            start,
+            ends,
+            objects,
+            vcenter,
+            vitals,
+        })
     }
 
     async fn objects(&self, ends: &Ends) -> anyhow::Result<Objects> {

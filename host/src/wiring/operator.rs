@@ -95,15 +95,15 @@ pub(crate) fn simulate(ends: &Ends, templates: &[String]) -> Arc<Simulated> {
     simulated
 }
 
-/// Runs until a signal comes.
+/// Runs until it is to stop.
 pub(crate) async fn run(
     start: Start,
     ends: Ends,
     objects: Arc<dyn Adapter>,
     vcenter: Arc<dyn Adapter>,
     seen: tokio::sync::watch::Sender<Vitals>,
+    stop: impl Future<Output = ()>,
 ) -> Result<(), Problem> {
-    let stop = signals()?;
     let modules = Arc::new(loader::intake(ends.for_a_thread())?);
     let _watch = begin_modules(&modules, start.module)?;
     let hands = Hands::new(objects, vcenter, modules.store(), ends.events);
@@ -134,7 +134,7 @@ fn begin_modules(
 }
 
 /// Ends when the process is asked to end.
-fn signals() -> Result<impl Future<Output = ()>, Problem> {
+pub(crate) fn signals() -> Result<impl Future<Output = ()>, Problem> {
     let on = |kind| -> Result<Signal, Problem> {
         signal(kind).map_err(|error| Problem::new("failed to listen for signals").because(error))
     };

@@ -21,7 +21,7 @@ pub(super) struct Piece {
     pub(super) bounds: fn(u64, u64) -> Vec<String>,
     /// Figures that add up from run to run, the one that counts first.
     pub(super) adds: &'static [&'static str],
-    /// Figures of which only the last run's matter, or the largest.
+    /// Figures of which the largest counts.
     pub(super) keeps: &'static [&'static str],
     /// Figures that have to be zero.
     pub(super) zeroes: &'static [&'static str],

@@ -121,10 +121,10 @@ pub(super) const PIECES: &[Piece] = &[
             "--",
         ],
         bounds: minutes_of_plans,
-        adds: &[],
-        keeps: &["kill-point runs", "kills"],
+        adds: &["kill-point runs", "kills"],
+        keeps: &["slowest to heal, ms"],
         zeroes: &["kill-point runs that failed"],
-        next: None,
+        next: Some("next plan"),
         goal: 1_000,
         share: 8,
         seconds_min: 120,
@@ -330,10 +330,14 @@ fn from_begun_within(next: u64, seconds: u64) -> Vec<String> {
     ]
 }
 
-/// It keeps its own ledger of plans that it has run.
-fn minutes_of_plans(_next: u64, seconds: u64) -> Vec<String> {
+fn minutes_of_plans(next: u64, seconds: u64) -> Vec<String> {
     let minutes = (seconds / 60).max(1);
-    vec!["--count=100000".to_owned(), format!("--minutes={minutes}")]
+    vec![
+        format!("--first={next}"),
+        "--count=100000".to_owned(),
+        "--again".to_owned(),
+        format!("--minutes={minutes}"),
+    ]
 }
 
 fn minutes_of_rounds(next: u64, seconds: u64) -> Vec<String> {

@@ -30,7 +30,7 @@ pub(super) struct Entry {
     pub(super) next: u64,
     /// Seconds of all runs.
     pub(super) seconds: u64,
-    /// Figures, added up or of the last run.
+    /// Figures, added up or the largest.
     pub(super) figures: BTreeMap<String, u64>,
 }
 
@@ -86,7 +86,8 @@ impl Entry {
             {
                 *self.figures.entry(name.clone()).or_default() += figure;
             } else {
-                self.figures.insert(name.clone(), *figure);
+                let most = self.figures.entry(name.clone()).or_default();
+                *most = (*most).max(*figure);
             }
         }
     }
