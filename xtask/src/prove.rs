@@ -104,16 +104,12 @@ fn prove(piece: &Piece, seconds: u64, workspace: &Workspace) -> Result<bool> {
     if piece.needs_rig {
         vmgroup_rig::build(&mut |line| say(line))?;
     }
-    for arguments in piece.builds {
-        child::run_shown(
-            child::cargo()
-                .args(*arguments)
-                .current_dir(workspace.root()),
-        )?;
+    for arguments in piece.program.builds() {
+        child::run_shown(child::cargo().args(arguments).current_dir(workspace.root()))?;
     }
     let mut command = child::cargo();
     command
-        .args(piece.run)
+        .args(piece.program.run())
         .args((piece.bounds)(next, seconds))
         .current_dir(workspace.root())
         .stdin(Stdio::null())

@@ -13,10 +13,8 @@ pub(super) struct Piece {
     pub(super) sources: &'static [&'static str],
     pub(super) needs_guests: bool,
     pub(super) needs_rig: bool,
-    /// Builds that come first, so that they cost none of the time.
-    pub(super) builds: &'static [&'static [&'static str]],
-    /// Arguments of cargo that start it.
-    pub(super) run: &'static [&'static str],
+    /// What runs.
+    pub(super) program: Program,
     /// Where it begins, and for how many seconds it runs.
     pub(super) bounds: fn(u64, u64) -> Vec<String>,
     /// Figures that add up from run to run, the one that counts first.
@@ -33,6 +31,90 @@ pub(super) struct Piece {
     pub(super) share: u64,
     /// Less makes no sense.
     pub(super) seconds_min: u64,
+}
+
+/// A program of the workspace, by what cargo has to be told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Program {
+    package: &'static str,
+    target: Target,
+    optimised: bool,
+    arguments: &'static [&'static str],
+    /// Another package whose program it starts.
+    beside: Option<&'static str>,
+}
+
+/// What of a package.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target {
+    Bin(&'static str),
+    Test(&'static str),
+}
+
+impl Program {
+    pub(super) const fn plain(package: &'static str, target: Target) -> Self {
+        Program {
+            package,
+            target,
+            optimised: false,
+            arguments: &[],
+            beside: None,
+        }
+    }
+
+    pub(super) const fn optimised(package: &'static str, target: Target) -> Self {
+        Program {
+            optimised: true,
+            ..Self::plain(package, target)
+        }
+    }
+
+    /// With these arguments, before those of the run.
+    pub(super) const fn with(self, arguments: &'static [&'static str]) -> Self {
+        Program { arguments, ..self }
+    }
+
+    pub(super) const fn beside(self, package: &'static str) -> Self {
+        Program {
+            beside: Some(package),
+            ..self
+        }
+    }
+
+    /// Arguments of the builds that come first, so that they cost none of the time.
+    pub(super) fn builds(&self) -> Vec<Vec<&'static str>> {
+        let beside = self
+            .beside
+            .map(|package| vec!["build", "--package", package]);
+        let mut own = match self.target {
+            Target::Bin(_) => vec!["build"],
+            Target::Test(_) => vec!["test", "--no-run"],
+        };
+        own.extend(self.which());
+        beside.into_iter().chain([own]).collect()
+    }
+
+    /// Arguments of cargo that start it.
+    pub(super) fn run(&self) -> Vec<&'static str> {
+        let mut words = match self.target {
+            Target::Bin(_) => vec!["run", "--quiet"],
+            Target::Test(_) => vec!["test", "--quiet"],
+        };
+        words.extend(self.which());
+        words.push("--");
+        words.extend(self.arguments);
+        words
+    }
+
+    fn which(&self) -> Vec<&'static str> {
+        let target = match self.target {
+            Target::Bin(name) => ["--bin", name],
+            Target::Test(name) => ["--test", name],
+        };
+        let optimised = self.optimised.then_some("--release");
+        let package = ["--package", self.package];
+        package.into_iter().chain(target).chain(optimised).collect()
+    }
 }
 
 impl Piece {
@@ -84,6 +166,27 @@ mod tests {
         let expected = expected.map(|(name, figure)| (name.to_owned(), figure));
         assert_eq!(figures, expected.into());
         assert!(piece.broke(&figures));
+    }
+
+    #[test]
+    fn a_program_is_built_before_it_is_run() {
+        let program = Program::plain("p", Target::Bin("b"))
+            .beside("q")
+            .with(&["x"]);
+        let own = ["build", "--package", "p", "--bin", "b"];
+        assert_eq!(program.builds(), [&["build", "--package", "q"][..], &own]);
+        let run = ["run", "--quiet", "--package", "p", "--bin", "b", "--", "x"];
+        assert_eq!(program.run(), run);
+        let test = Program::optimised("p", Target::Test("t"));
+        let which = ["--package", "p", "--test", "t", "--release"];
+        assert_eq!(
+            test.builds(),
+            [[&["test", "--no-run"][..], &which].concat()]
+        );
+        assert_eq!(
+            test.run(),
+            [&["test", "--quiet"][..], &which, &["--"]].concat()
+        );
     }
 
     #[test]

@@ -62,8 +62,16 @@ fn a_settled_group_costs_nothing() {
             .unwrap()
             .resource_version,
     );
+    let wakeups = |stage: &Stage| {
+        let lines = stage.world.trace().lines().iter();
+        lines
+            .filter(|line| line.to_string().ends_with("<- Time"))
+            .count()
+    };
+    let woken = wakeups(&stage);
     stage.world.run_for(3_600_000);
     assert_eq!(stage.calls(), calls, "{}", stage.story());
+    assert!(wakeups(&stage) - woken < 60, "{}", stage.story());
     let after = stage
         .world
         .cluster()
