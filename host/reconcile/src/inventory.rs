@@ -170,11 +170,10 @@ pub enum Fault {
 
 /// The replica of vCenter that the feed keeps, with what is looked up in it.
 #[derive(Debug, Clone, Default)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     vms: BTreeMap<VmId, Known>,
     by_identity: BTreeMap<String, BTreeSet<VmId>>,
     by_group: BTreeMap<GroupKey, BTreeSet<VmId>>,
-    by_folder: BTreeMap<FolderId, BTreeSet<VmId>>,
     tasks: BTreeMap<TaskId, Task>,
     strays: BTreeSet<VmId>,
 }
@@ -224,7 +223,7 @@ impl Known {
 
 impl Inventory {
     /// Stores a VM as it is; returns what was known before.
-    pub fn put(&mut self, vm: Vm) -> Option<Known> {
+    pub(crate) fn put(&mut self, vm: Vm) -> Option<Known> {
         let before = self.remove(&vm.id);
         let known = Known::new(vm);
         let id = known.vm.id.clone();
@@ -236,50 +235,33 @@ impl Inventory {
                 .or_default()
                 .insert(id.clone());
         }
-        if let Some(folder) = &known.vm.folder {
-            let inside = self.by_folder.entry(folder.clone()).or_default();
-            inside.insert(id.clone());
-        }
         self.vms.insert(id, known);
         before
     }
 
     /// Forgets a VM; returns what was known.
-    pub fn remove(&mut self, id: &str) -> Option<Known> {
+    pub(crate) fn remove(&mut self, id: &str) -> Option<Known> {
         let known = self.vms.remove(id)?;
         if let Some(marker) = &known.marker {
             take(&mut self.by_identity, &marker.identity, id);
             take(&mut self.by_group, &marker.group(), id);
         }
-        if let Some(folder) = &known.vm.folder {
-            take(&mut self.by_folder, folder, id);
-        }
         Some(known)
     }
 
     /// The VM of that MoID.
-    pub fn vm(&self, id: &str) -> Option<&Known> {
+    pub(crate) fn vm(&self, id: &str) -> Option<&Known> {
         self.vms.get(id)
     }
 
-    /// All VMs, by MoID.
-    pub fn vms(&self) -> impl Iterator<Item = &Known> {
-        self.vms.values()
-    }
-
     /// VMs whose marker names that identity.
-    pub fn of_identity(&self, identity: &str) -> impl Iterator<Item = &Known> {
+    pub(crate) fn of_identity(&self, identity: &str) -> impl Iterator<Item = &Known> {
         self.look_up(self.by_identity.get(identity))
     }
 
     /// VMs whose marker names that group.
-    pub fn of_group(&self, group: &GroupKey) -> impl Iterator<Item = &Known> {
+    pub(crate) fn of_group(&self, group: &GroupKey) -> impl Iterator<Item = &Known> {
         self.look_up(self.by_group.get(group))
-    }
-
-    /// VMs directly in that folder.
-    pub fn in_folder(&self, folder: &str) -> impl Iterator<Item = &Known> {
-        self.look_up(self.by_folder.get(folder))
     }
 
     fn look_up<'a>(&'a self, ids: Option<&'a BTreeSet<VmId>>) -> impl Iterator<Item = &'a Known> {
@@ -287,27 +269,27 @@ impl Inventory {
     }
 
     /// Stores a task as it is.
-    pub fn put_task(&mut self, task: Task) {
+    pub(crate) fn put_task(&mut self, task: Task) {
         self.tasks.insert(task.id.clone(), task);
     }
 
     /// Forgets a task whose end has been dealt with.
-    pub fn remove_task(&mut self, id: &str) {
+    pub(crate) fn remove_task(&mut self, id: &str) {
         self.tasks.remove(id);
     }
 
     /// The task of that MoID.
-    pub fn task(&self, id: &str) -> Option<&Task> {
+    pub(crate) fn task(&self, id: &str) -> Option<&Task> {
         self.tasks.get(id)
     }
 
     /// All tasks of our user that the feed has shown.
-    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
         self.tasks.values()
     }
 
     /// Forgets all VMs but those, and replaces the tasks; returns what it forgot.
-    pub fn reset(&mut self, present: &BTreeSet<VmId>, tasks: Vec<Task>) -> Vec<Known> {
+    pub(crate) fn reset(&mut self, present: &BTreeSet<VmId>, tasks: Vec<Task>) -> Vec<Known> {
         let absent = |id: &&VmId| !present.contains(*id);
         let missing: Vec<VmId> = self.vms.keys().filter(absent).cloned().collect();
         self.tasks = tasks
@@ -318,17 +300,17 @@ impl Inventory {
     }
 
     /// A VM of ours is outside of the feed's views. True if that is new.
-    pub fn add_stray(&mut self, id: &VmId) -> bool {
+    pub(crate) fn add_stray(&mut self, id: &VmId) -> bool {
         self.strays.insert(id.clone())
     }
 
     /// The VM does not exist. True if it was a stray.
-    pub fn remove_stray(&mut self, id: &str) -> bool {
+    pub(crate) fn remove_stray(&mut self, id: &str) -> bool {
         self.strays.remove(id)
     }
 
     /// All VMs of ours outside of the feed's views.
-    pub fn strays(&self) -> Vec<VmId> {
+    pub(crate) fn strays(&self) -> Vec<VmId> {
         self.strays.iter().cloned().collect()
     }
 }

@@ -56,6 +56,7 @@ mod mass_loss;
 pub mod modules;
 
 mod rival;
+
 mod role;
 
 mod session;

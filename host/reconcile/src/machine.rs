@@ -373,3 +373,43 @@ pub(crate) fn target(object: &GroupObject) -> ObjectTarget {
         resource_version: object.resource_version,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(replica: Option<&str>) -> Machine {
+        let config = Config {
+            install: "test".into(),
+            replica: replica.map(str::to_owned),
+            caps: Caps::default(),
+        };
+        Machine::new(config, Now::default())
+    }
+
+    #[test]
+    fn whoever_takes_part_in_an_election_waits_for_its_end() {
+        assert!(machine(None).is_acting());
+        assert!(!machine(Some("one")).is_acting());
+    }
+
+    #[test]
+    fn a_module_that_was_refused_is_told() {
+        let refused = Event::ModuleRefused {
+            name: None,
+            stage: "load".into(),
+            message: "no component".into(),
+        };
+        let asked = machine(None).step(refused, Now::default());
+        let [Request::Note(note)] = asked.as_slice() else {
+            panic!("{asked:?}");
+        };
+        assert!(note.warning);
+        assert_eq!(note.detail, "default: refused at load: no component");
+    }
+
+    #[test]
+    fn a_request_is_shown_by_its_number() {
+        assert_eq!(RequestId(7).to_string(), "#7");
+    }
+}

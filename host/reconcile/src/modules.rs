@@ -9,7 +9,7 @@ pub const BUILT_IN: &str = "built-in";
 
 /// Why a module does not decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Absent {
+pub(crate) enum Absent {
     /// Its first load has not ended.
     Loading,
     /// It cannot be had; the text says what to do.
@@ -19,13 +19,13 @@ pub enum Absent {
 /// The modules by the names that groups call them; none is the operator's
 /// default module.
 #[derive(Debug, Clone, Default)]
-pub struct Modules {
+pub(crate) struct Modules {
     by_name: BTreeMap<Option<String>, Result<ActiveModule, String>>,
 }
 
 impl Modules {
     /// The module decides from here on. True if another one did before.
-    pub fn activate(&mut self, module: ActiveModule) -> bool {
+    pub(crate) fn activate(&mut self, module: ActiveModule) -> bool {
         let name = module.name.clone();
         let before = self.by_name.insert(name.clone(), Ok(module));
         let digest = |known: &Result<ActiveModule, String>| {
@@ -35,7 +35,7 @@ impl Modules {
     }
 
     /// The module cannot be had. One that is active stays so.
-    pub fn missing(&mut self, name: Option<String>, message: String) {
+    pub(crate) fn missing(&mut self, name: Option<String>, message: String) {
         let known = self
             .by_name
             .entry(name)
@@ -49,7 +49,7 @@ impl Modules {
     ///
     /// # Errors
     /// It cannot be had, or is still being loaded.
-    pub fn get(&self, name: Option<&String>) -> Result<&ActiveModule, Absent> {
+    pub(crate) fn get(&self, name: Option<&String>) -> Result<&ActiveModule, Absent> {
         match (self.by_name.get(&name.cloned()), name) {
             (Some(Ok(module)), _) => Ok(module),
             (Some(Err(message)), _) => Err(Absent::Missing(message.clone())),
@@ -63,7 +63,11 @@ impl Modules {
 
     /// The reason codes that the module says it may use. A decision that was under
     /// way when another one took over is not held to that one's.
-    pub fn reason_codes(&self, name: Option<&String>, digest: &str) -> Option<BTreeSet<String>> {
+    pub(crate) fn reason_codes(
+        &self,
+        name: Option<&String>,
+        digest: &str,
+    ) -> Option<BTreeSet<String>> {
         let module = self
             .get(name)
             .ok()

@@ -51,14 +51,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list {
-        for scope in SCOPES {
-            let size = match scope.size {
-                Size::Small => "small",
-                Size::Large => "large",
-                Size::Open => "open",
-            };
-            println!("{:<26} {size:<6} {}", scope.name, scope.about);
-        }
+        list();
         return ExitCode::SUCCESS;
     }
     let named = |name: &str| SCOPES.iter().find(|scope| scope.name == name);
@@ -123,6 +116,17 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::from(u8::from(!fine))
+}
+
+fn list() {
+    for scope in SCOPES {
+        let size = match scope.size {
+            Size::Small => "small",
+            Size::Large => "large",
+            Size::Open => "open",
+        };
+        println!("{:<26} {size:<6} {}", scope.name, scope.about);
+    }
 }
 
 /// Prints what was found. False if that is not what should be.

@@ -60,11 +60,6 @@ impl VCenter {
         self.create_vm(now, name, &folder, |vm| vm.template = true)
     }
 
-    /// A folder by hand.
-    pub fn create_folder_by_hand(&mut self, name: &str, parent: &FolderId) -> FolderId {
-        self.add_folder(name, Some(parent.clone()))
-    }
-
     /// Changes the power state.
     ///
     /// # Errors

@@ -86,6 +86,8 @@ fn replicas_follow_the_scale_up_and_down() {
     let mut stage = Stage::new(Vec::new());
     stage.create("web", spec(2));
     stage.until_phase("web", "RUNNING", 60);
+    let told = "default/web: committed clone slot 0 (scale-up: 0 of 2 slots are filled)";
+    assert!(stage.story().contains(told), "{}", stage.story());
     stage.act(Deed::Scale(key("web"), 7));
     stage.until_phase("web", "RUNNING", 120);
     assert_eq!(stage.running("web"), 7);
