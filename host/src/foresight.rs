@@ -50,6 +50,7 @@ pub(crate) fn first_observation(
     let factory = Box::new(move |_, _, now| {
         let config = Config {
             install: "plan".into(),
+            run: "plan".into(),
             replica: None,
             caps: Caps::default(),
         };

@@ -27,7 +27,7 @@ const BATCH_MAX: usize = 8;
 ///
 /// cargo-mutants makes the changes ("mutants"): another operator, another constant answer, an arm
 /// of a match left out. A mutant of core has to be caught by the unit tests of core; one of reconcile by
-/// its own tests, or by the stories in the simulated world. What no test notices is missed: a better
+/// its own tests, or by stories and schedules in the simulated world. What no test notices is missed: a better
 /// test is needed, or, where the mutant does what the code does, a line in xtask/mutants.json that
 /// says why nothing can tell them apart.
 ///

@@ -22,8 +22,8 @@ struct Arguments {
     /// The seed of the order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The first plan.
-    #[arg(long, default_value_t = 0)]
+    /// The first plan, from 1 on.
+    #[arg(long, default_value_t = 1)]
     first: usize,
     /// How many plans.
     #[arg(long, default_value_t = 40)]
@@ -69,7 +69,7 @@ fn main() -> Result<ExitCode> {
         return once(file, &ground, &learned);
     }
     let chosen = plans(&learned.points, arguments.seed)
-        .skip(arguments.first)
+        .skip(arguments.first.saturating_sub(1))
         .take(arguments.count)
         .filter(|plan| arguments.again || !ledger.has(plan.number));
     let chosen: Vec<Plan> = chosen.collect();

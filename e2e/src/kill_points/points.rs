@@ -172,13 +172,12 @@ pub fn plans(points: &[Point], seed: u64) -> impl Iterator<Item = Plan> {
         let place = hash(&(seed, number, which)).checked_rem(length)?;
         pairs_of.get(usize::try_from(place).ok()?).cloned()
     };
-    let first = singles.len();
-    let singles = singles.into_iter().enumerate();
-    let singles = singles.map(|(number, fault)| Plan {
+    let first_pair = singles.len() + 1;
+    let singles = (1..).zip(singles).map(|(number, fault)| Plan {
         number,
         faults: vec![fault],
     });
-    let pairs = (first..).map_while(move |number| {
+    let pairs = (first_pair..).map_while(move |number| {
         let mut faults = vec![pick(number, 0)?, pick(number, 1)?];
         faults.dedup();
         Some(Plan { number, faults })
@@ -254,7 +253,7 @@ mod tests {
         faults.dedup();
         assert_eq!(faults.len(), 10, "six at the status, four at the lease");
         assert!(pairs.iter().any(|plan| plan.faults.len() == 2));
-        assert!(all.iter().map(|plan| plan.number).eq(0..20));
+        assert!(all.iter().map(|plan| plan.number).eq(1..21));
     }
 
     #[test]

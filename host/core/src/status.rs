@@ -102,6 +102,9 @@ pub struct Intent {
     /// Grows with every commit of the group: the time of the commit in milliseconds
     /// since the Unix epoch, or one more than the last, whichever is larger.
     pub id: u64,
+    /// Which run of the operator wrote it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
     /// Generation of the spec that was decided on.
     pub generation: i64,
     /// At most one per slot.

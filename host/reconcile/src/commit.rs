@@ -60,7 +60,6 @@ impl Machine {
         // that counted from 1 would come again after a status was lost, and a
         // task of the former one be taken for this one's.
         group.intent = (group.intent + 1).max(utc.0);
-        group.own_intent = Some(group.intent);
         group.intent_generation = group.object.generation;
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {
@@ -102,7 +101,7 @@ impl Machine {
         };
         group.reported_at = now.monotonic;
         group.used_approvals = commit.used_approvals;
-        if group.object.generation != group.intent_generation {
+        if group.object.generation != group.intent_generation || group.rival.is_some() {
             return;
         }
         let lines: Vec<String> = match &commit.plan {

@@ -161,8 +161,6 @@ pub(crate) struct Group {
     pub(crate) used_approvals: Vec<String>,
     /// Number of the last commit.
     pub(crate) intent: u64,
-    /// Number of our last one, unless it did not come to stand.
-    pub(crate) own_intent: Option<u64>,
     /// Generation that the last commit was decided on.
     pub(crate) intent_generation: i64,
     /// Waits between passes that led to nothing.
@@ -225,7 +223,6 @@ impl Group {
             held: status.held.clone(),
             used_approvals: status.used_approvals.clone(),
             intent: status.intent.as_ref().map_or(0, |intent| intent.id),
-            own_intent: None,
             intent_generation: status.intent.as_ref().map_or(0, |intent| intent.generation),
             backoff: Backoff::new(GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS),
             object_backoff: Backoff::new(OBJECT_RETRY_FIRST_MS, OBJECT_RETRY_MOST_MS),
@@ -258,8 +255,9 @@ impl Group {
         self.object.finalizer && self.object.identity.is_some()
     }
 
-    /// What is committed and has not ended, as it is written to the status.
-    pub(crate) fn intent(&self) -> Option<Intent> {
+    /// What is committed and has not ended, as this run of the operator writes it to the
+    /// status.
+    pub(crate) fn intent(&self, run: &str) -> Option<Intent> {
         if self.operations.is_empty() && self.intent == 0 {
             return None;
         }
@@ -273,11 +271,18 @@ impl Group {
                 _ => None,
             },
         });
-        Some(Intent {
+        let written = self.object.status.intent.as_ref();
+        let mut intent = Intent {
             id: self.intent,
+            by: written.map_or_else(String::new, |written| written.by.clone()),
             generation: self.intent_generation,
             steps: steps.collect(),
-        })
+        };
+        // Whoever wrote it stays its author, as long as nothing changes.
+        if written != Some(&intent) {
+            run.clone_into(&mut intent.by);
+        }
+        Some(intent)
     }
 
     /// What the module is deciding on is not what is asked for any more.

@@ -33,6 +33,9 @@ pub struct Config {
     /// Name of this installation: part of every marker. Set explicitly, so that
     /// a rebuilt cluster finds its VMs again.
     pub install: String,
+    /// Name of this run of the operator, which no other one has: tells its commits from
+    /// those of another.
+    pub run: String,
     /// Name of this replica in the lease; none to act without a lease.
     pub replica: Option<String>,
     /// Operations in flight.
@@ -381,6 +384,7 @@ mod tests {
     fn machine(replica: Option<&str>) -> Machine {
         let config = Config {
             install: "test".into(),
+            run: "run".into(),
             replica: replica.map(str::to_owned),
             caps: Caps::default(),
         };

@@ -161,7 +161,8 @@ impl Machine {
                 operation.generation = None;
             }
         }
-        let outrun = self.lease.is_none() && group.heed_rival(&object, self.now.monotonic);
+        let now = self.now.monotonic;
+        let outrun = self.lease.is_none() && group.heed_rival(&object, &self.config.run, now);
         let theirs = object.status.intent.as_ref().map_or(0, |intent| intent.id);
         group.intent = group.intent.max(theirs);
         group.object = object;
@@ -178,8 +179,8 @@ impl Machine {
             self.wake(&key, 0, WakeReason::ObjectChanged);
         }
         if outrun {
-            let advice = "two operators without a lease wait for one another".into();
-            self.note(Some(&key), true, "another operator has committed", advice);
+            let what = "another operator acts on this group, without a lease: it goes first";
+            self.note(Some(&key), true, what, String::new());
         }
     }
 
@@ -192,10 +193,6 @@ impl Machine {
             return;
         };
         let stage = std::mem::replace(&mut group.stage, Stage::Idle);
-        if matches!(stage, Stage::Committing(_)) && !matches!(result, WriteResult::Done(_)) {
-            // Should a commit of that number stand there, nobody knows whose it is.
-            group.own_intent = None;
-        }
         match result {
             WriteResult::Done(object) if object.uid == group.object.uid => {
                 group.object_backoff.succeed();

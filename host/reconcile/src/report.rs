@@ -78,6 +78,16 @@ impl Machine {
         let seen = group.seen.as_ref().filter(|_| counted);
         let generation = group.object.generation;
         let summary = standing.summary(generation, &before.conditions, self.now.utc);
+        if group.rival.is_some() {
+            // What is recorded of its VMs is the other host's to write.
+            return Status {
+                observed_generation: Some(generation),
+                phase: Some(summary.phase.as_str().into()),
+                last_message: Some(summary.message),
+                conditions: summary.conditions,
+                ..before.clone()
+            };
+        }
         let spec = group.object.spec.as_ref().ok();
         let ready = |member: &&Member| member.health == Health::Ready;
         let updated = |member: &&Member| member.drift == Drift::None;
@@ -106,7 +116,7 @@ impl Machine {
                 _ => before.folder.clone(),
             },
             slots: group.slots.clone(),
-            intent: group.intent(),
+            intent: group.intent(&self.config.run),
             power_wish: group.power_wish.clone(),
             memo: group.memo.clone(),
             last_decision: group.last_decision.clone(),

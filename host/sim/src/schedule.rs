@@ -89,9 +89,10 @@ impl Schedule {
     /// The real operator in every seat, with a lease if the profile has one.
     pub fn operators(&self) -> Factory {
         let leased = self.profile.leased && self.hosts > 1;
-        Box::new(move |host, _, now| -> Box<dyn Host> {
+        Box::new(move |host, life, now| -> Box<dyn Host> {
             let config = Config {
                 install: "sim".into(),
+                run: format!("host-{host}-{life}"),
                 replica: leased.then(|| format!("host-{host}")),
                 caps: Caps::default(),
             };

@@ -176,6 +176,7 @@ impl Run {
         let start = Start {
             config: Config {
                 install: self.install.clone(),
+                run: operator::made_up_name(),
                 replica: objects.replica.clone(),
                 caps: Caps {
                     clones_per_template: self.caps.clones_per_template,

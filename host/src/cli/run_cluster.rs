@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use tokio::sync::watch;
@@ -14,7 +13,7 @@ use crate::files;
 use crate::voice::Problem;
 use crate::wiring::driver::Vitals;
 use crate::wiring::hands::Adapter;
-use crate::wiring::operator::Ends;
+use crate::wiring::operator::{Ends, made_up_name};
 use crate::wiring::{cluster, health};
 
 /// Where the deployment mounts the secret `vc-creds`.
@@ -50,7 +49,7 @@ pub(crate) struct ClusterFlags {
     )]
     lease_namespace: String,
     /// Name of this replica, different from that of every other one; made up if left out.
-    #[arg(long, value_name = "NAME", env = "POD_NAME", default_value_t = made_up(), hide_default_value = true)]
+    #[arg(long, value_name = "NAME", env = "POD_NAME", default_value_t = made_up_name(), hide_default_value = true)]
     replica: String,
     /// Where /healthz and /readyz answer; in a Pod 0.0.0.0:8080 if left out, elsewhere nowhere.
     #[arg(long, value_name = "ADDRESS")]
@@ -147,13 +146,4 @@ impl VcenterFlags {
         };
         self.vc_credentials.clone().or_else(mounted)
     }
-}
-
-/// A name that no other replica has: host, process and time.
-fn made_up() -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "vmgroup".into());
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    format!("{host}-{}-{:x}", std::process::id(), since.as_millis())
 }

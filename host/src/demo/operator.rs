@@ -35,6 +35,7 @@ impl Operator {
     pub(crate) fn new(now: Now, overheard: Overheard) -> Operator {
         let config = Config {
             install: "demo".into(),
+            run: "demo".into(),
             replica: None,
             caps: vmgroup_reconcile::machine::Caps::default(),
         };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -131,6 +132,15 @@ fn begin_modules(
             .map_err(|error| Problem::new("failed to watch the module").because(error))
     })
     .transpose()
+}
+
+/// A name that no other process has.
+pub(crate) fn made_up_name() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "vmgroup".into());
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("{host}-{}-{:x}", std::process::id(), since.as_millis())
 }
 
 /// Ends when the process is asked to end.

@@ -55,6 +55,7 @@ pub fn operators(schedule: &Schedule, bug: Bug) -> Factory {
         let leased = leased && (host == 0 || bug != Bug::ActsWithoutLease);
         let config = Config {
             install: "sim".into(),
+            run: format!("host-{host}-{life}"),
             replica: leased.then(|| format!("host-{host}")),
             caps: Caps::default(),
         };

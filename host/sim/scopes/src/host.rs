@@ -218,9 +218,10 @@ impl Stepper {
 
 impl Seat {
     /// A machine that has seen nothing yet. `replica` if it needs a lease.
-    pub(crate) fn new(replica: Option<String>, relists: bool, now: Monotonic) -> Seat {
+    pub(crate) fn new(run: String, replica: Option<String>, relists: bool, now: Monotonic) -> Seat {
         let config = Config {
             install: "scope".into(),
+            run,
             replica,
             caps: Caps::default(),
         };

@@ -85,8 +85,9 @@ impl World {
     /// A host that begins a life: it knows its secret and its module, and lists
     /// the objects.
     pub(crate) fn starting(&self, number: usize, stepper: &mut Stepper) -> Host {
-        let replica = self.scope.lease.then(|| format!("host-{number}"));
-        let seat = Seat::new(replica, self.scope.relists, self.now);
+        let run = format!("host-{number}");
+        let replica = self.scope.lease.then(|| run.clone());
+        let seat = Seat::new(run, replica, self.scope.relists, self.now);
         let lease = self.cluster.lease.as_ref().map(|lease| lease.value.clone());
         let lease_shown = lease
             .as_ref()

@@ -159,7 +159,8 @@ impl<'a> Past<'a> {
             return Some(why);
         }
         let window = Monotonic(since.0.saturating_sub(VIEW_MS));
-        let slot = slot_of(&called.operation_id)?;
+        let marked = target.agreed().map(|marker| marker.slot);
+        let slot = marked.or_else(|| slot_of(&called.operation_id))?;
         let left = self.left(identity, slot, window);
         if matches!(called.call, Call::Destroy(_)) {
             let destroys = self.destroys.entry(identity.to_owned()).or_default();

@@ -115,6 +115,7 @@ fn world(seed: u64, faults: FaultPlan) -> World<SmallLogic> {
     let factory = Box::new(|_: usize, _: u32, now| -> Box<dyn Host> {
         let config = Config {
             install: "sim".into(),
+            run: "run".into(),
             replica: None,
             caps: Caps::default(),
         };

@@ -1,7 +1,8 @@
 //! Two hosts that both act, as after a failed fence.
 
+use vmgroup_core::group::Spec;
 use vmgroup_sim::deed::Deed;
-use vmgroup_sim::faults::WorldFault;
+use vmgroup_sim::faults::{Unsent, WorldFault};
 
 use crate::stage::{Stage, key, spec};
 
@@ -59,6 +60,39 @@ fn what_one_host_leaves_undone_the_other_one_does() {
         stage.world.run_for(500);
         stage.world.suffer(&WorldFault::Freeze(host, 600_000));
         stage.until_phase("web", "RUNNING", 120);
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn both_hosts_remember_what_failed_before_the_other_ones_turn() {
+    let mut stage = Stage::rivals(Vec::new());
+    let spec = Spec {
+        template: "missing".into(),
+        ..spec(1)
+    };
+    stage.create("web", spec);
+    stage.world.run_for(3_600_000);
+    assert!(stage.calls() < 40, "{} calls", stage.calls());
+}
+
+#[test]
+fn an_operator_that_is_alone_does_not_take_itself_for_another_one() {
+    for wait_ms in (0..2_000).step_by(100) {
+        let mut stage = Stage::new(Vec::new());
+        stage.create("web", spec(3));
+        stage.world.run_for(wait_ms);
+        stage.act(Deed::Scale(key("web"), 5));
+        stage.world.run_for(5);
+        stage.act(Deed::Scale(key("web"), 3));
+        stage.until_phase("web", "RUNNING", 60);
+        stage.world.suffer(&WorldFault::Crash(0, Unsent::Dropped));
+        stage.world.run_for(10_000);
+        stage.act(Deed::WipeStatus(key("web")));
+        stage.act(Deed::Scale(key("web"), 4));
+        stage.until_phase("web", "RUNNING", 60);
+        let story = stage.story();
+        assert!(!story.contains("another operator"), "{story}");
         stage.assert_safe();
     }
 }

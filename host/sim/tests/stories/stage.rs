@@ -51,9 +51,10 @@ impl Stage {
 
     fn new_with(mut options: Options, faults: Vec<Fault>, leased: bool) -> Stage {
         options.modules = modules();
-        let factory = Box::new(move |host, _, now| {
+        let factory = Box::new(move |host, life, now| {
             let config = Config {
                 install: "test".into(),
+                run: format!("host-{host}-{life}"),
                 replica: leased.then(|| format!("host-{host}")),
                 caps: Caps::default(),
             };

@@ -58,6 +58,7 @@ fn object(generation: i64, spec: Spec, steps: Vec<IntentStep>) -> GroupObject {
         status: Status {
             intent: Some(Intent {
                 id: 1,
+                by: "host-0-1".into(),
                 generation,
                 steps,
             }),
