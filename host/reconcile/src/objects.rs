@@ -175,7 +175,7 @@ impl Machine {
             group.backoff.succeed();
             self.queued.remove(&key);
         }
-        if changed || respecified {
+        if changed || respecified || outrun {
             self.wake(&key, 0, WakeReason::ObjectChanged);
         }
         if outrun {

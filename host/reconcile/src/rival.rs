@@ -6,8 +6,11 @@
 //! anew from the object and a new view of vCenter, as after a restart, but for what
 //! it remembers of failures and of what the group has cost.
 
+use std::collections::BTreeMap;
+
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::observation::WakeReason;
+use vmgroup_core::observation::{Slot, WakeReason};
+use vmgroup_core::status::SlotRecord;
 use vmgroup_core::time::Monotonic;
 
 use crate::event::GroupObject;
@@ -31,8 +34,16 @@ impl Group {
         let Some(intent) = &newer.status.intent else {
             return false;
         };
-        let is_news = self.object.status.intent.as_ref() != Some(intent);
-        if !is_news || intent.by.is_empty() || intent.by == run {
+        let known = self.object.status.intent.as_ref();
+        let is_news = known != Some(intent);
+        // A status that went back was restored, or put there by a person.
+        let went_back = known.is_some_and(|known| intent.id < known.id);
+        // An operator or a CRD of an earlier version knows no names.
+        let is_own = match intent.by.as_str() {
+            "" => intent.id <= self.intent,
+            by => by == run,
+        };
+        if !is_news || went_back || is_own {
             return false;
         }
         self.outdate_decision();
@@ -79,16 +90,23 @@ impl Machine {
     }
 
     fn take_turn(&mut self, key: &GroupKey) {
-        let Some(before) = self.groups.get(key).cloned() else {
+        let Some(mut before) = self.groups.get(key).cloned() else {
             return;
         };
         self.restore(key);
-        if let Some(group) = self.groups.get_mut(key) {
-            group.failures = before.failures;
-            group.backoff = before.backoff;
-            group.object_backoff = before.object_backoff;
-            group.bad_decisions = before.bad_decisions;
-            group.spent = before.spent;
-        }
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        // Of a slot whose member is another one by now nothing is remembered.
+        before.failures.retain(|slot, _| {
+            let member =
+                |slots: &BTreeMap<Slot, SlotRecord>| slots.get(slot).map(|it| it.vm.clone());
+            member(&before.slots) == member(&group.slots)
+        });
+        group.failures = before.failures;
+        group.backoff = before.backoff;
+        group.object_backoff = before.object_backoff;
+        group.bad_decisions = before.bad_decisions;
+        group.spent = before.spent;
     }
 }

@@ -97,9 +97,9 @@ impl Machine {
     pub(crate) fn searched(&mut self, key: &GroupKey, slot: Slot, vms: Vec<Vm>) {
         let recorded = self
             .operation(key, slot)
-            .is_some_and(|operation| operation.heard_at.is_none());
+            .is_some_and(|operation| operation.generation.is_none());
         if vms.is_empty() && recorded {
-            // Committed before a restart, and never begun.
+            // Committed before a restart, or by another host, and never begun.
             self.abandon(key, slot);
         } else if vms.is_empty() {
             let message = format!(

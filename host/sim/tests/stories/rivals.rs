@@ -64,16 +64,35 @@ fn what_one_host_leaves_undone_the_other_one_does() {
     }
 }
 
+fn without_template() -> Spec {
+    Spec {
+        template: "missing".into(),
+        ..spec(1)
+    }
+}
+
 #[test]
 fn both_hosts_remember_what_failed_before_the_other_ones_turn() {
     let mut stage = Stage::rivals(Vec::new());
-    let spec = Spec {
-        template: "missing".into(),
-        ..spec(1)
-    };
-    stage.create("web", spec);
+    stage.create("web", without_template());
     stage.world.run_for(3_600_000);
     assert!(stage.calls() < 40, "{} calls", stage.calls());
+    stage.act(Deed::AddTemplate("missing".into()));
+    stage.until_phase("web", "RUNNING", 600);
+}
+
+#[test]
+fn a_host_that_was_outrun_goes_on_when_the_other_one_is_gone() {
+    for host in [0, 1] {
+        for frozen_at in (10_000..100_000).step_by(10_000) {
+            let mut stage = Stage::rivals(Vec::new());
+            stage.create("web", without_template());
+            stage.world.run_for(frozen_at);
+            stage.world.suffer(&WorldFault::Freeze(host, 36_000_000));
+            stage.act(Deed::AddTemplate("missing".into()));
+            stage.until_phase("web", "RUNNING", 600);
+        }
+    }
 }
 
 #[test]
@@ -95,4 +114,24 @@ fn an_operator_that_is_alone_does_not_take_itself_for_another_one() {
         assert!(!story.contains("another operator"), "{story}");
         stage.assert_safe();
     }
+}
+
+#[test]
+fn a_status_of_the_former_run_that_a_restore_brings_back_is_no_other_operators() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(3));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.run_for(10_000);
+    let backup = stage.world.now().monotonic.0;
+    stage.world.suffer(&WorldFault::Crash(0, Unsent::Dropped));
+    stage.world.run_for(10_000);
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.until_phase("web", "RUNNING", 60);
+    let ago = stage.world.now().monotonic.0 - backup;
+    stage.world.suffer(&WorldFault::RestoreCluster(ago));
+    stage.world.run_for(60_000);
+    assert_eq!(stage.running("web"), 3);
+    let story = stage.story();
+    assert!(!story.contains("another operator"), "{story}");
+    stage.assert_safe();
 }
