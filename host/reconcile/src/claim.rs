@@ -12,7 +12,6 @@ use crate::event::ReadResult;
 use crate::group::{Folder, Stage};
 use crate::inventory::{Known, Vm, VmId};
 use crate::machine::{Machine, target};
-use crate::observe::membership;
 use crate::operation::Work;
 use crate::pipeline::{Next, stalled};
 use crate::request::{MetaChange, Read, Request, RequestId};
@@ -57,7 +56,7 @@ impl Machine {
                 return Some(adoption_required(key, &what));
             }
         }
-        let sorted = membership(&self.owner(group), &self.inventory);
+        let sorted = self.membership(group);
         let others: BTreeSet<&String> = sorted
             .other_identity
             .iter()
@@ -99,7 +98,7 @@ impl Machine {
             );
             return Some(stalled("IdentityConflict", message));
         }
-        let sorted = membership(&self.owner(group), &self.inventory);
+        let sorted = self.membership(group);
         if let Some(vm) = sorted.foreign.first() {
             let owner = self
                 .inventory
@@ -169,7 +168,7 @@ impl Machine {
             let known = self.inventory.vm(vm);
             known.is_some_and(|known| is_left_over(key, &known.vm))
         });
-        let sorted = membership(&self.owner(group), &self.inventory);
+        let sorted = self.membership(group);
         let brought = sorted.other_vcenter;
         let former = sorted.other_identity.iter().map(|(vm, _)| vm);
         let former = former.filter(|_| !group.object.deleting);

@@ -11,7 +11,6 @@ use crate::event::{CallResult, ReadResult};
 use crate::group::{Folder, Stage};
 use crate::inventory::{Fault, Known, TaskId, TaskState, Vm};
 use crate::machine::{Asker, Machine};
-use crate::observe::membership;
 use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::Next;
 use crate::request::{Call, Read, Request, RequestId};
@@ -197,7 +196,7 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return false;
         };
-        let sorted = membership(&self.owner(group), &self.inventory);
+        let sorted = self.membership(group);
         !sorted.members.is_empty()
     }
 

@@ -12,6 +12,7 @@ use crate::group::{Folder, Group, SlotFailure};
 use crate::inventory::{Fault, TaskState};
 use crate::limits::{SETTLE_MS, SHUTDOWN_MS, SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS};
 use crate::machine::Machine;
+use crate::membership::Tie;
 use crate::operation::{Settled, Stage, Verdict, Work, judge, settled};
 use crate::request::RequestId;
 
@@ -203,7 +204,7 @@ impl Machine {
         let wanted = vm.zip(group.object.spec.as_ref().ok());
         let wanted =
             wanted.and_then(|(vm, spec)| hash::reconfigured(vm.spec_hash.as_deref(), spec));
-        let fills = vm.is_some_and(|vm| self.fills(key, slot, vm));
+        let fills = vm.is_some_and(|vm| self.tie(key, slot, vm) == Tie::Member);
         let shown = settled(&operation.work, vm, &wanted.unwrap_or_default(), fills);
         match shown {
             Settled::Over => self.over(key, slot),

@@ -288,14 +288,11 @@ impl Inventory {
         self.tasks.values()
     }
 
-    /// Forgets all VMs but those, and replaces the tasks; returns what it forgot.
-    pub(crate) fn reset(&mut self, present: &BTreeSet<VmId>, tasks: Vec<Task>) -> Vec<Known> {
+    /// Forgets all tasks, and all VMs but those; returns what it forgot of VMs.
+    pub(crate) fn reset(&mut self, present: &BTreeSet<VmId>) -> Vec<Known> {
         let absent = |id: &&VmId| !present.contains(*id);
         let missing: Vec<VmId> = self.vms.keys().filter(absent).cloned().collect();
-        self.tasks = tasks
-            .into_iter()
-            .map(|task| (task.id.clone(), task))
-            .collect();
+        self.tasks.clear();
         missing.iter().filter_map(|id| self.remove(id)).collect()
     }
 

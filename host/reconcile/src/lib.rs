@@ -21,7 +21,11 @@ mod circumstances;
 
 mod wind_up;
 
+mod membership;
+
 mod observe;
+
+mod member;
 
 mod health;
 

@@ -4,6 +4,8 @@ use vmgroup_core::check::Spending;
 
 /// A lease lapses after this: client-go's default.
 pub const LEASE_DURATION_S: u32 = 15;
+/// The same in milliseconds.
+pub const LEASE_DURATION_MS: u64 = LEASE_DURATION_S as u64 * 1_000;
 /// A holder that could not renew for so long stops acting. It is shorter than
 /// the lease, so that the old holder stops before a new one starts.
 pub const LEASE_RENEW_DEADLINE_MS: u64 = 10_000;
@@ -12,7 +14,7 @@ pub const LEASE_RETRY_MS: u64 = 2_000;
 
 /// Without a lease, a host that hears of another's commit leaves the group to it for
 /// so long after its last sign of life.
-pub const RIVAL_MS: u64 = LEASE_DURATION_S as u64 * 1_000;
+pub const RIVAL_MS: u64 = LEASE_DURATION_MS;
 
 /// First wait after a failed login; doubles.
 pub const LOGIN_RETRY_FIRST_MS: u64 = 1_000;

@@ -4,7 +4,7 @@
 
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::hash;
-use vmgroup_core::marker::{Claim, Marker};
+use vmgroup_core::marker::Marker;
 use vmgroup_core::names;
 use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot};
 
@@ -14,7 +14,8 @@ use crate::group::Folder;
 use crate::inventory::{Known, Vm};
 use crate::limits::LOOK_MS_MAX;
 use crate::machine::Machine;
-use crate::observe::{grows_while_running, holds};
+use crate::member::{grows_while_running, holds};
+use crate::membership::Tie;
 use crate::operation::{NextStep, Stage, Work, power_step};
 use crate::request::{Call, CloneCall, Request, RequestId};
 
@@ -111,7 +112,7 @@ impl Machine {
         let mut ours = None;
         let mut stranger = String::new();
         for vm in vms {
-            if self.holds_slot(key, slot, &vm) {
+            if self.tie(key, slot, &vm).holds_slot() {
                 ours = Some(vm.id.clone());
                 self.put_stray(vm);
             } else {
@@ -133,61 +134,15 @@ impl Machine {
         }
     }
 
-    /// It fills the slot, or would if it were no template: then it holds the slot
-    /// as unknown until somebody makes it a VM again.
-    pub(crate) fn holds_slot(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
-        let converted = Vm {
-            template: false,
-            ..vm.clone()
-        };
-        self.may_fill(key, slot, &converted)
-    }
-
-    /// It fills the slot, or cannot be read: then it holds the slot as unknown.
-    pub(crate) fn may_fill(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
-        vm.instance_uuid.is_none() || self.fills(key, slot, vm)
-    }
-
-    pub(crate) fn fills(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
-        let Some(group) = self.groups.get(key) else {
-            return false;
-        };
-        let known = Known::new(vm.clone());
-        let claim = known.claim(&self.owner(group));
-        claim.is_some_and(|(marker, claim)| claim == Claim::Member && marker.slot == slot)
-    }
-
-    /// It would fill the slot, had it been made in this vCenter.
-    pub(crate) fn was_brought(&self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
-        let Some(group) = self.groups.get(key) else {
-            return false;
-        };
-        let known = Known::new(vm.clone());
-        let claim = known.claim(&self.owner(group));
-        claim.is_some_and(|(marker, claim)| claim == Claim::OtherVcenter && marker.slot == slot)
-    }
-
-    /// It was a member of a group of that name which is gone.
-    fn is_former(&self, key: &GroupKey, vm: &Vm) -> bool {
-        let Some(group) = self.groups.get(key) else {
-            return false;
-        };
-        let known = Known::new(vm.clone());
-        let claim = known.claim(&self.owner(group));
-        matches!(claim, Some((_, Claim::OtherIdentity)))
-    }
-
     fn looked_at_vm(&mut self, key: &GroupKey, slot: Slot, vm: &Vm) {
         let Some(operation) = self.operation(key, slot) else {
             return;
         };
         let work = operation.work.clone();
-        let ours = self.fills(key, slot, vm);
+        let tie = self.tie(key, slot, vm);
         let adoptable = work == Work::Adopt
-            && (is_left_over(key, vm)
-                || self.was_brought(key, slot, vm)
-                || self.is_former(key, vm));
-        if !ours && !adoptable {
+            && (is_left_over(key, vm) || matches!(tie, Tie::Brought | Tie::Former));
+        if tie != Tie::Member && !adoptable {
             if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {
                 self.done_already(key, slot);
                 return;

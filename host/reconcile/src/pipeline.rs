@@ -27,9 +27,10 @@ use crate::event::DecideResult;
 use crate::group::{Stage, count};
 use crate::machine::Machine;
 use crate::modules::Absent;
-use crate::observe::{View, membership, observe, stronger};
+use crate::observe::{View, observe};
 use crate::operation::Work;
 use crate::request::{Request, RequestId};
+use crate::wakeup::stronger;
 
 /// What a pass comes to before a module is asked.
 pub(crate) enum Next {
@@ -153,7 +154,7 @@ impl Machine {
             budget: self.budget(group, digest.as_deref()),
             module: digest,
         };
-        let sorted = membership(&self.owner(group), &self.inventory);
+        let sorted = self.membership(group);
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
         };

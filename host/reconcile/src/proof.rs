@@ -14,7 +14,7 @@ use crate::group::{Group, Stage};
 use crate::inventory::{Vm, VmId};
 use crate::limits::PROOF_RETRY_MS;
 use crate::machine::{Asker, Machine};
-use crate::observe::membership;
+use crate::membership::Tie;
 use crate::pipeline::Next;
 use crate::request::{Read, Request};
 
@@ -80,9 +80,10 @@ impl Machine {
             }
             ReadResult::Vms(vms) => {
                 // One that was made in another vCenter waits for its owner's word.
-                let ours = vms
-                    .into_iter()
-                    .filter(|vm| self.holds_slot(key, slot, vm) || self.was_brought(key, slot, vm));
+                let ours = vms.into_iter().filter(|vm| {
+                    let tie = self.tie(key, slot, vm);
+                    tie.holds_slot() || tie == Tie::Brought
+                });
                 let ours: Vec<Vm> = ours.collect();
                 if ours.is_empty() {
                     self.slot_is_empty(key, slot);
@@ -112,7 +113,7 @@ impl Machine {
     /// The VM that the slot has exists, wherever it is, and may have ceased to be
     /// a member.
     fn recorded_vm_is_there(&mut self, key: &GroupKey, slot: Slot, vm: Vm) {
-        let fills = self.may_fill(key, slot, &vm);
+        let may_fill = self.tie(key, slot, &vm).may_fill();
         if vm.connection == Connection::Connected {
             self.mass_loss.found(&vm.id);
         }
@@ -122,7 +123,7 @@ impl Machine {
             self.put_stray(vm);
         }
         let deleting = |group: &Group| group.object.deleting;
-        if !fills && self.groups.get(key).is_some_and(deleting) {
+        if !may_fill && self.groups.get(key).is_some_and(deleting) {
             self.forget_slot(key, slot);
         }
     }
@@ -189,11 +190,11 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return BTreeSet::new();
         };
-        let sorted = membership(&self.owner(group), &self.inventory);
+        let sorted = self.membership(group);
         let left = |slot: &Slot| {
             let record = group.slots.get(slot);
             let known = record.and_then(|record| self.inventory.vm(&record.vm));
-            known.is_some_and(|known| !self.may_fill(key, *slot, &known.vm))
+            known.is_some_and(|known| !self.tie(key, *slot, &known.vm).may_fill())
         };
         let new: Vec<(Slot, VmId)> = sorted
             .members

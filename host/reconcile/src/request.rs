@@ -130,6 +130,26 @@ pub enum Request {
     Note(Note),
 }
 
+impl Request {
+    /// The id under which it is answered; none if it is not.
+    pub fn id(&self) -> Option<RequestId> {
+        match self {
+            Request::Decide { id, .. }
+            | Request::WriteStatus { id, .. }
+            | Request::WriteMeta { id, .. }
+            | Request::ReadGroup { id, .. }
+            | Request::WriteLease { id, .. }
+            | Request::Login { id, .. }
+            | Request::Relist { id, .. }
+            | Request::Read { id, .. }
+            | Request::Call { id, .. } => Some(*id),
+            Request::Tell { .. } | Request::Logout | Request::Track { .. } | Request::Note(_) => {
+                None
+            }
+        }
+    }
+}
+
 /// A group's object at one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectTarget {
@@ -214,6 +234,22 @@ pub enum Call {
     Destroy(VmId),
     /// Unregisters and destroys an empty folder.
     DestroyFolder(FolderId),
+}
+
+impl Call {
+    /// The VM that it changes; none for a folder, or a VM that is yet to be made.
+    pub fn vm(&self) -> Option<&str> {
+        match self {
+            Call::PowerOn(vm)
+            | Call::PowerOff(vm)
+            | Call::ShutdownGuest(vm)
+            | Call::Suspend(vm)
+            | Call::Reconfigure { vm, .. }
+            | Call::Mark { vm, .. }
+            | Call::Destroy(vm) => Some(vm),
+            Call::CreateFolder { .. } | Call::Clone(_) | Call::DestroyFolder(_) => None,
+        }
+    }
 }
 
 /// All that a clone needs.

@@ -63,10 +63,8 @@ impl Group {
 impl Machine {
     /// The group is another host's for now: its pass comes later.
     pub(crate) fn yields_to_rival(&mut self, key: &GroupKey) -> bool {
-        let Some(group) = self.groups.get(key) else {
-            return false;
-        };
-        let Some(rival) = group.rival else {
+        let left = self.groups.get(key);
+        let Some((group, rival)) = left.and_then(|group| Some((group, group.rival?))) else {
             return false;
         };
         // Without a view of vCenter nothing is decided anyway.

@@ -23,7 +23,7 @@ impl Machine {
             }
         }
         let present: BTreeSet<VmId> = vms.iter().map(|vm| vm.id.clone()).collect();
-        for known in self.inventory.reset(&present, Vec::new()) {
+        for known in self.inventory.reset(&present) {
             self.wake_concerned(&known);
         }
         self.put_all(vms, tasks);

@@ -6,8 +6,6 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::WakeReason;
 use vmgroup_core::time::Monotonic;
 
-use crate::observe::stronger;
-
 /// When, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wakeup {
@@ -62,6 +60,21 @@ impl Agenda {
     pub(crate) fn next(&self) -> Option<Monotonic> {
         self.by_time.first().map(|(at, _)| *at)
     }
+}
+
+/// The word for a wake-up that stands for several: the one that explains most.
+pub(crate) fn stronger(a: WakeReason, b: WakeReason) -> WakeReason {
+    let rank = |reason: WakeReason| match reason {
+        WakeReason::Started => 7,
+        WakeReason::ObjectChanged => 6,
+        WakeReason::Approved => 5,
+        WakeReason::ModuleChanged => 4,
+        WakeReason::OperationEnded => 3,
+        WakeReason::VmChanged => 2,
+        WakeReason::TimeCame => 1,
+        WakeReason::Unknown => 0,
+    };
+    if rank(a) >= rank(b) { a } else { b }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use vmgroup_core::group::{DeletionPolicy, GroupKey};
 use crate::group::Stage;
 use crate::inventory::TaskState;
 use crate::machine::{Machine, target};
-use crate::observe::membership;
 use crate::operation::Work;
 use crate::pipeline::Next;
 use crate::request::{MetaChange, Request};
@@ -60,7 +59,7 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return Next::Wait;
         };
-        let sorted = membership(&self.owner(group), &self.inventory);
+        let sorted = self.membership(group);
         let mut works = BTreeMap::new();
         let mut left = group.operations.len();
         for (slot, vms) in sorted.members {

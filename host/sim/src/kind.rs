@@ -1,7 +1,7 @@
 //! Kinds of requests: what faults are aimed at and what oracles count.
 
 use vmgroup_core::group::GroupKey;
-use vmgroup_reconcile::request::{Call, Read, Request, RequestId};
+use vmgroup_reconcile::request::{Call, Read, Request};
 
 macro_rules! kinds {
     ($($name:ident = $text:literal: $doc:literal),+ $(,)?) => {
@@ -132,21 +132,5 @@ pub(crate) fn about(request: &Request) -> Option<&GroupKey> {
         | Request::Track { .. }
         | Request::Read { .. }
         | Request::Note(_) => None,
-    }
-}
-
-/// The id of a request that is answered.
-pub(crate) fn request_id(request: &Request) -> Option<RequestId> {
-    match request {
-        Request::Decide { id, .. }
-        | Request::WriteStatus { id, .. }
-        | Request::WriteMeta { id, .. }
-        | Request::ReadGroup { id, .. }
-        | Request::WriteLease { id, .. }
-        | Request::Login { id, .. }
-        | Request::Relist { id, .. }
-        | Request::Read { id, .. }
-        | Request::Call { id, .. } => Some(*id),
-        Request::Tell { .. } | Request::Logout | Request::Track { .. } | Request::Note(_) => None,
     }
 }

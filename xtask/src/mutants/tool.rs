@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 const CARGO_MUTANTS: &str = "27.0.0";
 
 /// Seconds after which tests count as endless: some ten times what they take on a busy machine.
-const TIMEOUT: u64 = 90;
+const TIMEOUT: u64 = 60;
 
 /// Random cases that a property is held against.
 const CASES: &str = "500";

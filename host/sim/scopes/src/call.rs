@@ -1,20 +1,6 @@
-//! Calls by what they change, and by name.
+//! Calls by name.
 
 use vmgroup_reconcile::request::Call;
-
-/// The VM that a call changes.
-pub(crate) fn target(call: &Call) -> Option<&str> {
-    match call {
-        Call::PowerOn(vm)
-        | Call::PowerOff(vm)
-        | Call::ShutdownGuest(vm)
-        | Call::Suspend(vm)
-        | Call::Reconfigure { vm, .. }
-        | Call::Mark { vm, .. }
-        | Call::Destroy(vm) => Some(vm),
-        Call::CreateFolder { .. } | Call::Clone(_) | Call::DestroyFolder(_) => None,
-    }
-}
 
 /// The word for a call.
 pub(crate) fn kind(call: &Call) -> &'static str {

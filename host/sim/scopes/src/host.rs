@@ -85,7 +85,7 @@ impl Letter {
     pub(crate) fn id(&self) -> Option<RequestId> {
         match self {
             Letter::List => None,
-            Letter::Asked { request, .. } => request_id(request),
+            Letter::Asked { request, .. } => request.id(),
             Letter::Answer(event) => answered(event),
         }
     }
@@ -200,7 +200,7 @@ impl Stepper {
         let logs_out = requests.contains(&Request::Logout);
         let letters = requests
             .into_iter()
-            .filter(|request| request_id(request).is_some())
+            .filter(|request| request.id().is_some())
             .map(|request| self.flaw.sent(&machine, request))
             .map(|request| Letter::Asked {
                 request,
@@ -250,22 +250,6 @@ pub(crate) fn clocks(monotonic: Monotonic) -> Now {
     Now {
         monotonic,
         utc: Timestamp(1_790_000_000_000),
-    }
-}
-
-pub(crate) fn request_id(request: &Request) -> Option<RequestId> {
-    match request {
-        Request::Decide { id, .. }
-        | Request::WriteStatus { id, .. }
-        | Request::WriteMeta { id, .. }
-        | Request::ReadGroup { id, .. }
-        | Request::WriteLease { id, .. }
-        | Request::Login { id, .. }
-        | Request::Relist { id, .. }
-        | Request::Read { id, .. }
-        | Request::Call { id, .. } => Some(*id),
-        // Nobody waits for these, and every VM of a scope is in view.
-        Request::Tell { .. } | Request::Logout | Request::Track { .. } | Request::Note(_) => None,
     }
 }
 

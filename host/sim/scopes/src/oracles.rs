@@ -8,7 +8,6 @@ use vmgroup_reconcile::event::GroupObject;
 use vmgroup_reconcile::inventory::TaskId;
 use vmgroup_reconcile::request::Call;
 
-use crate::call::target;
 use crate::vcenter::Job;
 use crate::world::{Breach, World, key};
 
@@ -75,7 +74,7 @@ pub(crate) fn call_started(
                     job.runs()
                         && !job.late
                         && matches!(job.call, Call::Destroy(_) | Call::PowerOff(_))
-                        && target(&job.call) == Some(id)
+                        && job.call.vm() == Some(id)
                 })
             };
             let members = world.vcenter.members(&identity);

@@ -19,7 +19,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use foldhash::quality::{FixedState, FoldHasher};
 
 use vmgroup_reconcile::limits::{
-    FEED_SILENCE_MS, LEASE_DURATION_S, LEASE_RENEW_DEADLINE_MS, LOGIN_MS_MAX, LOOK_MS_MAX,
+    FEED_SILENCE_MS, LEASE_DURATION_MS, LEASE_RENEW_DEADLINE_MS, LOGIN_MS_MAX, LOOK_MS_MAX,
     MASS_LOSS_WINDOW_MS, MEMO_GAP_MS, RELIST_GAP_MS, REPORT_GAP_MS, RIVAL_MS, SETTLE_MS,
 };
 
@@ -91,7 +91,7 @@ const AGES: &[(&str, Age)] = &[
     ("renewed_at", Age::UpTo(LEASE_RENEW_DEADLINE_MS)),
     ("writing", Age::UpTo(LEASE_RENEW_DEADLINE_MS)),
     // When the lease was seen stands behind the lease, whose last field this is.
-    ("refused", Age::UpTo(LEASE_DURATION_S as u64 * 1_000)),
+    ("refused", Age::UpTo(LEASE_DURATION_MS)),
     ("lost", Age::UpTo(MASS_LOSS_WINDOW_MS)),
     // Due at that time or later.
     ("try_at", Age::UpTo(0)),

@@ -13,7 +13,7 @@ use vmgroup_reconcile::inventory::{
 };
 use vmgroup_reconcile::request::{Call, CloneCall, Read};
 
-use crate::call::{kind, target};
+use crate::call::kind;
 use crate::print::Printed;
 
 /// The VM that all clones are made of. The feed does not show it.
@@ -76,7 +76,7 @@ impl VCenter {
                 self.begin(caller, call, folder, None)
             }
             _ => {
-                let target = target(call).unwrap_or_default();
+                let target = call.vm().unwrap_or_default();
                 let busy = self
                     .jobs()
                     .any(|(_, job)| job.runs() && job.entity == target);
@@ -261,7 +261,7 @@ impl VCenter {
             return Ok(None);
         }
         self.possible(call)?;
-        let Some(vm) = target(call).and_then(|id| self.vms.get(id)) else {
+        let Some(vm) = call.vm().and_then(|id| self.vms.get(id)) else {
             return Err(Fault::Gone);
         };
         let mut vm = vm.value.clone();
@@ -294,7 +294,7 @@ impl VCenter {
     }
 
     fn possible(&self, call: &Call) -> Result<(), Fault> {
-        let vm = target(call).and_then(|id| self.vms.get(id));
+        let vm = call.vm().and_then(|id| self.vms.get(id));
         let existing = vm.ok_or(Fault::Gone)?.value.power;
         let wrong = match call {
             Call::PowerOn(_) => existing == PowerState::On,

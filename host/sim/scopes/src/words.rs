@@ -3,7 +3,7 @@
 use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::request::{Read, Request};
 
-use crate::call::{kind, target};
+use crate::call::kind;
 use crate::host::Letter;
 use crate::steps::{Executed, Step};
 use crate::world::World;
@@ -123,7 +123,7 @@ fn of_request(request: &Request) -> String {
         } => format!(
             "{} {} `{operation_id}`",
             kind(call),
-            target(call).unwrap_or_default()
+            call.vm().unwrap_or_default()
         ),
         other => format!("{other:?}"),
     }

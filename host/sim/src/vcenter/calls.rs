@@ -52,7 +52,7 @@ impl VCenter {
         call: &Call,
         spoil: Option<Spoil>,
     ) -> CallResult {
-        let target = target(call).and_then(|id| self.vms.get(id)).cloned();
+        let target = call.vm().and_then(|id| self.vms.get(id)).cloned();
         let result = match (self.alive(session), spoil) {
             (false, _) => CallResult::Refused(Fault::NotAuthenticated),
             (true, Some(Spoil::Refused(fault))) => CallResult::Refused(fault),
@@ -185,9 +185,10 @@ impl VCenter {
                 Ok(template)
             }
             Call::DestroyFolder(id) if self.folders.contains_key(id) => Ok(id.clone()),
-            _ => target(call)
+            _ => call
+                .vm()
                 .filter(|id| self.vms.contains_key(*id))
-                .cloned()
+                .map(str::to_owned)
                 .ok_or(Fault::Gone),
         }
     }
@@ -230,7 +231,7 @@ impl VCenter {
         if let Call::DestroyFolder(folder) = call {
             return self.all_off(folder);
         }
-        let Some(id) = target(call) else {
+        let Some(id) = call.vm() else {
             return Ok(());
         };
         let vm = self.vms.get(id).ok_or(Fault::Gone)?;
@@ -319,20 +320,6 @@ impl VCenter {
     pub(super) fn misdeed(&mut self, now: Now, text: String) {
         let at = now.monotonic;
         self.log.push(Fact::Misdeed { at, text });
-    }
-}
-
-/// The VM that a call changes.
-pub(super) fn target(call: &Call) -> Option<&VmId> {
-    match call {
-        Call::PowerOn(vm)
-        | Call::PowerOff(vm)
-        | Call::ShutdownGuest(vm)
-        | Call::Suspend(vm)
-        | Call::Reconfigure { vm, .. }
-        | Call::Mark { vm, .. }
-        | Call::Destroy(vm) => Some(vm),
-        Call::CreateFolder { .. } | Call::Clone(_) | Call::DestroyFolder(_) => None,
     }
 }
 

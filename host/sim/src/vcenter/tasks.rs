@@ -7,7 +7,6 @@ use vmgroup_reconcile::event::CallResult;
 use vmgroup_reconcile::inventory::{Fault, Heartbeat, Task, TaskId, TaskState, VmId};
 use vmgroup_reconcile::request::{Call, CloneCall};
 
-use super::calls::target;
 use super::{Asked, Due, Spoil, VCenter, VmTruth};
 use crate::history::Fact;
 use crate::kind::Kind;
@@ -193,7 +192,7 @@ impl VCenter {
             self.effect(now, asked, kind, true, Some(&id), marker);
             return Ok(Some(id));
         }
-        let id = target(call).cloned().ok_or(Fault::Gone)?;
+        let id = call.vm().map(str::to_owned).ok_or(Fault::Gone)?;
         let before = self.vms.get(&id).cloned().ok_or(Fault::Gone)?;
         if let Call::Destroy(_) = call {
             self.vms.remove(&id);

@@ -15,7 +15,7 @@ use super::{Occurrence, World, words};
 use crate::faults::{RequestFault, Unsent};
 use crate::history::{Decided, Fact};
 use crate::host::Decide;
-use crate::kind::{Kind, request_id};
+use crate::kind::Kind;
 use crate::trace::Detail;
 
 impl<D: Decide> World<D> {
@@ -202,7 +202,7 @@ fn lost(request: &Request) -> Option<Event> {
             session_ended: false,
         });
     }
-    let id = request_id(request)?;
+    let id = request.id()?;
     Some(match request {
         Request::WriteStatus { .. } | Request::WriteMeta { .. } | Request::ReadGroup { .. } => {
             Event::GroupAnswered {

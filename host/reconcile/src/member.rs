@@ -1,0 +1,249 @@
+//! What a decision sees of a member: the VM as the feed shows it, and since when it is so.
+
+use std::collections::BTreeSet;
+
+use vmgroup_core::group::Spec;
+use vmgroup_core::hash;
+use vmgroup_core::observation::{Connection, Drift, Health, Hold, Member, PowerState, Slot};
+use vmgroup_core::time::Timestamp;
+
+use crate::group::{Group, Since};
+use crate::health::{Past, answers, health};
+use crate::inventory::{Inventory, Known, Vm, VmId};
+use crate::limits::LABEL_VALUE_CHARS_MAX;
+use crate::membership::Membership;
+use crate::operation::{Operation, Stage};
+
+/// Every member that the group has, or may have, by slot.
+pub(crate) fn members(
+    group: &mut Group,
+    spec: &Spec,
+    sorted: &Membership,
+    inventory: &Inventory,
+    now: Timestamp,
+) -> Vec<Member> {
+    let mut members = Vec::new();
+    let mut present = BTreeSet::new();
+    let slots: BTreeSet<Slot> = sorted
+        .members
+        .keys()
+        .chain(group.slots.keys())
+        .copied()
+        .collect();
+    for slot in slots {
+        let agreeing = sorted.members.get(&slot).cloned().unwrap_or_default();
+        let recorded = group.slots.get(&slot).map(|record| record.vm.clone());
+        let all: BTreeSet<VmId> = agreeing.iter().cloned().chain(recorded).collect();
+        for id in &all {
+            let mut member = match inventory.vm(id) {
+                Some(known) if agreeing.contains(id) => read(group, slot, spec, known, now),
+                Some(known) => unknown(slot, id, Some(known), now),
+                None => unknown(slot, id, None, now),
+            };
+            if all.len() > 1 {
+                member.holds.push(Hold::Duplicate);
+            }
+            present.insert(id.clone());
+            members.push(member);
+        }
+    }
+    group.since.retain(|id, _| present.contains(id));
+    members
+}
+
+fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestamp) -> Member {
+    let vm = &known.vm;
+    let record = group
+        .slots
+        .get_mut(&slot)
+        .filter(|record| record.vm == vm.id);
+    let started = record.is_some_and(|record| {
+        record.started |= vm.power == spec.power_state;
+        record.started
+    });
+    let before = group.since.get(&vm.id).is_some_and(|since| since.answered);
+    let up = vm.power == PowerState::On && vm.connection == Connection::Connected;
+    let answered = up && (before || answers(vm));
+    let past = Past {
+        wished: spec.power_state,
+        started,
+        answered,
+    };
+    let health = health(vm, past);
+    let since = group.since.entry(vm.id.clone()).or_insert(Since {
+        power: (vm.power, now),
+        health: (health, now),
+        answered,
+    });
+    since.answered = answered;
+    since.power.1 = not_ahead(since.power.1, now);
+    since.health.1 = not_ahead(since.health.1, now);
+    if since.power.0 != vm.power {
+        since.power = (vm.power, now);
+    }
+    if since.health.0 != health {
+        if health == Health::Ready {
+            // Whatever failed on the way there, nothing is left of it.
+            group.failures.remove(&slot);
+        }
+        since.health = (health, now);
+    }
+    let ours = group
+        .operations
+        .get(&slot)
+        .and_then(|operation| match &operation.stage {
+            Stage::Running(task) => Some(task.as_str()),
+            _ => None,
+        });
+    // A task may show on the VM before the answer to the call that began it.
+    let busy_with_ours = group
+        .operations
+        .get(&slot)
+        .is_some_and(Operation::is_started);
+    let mut holds = holds(known, ours);
+    if busy_with_ours {
+        holds.retain(|hold| *hold != Hold::ForeignTask);
+    }
+    Member {
+        id: vm.id.clone(),
+        slot,
+        power: vm.power,
+        power_since: since.power.1,
+        connection: vm.connection,
+        health,
+        health_since: since.health.1,
+        drift: drift(known, spec),
+        cpus: vm.cpus,
+        memory_mib: vm.memory_mib,
+        created_at: vm.created_at,
+        labels: allowed_labels(vm, spec),
+        holds,
+    }
+}
+
+/// A clock that was set back leaves nothing in the future, where it would have to
+/// be waited for; and what stood before this look is older than what is new in it.
+pub(crate) fn not_ahead(time: Timestamp, now: Timestamp) -> Timestamp {
+    if time > now {
+        Timestamp(now.0.saturating_sub(1))
+    } else {
+        time
+    }
+}
+
+/// The labels that the group's owner lets the module see, sorted.
+fn allowed_labels(vm: &Vm, spec: &Spec) -> Vec<(String, String)> {
+    let allowed = spec.allow.iter().filter_map(|name| {
+        let value = vm.labels.get(name)?;
+        let value = value.chars().take(LABEL_VALUE_CHARS_MAX).collect();
+        Some((name.clone(), value))
+    });
+    allowed.collect()
+}
+
+fn unknown(slot: Slot, id: &str, known: Option<&Known>, now: Timestamp) -> Member {
+    let vm = known.map(|known| &known.vm);
+    let connection = vm.map_or(Connection::Unknown, |vm| vm.connection);
+    let hold = if connection == Connection::Connected {
+        Hold::Unknown
+    } else {
+        Hold::Unreachable
+    };
+    Member {
+        id: id.into(),
+        slot,
+        power: vm.map_or(PowerState::Unknown, |vm| vm.power),
+        power_since: now,
+        connection,
+        health: Health::Unknown,
+        health_since: now,
+        drift: Drift::Unknown,
+        cpus: vm.map_or(0, |vm| vm.cpus),
+        memory_mib: vm.map_or(0, |vm| vm.memory_mib),
+        created_at: None,
+        labels: Vec::new(),
+        holds: vec![hold],
+    }
+}
+
+/// Why nothing may be done to a VM. `ours` are the tasks of our own operation.
+pub(crate) fn holds(known: &Known, ours: Option<&str>) -> Vec<Hold> {
+    let vm = &known.vm;
+    let born_with: BTreeSet<i32> = known
+        .marker
+        .iter()
+        .flat_map(|marker| marker.disks.iter().copied())
+        .collect();
+    let table = [
+        (vm.hold.is_some(), Hold::Administrator),
+        (vm.connection != Connection::Connected, Hold::Unreachable),
+        (vm.failover, Hold::Failover),
+        (vm.question, Hold::Question),
+        (
+            vm.tasks.iter().any(|task| Some(task.as_str()) != ours),
+            Hold::ForeignTask,
+        ),
+        (
+            !vm.disks.iter().all(|key| born_with.contains(key)),
+            Hold::ForeignDisk,
+        ),
+        (vm.snapshot, Hold::ForeignSnapshot),
+        (vm.destroy_disabled, Hold::DestroyDisabled),
+    ];
+    let mut holds: Vec<Hold> = table
+        .into_iter()
+        .filter_map(|(applies, hold)| applies.then_some(hold))
+        .collect();
+    holds.sort();
+    holds
+}
+
+/// The least that would bring a VM to the spec.
+fn drift(known: &Known, spec: &Spec) -> Drift {
+    let vm = &known.vm;
+    if !known.is_readable() {
+        return Drift::Unknown;
+    }
+    match hash::compare(vm.spec_hash.as_deref(), spec) {
+        hash::Difference::None => Drift::None,
+        hash::Difference::Template => Drift::Replace,
+        hash::Difference::Hardware if vm.power == PowerState::Off => Drift::InPlace,
+        hash::Difference::Hardware if grows_while_running(vm, spec) => Drift::InPlace,
+        hash::Difference::Hardware => Drift::PowerCycle,
+    }
+}
+
+/// Nothing has to be taken away, and what has to be added can be while it runs.
+pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
+    let cpus = vm.cpus == spec.cpus || (vm.cpus < spec.cpus && vm.cpu_hot_add);
+    let memory =
+        vm.memory_mib == spec.memory_mib || (vm.memory_mib < spec.memory_mib && vm.memory_hot_add);
+    cpus && memory
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::tests::vm;
+
+    #[test]
+    fn a_module_sees_the_labels_that_the_owner_allows_and_no_more_of_them_than_fits() {
+        let spec = Spec {
+            allow: ["tier", "essay", "absent"].map(str::to_owned).into(),
+            ..Spec::nothing()
+        };
+        let labels = [
+            ("tier", "web"),
+            ("secret", "x"),
+            ("essay", &"é".repeat(900)),
+        ];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let vm = Vm {
+            labels: labels.into(),
+            ..vm("vm-1")
+        };
+        let essay = "é".repeat(LABEL_VALUE_CHARS_MAX);
+        let expected = [("essay".into(), essay), ("tier".into(), "web".into())];
+        assert_eq!(allowed_labels(&vm, &spec), expected);
+    }
+}
