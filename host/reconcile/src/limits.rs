@@ -5,7 +5,7 @@ use vmgroup_core::check::Spending;
 /// A lease lapses after this: client-go's default.
 pub const LEASE_DURATION_S: u32 = 15;
 /// The same in milliseconds.
-pub const LEASE_DURATION_MS: u64 = LEASE_DURATION_S as u64 * 1_000;
+pub const LEASE_DURATION_MS: u64 = seconds(LEASE_DURATION_S);
 /// A holder that could not renew for so long stops acting. It is shorter than
 /// the lease, so that the old holder stops before a new one starts.
 pub const LEASE_RENEW_DEADLINE_MS: u64 = 10_000;
@@ -22,9 +22,9 @@ pub const LOGIN_RETRY_FIRST_MS: u64 = 1_000;
 pub const LOGIN_RETRY_MOST_MS: u64 = 20_000;
 /// A login, and the first complete view after it, take at most so long; the
 /// adapter's own time-outs are shorter.
-pub const LOGIN_MS_MAX: u64 = 5 * 60 * 1_000;
+pub const LOGIN_MS_MAX: u64 = minutes(5);
 /// Refused credentials are tried again so seldom that no account is locked.
-pub const REFUSED_LOGIN_RETRY_MS: u64 = 15 * 60 * 1_000;
+pub const REFUSED_LOGIN_RETRY_MS: u64 = minutes(15);
 /// A feed without any sign of life for so long is begun anew. The adapter's
 /// wait for updates returns every minute, and the rules call a view of two
 /// minutes stale.
@@ -37,17 +37,17 @@ pub const LOOK_MS_MAX: u64 = 5_000;
 pub const SETTLE_MS: u64 = 10_000;
 /// A guest operating system has so long to shut down; then the operation has
 /// failed, and the module decides whether to cut the power.
-pub const SHUTDOWN_MS: u64 = 3 * 60 * 1_000;
+pub const SHUTDOWN_MS: u64 = minutes(3);
 /// A full relist in any case: heals a view from which an update got lost. One
 /// bulk read in a quarter of an hour, whatever the number of groups.
-pub const RELIST_EVERY_MS: u64 = 15 * 60 * 1_000;
+pub const RELIST_EVERY_MS: u64 = minutes(15);
 /// Between two full relists that look for lost answers: bounds their cost.
 pub const RELIST_GAP_MS: u64 = 2_000;
 
 /// First wait of a group whose decision or write failed; doubles.
 pub const GROUP_RETRY_FIRST_MS: u64 = 1_000;
 /// Longest wait of such a group: the demo's resync.
-pub const GROUP_RETRY_MOST_MS: u64 = 5 * 60 * 1_000;
+pub const GROUP_RETRY_MOST_MS: u64 = minutes(5);
 /// First wait after a read or write of an object failed; doubles.
 pub const OBJECT_RETRY_FIRST_MS: u64 = 500;
 /// Work resumes within 30 s of the end of an outage, so the longest wait is shorter.
@@ -55,7 +55,7 @@ pub const OBJECT_RETRY_MOST_MS: u64 = 20_000;
 /// First wait of a slot whose operation failed; doubles.
 pub const SLOT_RETRY_FIRST_MS: u64 = 5_000;
 /// Longest wait of such a slot.
-pub const SLOT_RETRY_MOST_MS: u64 = 5 * 60 * 1_000;
+pub const SLOT_RETRY_MOST_MS: u64 = minutes(5);
 /// A slot whose VM could be neither found nor proven gone is looked for again
 /// then: the search asks the whole vCenter, and nobody waits for an empty slot.
 pub const PROOF_RETRY_MS: u64 = 10_000;
@@ -79,7 +79,7 @@ pub const CLONES_PER_VCENTER: usize = 8;
 pub const OPERATIONS_PER_VCENTER: usize = 32;
 
 /// Window in which deletes and disruptions are counted.
-pub const BUDGET_WINDOW_MS: u64 = 60 * 60 * 1_000;
+pub const BUDGET_WINDOW_MS: u64 = minutes(60);
 /// Of one group in that window, scale-down and deletion of the group apart: what
 /// a person notices and can make good in an afternoon.
 pub const BUDGET_OF_GROUP: Spending = Spending {
@@ -98,7 +98,7 @@ pub const BUDGET_OF_SWAPPED_MODULE: Spending = BUDGET_OF_GROUP;
 /// For so long a module has taken over a short while ago.
 pub const SWAP_IS_NEW_MS: u64 = BUDGET_WINDOW_MS;
 /// Window in which members that become unknown or vanish are counted.
-pub const MASS_LOSS_WINDOW_MS: u64 = 10 * 60 * 1_000;
+pub const MASS_LOSS_WINDOW_MS: u64 = minutes(10);
 /// More than the larger of this many and 5 % of all members is a mass loss.
 pub const MASS_LOSS_LEAST: usize = 5;
 /// Percent of all members whose loss is a mass loss.
@@ -108,3 +108,30 @@ pub const ACTIONS_PER_PLAN: u32 = 50;
 /// Characters of a label's value that a module sees: an attribute of vCenter may
 /// hold an essay.
 pub const LABEL_VALUE_CHARS_MAX: usize = 200;
+
+const fn minutes(count: u32) -> u64 {
+    seconds(60 * count)
+}
+
+const fn seconds(count: u32) -> u64 {
+    count as u64 * 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_in_milliseconds() {
+        assert_eq!((seconds(15), minutes(15)), (15_000, 900_000));
+    }
+
+    #[test]
+    fn a_module_may_spend_what_ten_groups_may() {
+        let Spending {
+            deletes,
+            disruptions,
+        } = BUDGET_OF_MODULE;
+        assert_eq!((deletes, disruptions), (100, 200));
+    }
+}
