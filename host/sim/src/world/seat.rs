@@ -79,16 +79,19 @@ impl Seat {
     }
 
     /// Looks when the host wants to be woken. One that wants it at the time at
-    /// which it was just woken gets it a millisecond later, and is counted.
+    /// which it was just woken gets it a while later, so that the run ends, and is
+    /// counted.
     fn look_at_deadline(&mut self, now: Monotonic, woken: bool) {
         self.wakes_at = self.host.as_ref().and_then(|host| host.deadline());
         if woken && self.wakes_at.is_some_and(|at| at <= now) {
             self.hot += 1;
-            self.wakes_at = Some(now.plus(1));
+            self.wakes_at = Some(now.plus(HOT_MS));
         }
     }
 }
 
+/// A host that wants to be woken without end waits so long.
+const HOT_MS: u64 = 1_000;
 /// A new process knows its way after so long.
 const STARTING_MS: u64 = 5_000;
 
