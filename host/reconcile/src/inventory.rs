@@ -355,4 +355,97 @@ pub(crate) mod tests {
             tasks: Vec::new(),
         }
     }
+
+    /// The marker of a member in slot 3 of shop/web.
+    pub(crate) fn marker(vm: &Vm) -> Marker {
+        Marker {
+            version: Marker::VERSION,
+            install: "prod".into(),
+            vcenter: "vc".into(),
+            namespace: "shop".into(),
+            name: "web".into(),
+            identity: "identity".into(),
+            slot: 3,
+            instance_uuid: vm.instance_uuid.clone().unwrap_or_default(),
+            disks: Vec::new(),
+        }
+    }
+
+    /// A VM with a marker, which is that of a member but for the change.
+    pub(crate) fn marked(id: &str, change: impl FnOnce(&mut Marker)) -> Vm {
+        let vm = vm(id);
+        let mut marker = marker(&vm);
+        change(&mut marker);
+        Vm {
+            marker: Some(marker.to_text()),
+            ..vm
+        }
+    }
+
+    #[test]
+    fn a_marker_speaks_of_the_vm_that_it_was_written_for() {
+        let member = marked("vm-1", |_| {});
+        let agreed = |vm: Vm| Known::new(vm).agreed().map(|marker| marker.name.clone());
+        assert_eq!(agreed(member.clone()), Some("web".into()));
+        let template = Vm {
+            template: true,
+            ..member.clone()
+        };
+        let copy = Vm {
+            instance_uuid: Some("uuid-of-a-copy".into()),
+            ..member
+        };
+        assert_eq!((agreed(template), agreed(copy)), (None, None));
+    }
+
+    #[test]
+    fn a_vm_is_found_by_the_marker_that_it_has_now() {
+        let mut inventory = Inventory::default();
+        inventory.put(marked("vm-1", |_| {}));
+        inventory.put(marked("vm-1", |marker| {
+            marker.name = "db".into();
+            marker.identity = "another".into();
+        }));
+        let found = |identity: &str, group: &str| {
+            let group = GroupKey::new("shop", group);
+            (
+                inventory.of_identity(identity).count(),
+                inventory.of_group(&group).count(),
+            )
+        };
+        assert_eq!(found("identity", "web"), (0, 0));
+        assert_eq!(found("another", "db"), (1, 1));
+        inventory.remove("vm-1");
+        assert!(inventory.by_identity.is_empty() && inventory.by_group.is_empty());
+    }
+
+    #[test]
+    fn what_a_new_view_does_not_show_is_forgotten() {
+        let mut inventory = Inventory::default();
+        let task = Task {
+            id: "task-1".into(),
+            operation_id: None,
+            entity: None,
+            state: TaskState::Running,
+        };
+        inventory.put(vm("vm-1"));
+        inventory.put(vm("vm-2"));
+        inventory.put_task(task.clone());
+        let forgotten = inventory.reset(&["vm-2".to_owned()].into());
+        assert_eq!(forgotten, [Known::new(vm("vm-1"))]);
+        assert!(inventory.vm("vm-2").is_some() && inventory.tasks().next().is_none());
+        inventory.put_task(task);
+        inventory.remove_task("task-1");
+        assert_eq!(inventory.task("task-1"), None);
+    }
+
+    #[test]
+    fn a_stray_is_told_of_once() {
+        let mut inventory = Inventory::default();
+        let id = "vm-1".to_owned();
+        assert!(inventory.add_stray(&id) && !inventory.add_stray(&id));
+        assert_eq!(inventory.strays(), ["vm-1"]);
+        assert!(inventory.remove_stray(&id) && !inventory.remove_stray(&id));
+        assert!(inventory.strays().is_empty());
+    }
 }

@@ -379,6 +379,10 @@ pub(crate) fn target(object: &GroupObject) -> ObjectTarget {
 
 #[cfg(test)]
 mod tests {
+    use vmgroup_core::group::Spec;
+    use vmgroup_core::status::Status;
+    use vmgroup_core::time::Timestamp;
+
     use super::*;
 
     fn machine(replica: Option<&str>) -> Machine {
@@ -395,6 +399,45 @@ mod tests {
     fn whoever_takes_part_in_an_election_waits_for_its_end() {
         assert!(machine(None).is_acting());
         assert!(!machine(Some("one")).is_acting());
+    }
+
+    fn object(name: &str) -> GroupObject {
+        GroupObject {
+            key: GroupKey::new("shop", name),
+            uid: format!("uid-of-{name}"),
+            generation: 1,
+            resource_version: 1,
+            created_at: Timestamp(0),
+            deleting: false,
+            finalizer: false,
+            demo_finalizer: false,
+            identity: None,
+            adoption: None,
+            spec: Ok(Spec::nothing()),
+            status: Status::default(),
+        }
+    }
+
+    #[test]
+    fn a_group_is_known_until_its_object_is_gone() {
+        let mut machine = machine(None);
+        let (db, web) = (object("db"), object("web"));
+        let gone = Event::GroupGone {
+            key: db.key.clone(),
+            uid: db.uid.clone(),
+        };
+        let listed = |objects: &[&GroupObject]| {
+            Event::GroupsListed(objects.iter().copied().cloned().collect())
+        };
+        // A list may be older than what is known.
+        for (event, expected) in [
+            (listed(&[&db, &web]), vec![&db, &web]),
+            (listed(&[&web]), vec![&db, &web]),
+            (gone, vec![&web]),
+        ] {
+            machine.step(event, Now::default());
+            assert_eq!(machine.objects().collect::<Vec<_>>(), expected);
+        }
     }
 
     #[test]

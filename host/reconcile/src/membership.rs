@@ -116,7 +116,7 @@ mod tests {
     use vmgroup_core::marker::Marker;
 
     use super::*;
-    use crate::inventory::tests::vm;
+    use crate::inventory::tests::{marked, vm};
 
     fn owner() -> Owner {
         Owner {
@@ -127,36 +127,10 @@ mod tests {
         }
     }
 
-    /// A member in slot 3.
-    fn marker() -> Marker {
-        Marker {
-            version: Marker::VERSION,
-            install: "prod".into(),
-            vcenter: "vc".into(),
-            namespace: "shop".into(),
-            name: "web".into(),
-            identity: "identity".into(),
-            slot: 3,
-            instance_uuid: "uuid-of-vm-1".into(),
-            disks: Vec::new(),
-        }
-    }
-
-    fn marked(marker: &Marker) -> Vm {
-        Vm {
-            marker: Some(marker.to_text()),
-            ..vm("vm-1")
-        }
-    }
-
     #[test]
     fn what_a_vm_is_to_a_slot_follows_from_its_marker() {
-        let other = |change: fn(&mut Marker)| {
-            let mut marker = marker();
-            change(&mut marker);
-            marked(&marker)
-        };
-        let member = marked(&marker());
+        let other = |change: fn(&mut Marker)| marked("vm-1", change);
+        let member = other(|_| {});
         let template = |vm: &Vm| Vm {
             template: true,
             ..vm.clone()

@@ -229,6 +229,11 @@ impl<D: Decide> World<D> {
         &self.vcenter
     }
 
+    /// The API server, for deeds that `Deed` has no word for.
+    pub fn cluster_mut(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
     /// vCenter, for deeds that `Deed` has no word for.
     pub fn vcenter_mut(&mut self) -> &mut VCenter {
         &mut self.vcenter

@@ -1,6 +1,7 @@
 //! What a person approves: seen whole, and done once.
 
 use vmgroup_core::group::GroupKey;
+use vmgroup_core::time::Timestamp;
 use vmgroup_sim::deed::{Deed, Which};
 
 use crate::stage::{Stage, key, spec};
@@ -47,4 +48,31 @@ fn all_that_waits_is_shown_to_whoever_approves_it() {
     lose_all(&mut stage);
     let held = stage.status("web").held.expect("held effects");
     assert_eq!((held.effects.len(), held.more), (20, 0));
+}
+
+#[test]
+fn an_approval_that_has_expired_approves_nothing() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(ALL));
+    stage.until_phase("web", "RUNNING", 120);
+    lose_all(&mut stage);
+    let held = stage
+        .status("web")
+        .held
+        .expect("held effects")
+        .effects_digest;
+    let mut until = |name: &str, seconds: u64| {
+        let now = stage.world.now();
+        let expiry = Timestamp(now.utc.0 + 1_000 * seconds);
+        let approval = GroupKey::new("default", name);
+        let cluster = stage.world.cluster_mut();
+        cluster
+            .approve(now, &approval, "web", &held, Some(expiry))
+            .unwrap();
+        stage.world.run_for(60_000);
+        stage.ids("web").len()
+    };
+    assert_eq!(until("too-late", 0), 0);
+    assert_eq!(until("in-time", 600), 20);
+    stage.assert_safe();
 }

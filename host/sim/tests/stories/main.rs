@@ -18,6 +18,8 @@ mod views;
 
 mod hands;
 
+mod specs;
+
 mod approvals;
 
 mod restores;

@@ -1,0 +1,65 @@
+//! Objects whose spec cannot be understood: nothing is done, and nothing is lost.
+
+use vmgroup_core::group::{Mode, Spec};
+use vmgroup_sim::deed::Deed;
+
+use crate::stage::{Stage, key, spec};
+
+fn broken() -> Box<Result<Spec, String>> {
+    Box::new(Err("spec.replicas: -3 is not in 0..=1000".into()))
+}
+
+fn assert_refused(stage: &Stage) {
+    let status = stage.status("web");
+    let message = status.last_message.unwrap_or_default();
+    assert!(message.contains("spec.replicas"), "{message}");
+}
+
+#[test]
+fn a_group_that_never_had_a_vm_goes_whatever_its_spec_says() {
+    let mut stage = Stage::new(Vec::new());
+    stage.act(Deed::Create(key("web"), broken()));
+    stage.until_phase("web", "ERROR", 60);
+    assert_refused(&stage);
+    stage.act(Deed::Finalizer(key("web"), true));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(60_000);
+    assert_eq!(stage.calls(), 0, "{}", stage.story());
+    stage.act(Deed::Finalizer(key("web"), false));
+    stage.until_empty(60);
+}
+
+#[test]
+fn members_stay_until_the_spec_can_be_understood_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let calls = stage.calls();
+    stage.act(Deed::Edit(key("web"), broken()));
+    stage.until_phase("web", "ERROR", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(600_000);
+    assert_refused(&stage);
+    assert_eq!((stage.running("web"), stage.calls()), (2, calls));
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(2)))));
+    stage.until_empty(120);
+    assert!(stage.ids("web").is_empty(), "{}", stage.story());
+    stage.assert_safe();
+}
+
+#[test]
+fn a_group_that_is_only_observed_goes_without_its_vms() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let calls = stage.calls();
+    let observed = Spec {
+        mode: Mode::Observe,
+        ..spec(2)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(observed))));
+    stage.world.run_for(10_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(120);
+    assert_eq!((stage.running("web"), stage.calls()), (2, calls));
+}
