@@ -36,3 +36,12 @@ impl Host for vmgroup_reconcile::Machine {
         vmgroup_reconcile::Machine::deadline(self)
     }
 }
+
+/// What is decided by a module that is not there.
+pub fn no_module() -> (String, DecideResult) {
+    let failed = DecideResult::Failed {
+        label: "internal",
+        message: "there is no module of that name".into(),
+    };
+    (String::new(), failed)
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use vmgroup_core::observation::Observation;
 use vmgroup_core::plan::{Action, Answer, Effect, Plan, Reason};
 use vmgroup_reconcile::event::{ActiveModule, DecideResult};
-use vmgroup_sim::host::Decide;
+use vmgroup_sim::host::{Decide, no_module};
 use vmgroup_sim::schedule::{Cast, Schedule};
 
 /// The module that a poisoned group names.
@@ -99,7 +99,9 @@ impl Logic {
 impl Decide for Native {
     fn decide(&mut self, module: Option<&str>, seen: &Observation) -> (String, DecideResult) {
         let place = module.map(str::to_owned);
-        let logic = self.active.get(&place).copied().unwrap_or(Logic::Default);
+        let Some(logic) = self.active.get(&place) else {
+            return no_module();
+        };
         (logic.digest(), logic.decide(seen))
     }
 
@@ -110,19 +112,24 @@ impl Decide for Native {
     }
 }
 
+/// What every name stands for when a host starts.
+pub(crate) fn at_first() -> BTreeMap<Option<String>, Logic> {
+    let names = [None, Some("built-in"), Some(POISON)];
+    let all = names.map(|name| (name.map(str::to_owned), Logic::Default));
+    all.into()
+}
+
 /// Modules that are active when a host starts.
 pub fn modules() -> Vec<ActiveModule> {
-    [None, Some("built-in"), Some(POISON)]
-        .map(|name| Logic::Default.active(name))
-        .to_vec()
+    let all = at_first().into_iter();
+    all.map(|(name, logic)| logic.active(name.as_deref()))
+        .collect()
 }
 
 /// What runs in a schedule's world, natively.
 pub fn cast(schedule: &Schedule) -> Cast<Native> {
     Cast {
-        decide: Native {
-            active: BTreeMap::new(),
-        },
+        decide: Native { active: at_first() },
         modules: modules(),
         factory: schedule.operators(),
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use vmgroup_core::observation::Observation;
 use vmgroup_engine::{Engine, Limits, Module};
 use vmgroup_reconcile::event::{ActiveModule, DecideResult};
-use vmgroup_sim::host::Decide;
+use vmgroup_sim::host::{Decide, no_module};
 use vmgroup_sim::schedule::{Cast, Schedule};
 
 use crate::logic::{self, Logic};
@@ -50,7 +50,7 @@ impl Sandbox {
         Cast {
             decide: Place {
                 modules: Arc::clone(&self.modules),
-                active: BTreeMap::new(),
+                active: logic::at_first(),
             },
             modules: logic::modules(),
             factory: schedule.operators(),
@@ -67,7 +67,9 @@ pub struct Place {
 impl Decide for Place {
     fn decide(&mut self, module: Option<&str>, seen: &Observation) -> (String, DecideResult) {
         let place = module.map(str::to_owned);
-        let logic = self.active.get(&place).copied().unwrap_or(Logic::Default);
+        let Some(logic) = self.active.get(&place).copied() else {
+            return no_module();
+        };
         let name = match logic {
             Logic::Default | Logic::Twin => "default",
             Logic::OneByOne => "one-by-one",

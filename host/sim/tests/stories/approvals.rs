@@ -1,6 +1,6 @@
 //! What a person approves: seen whole, and done once.
 
-use vmgroup_core::group::GroupKey;
+use vmgroup_core::group::{GroupKey, Mode, Spec};
 use vmgroup_core::time::Timestamp;
 use vmgroup_sim::deed::{Deed, Which};
 
@@ -75,4 +75,20 @@ fn an_approval_that_has_expired_approves_nothing() {
     assert_eq!(until("too-late", 0), 0);
     assert_eq!(until("in-time", 600), 20);
     stage.assert_safe();
+}
+
+#[test]
+fn whoever_only_observes_is_told_of_what_would_have_to_be_approved_too() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(ALL));
+    stage.until_phase("web", "RUNNING", 120);
+    lose_all(&mut stage);
+    let observed = Spec {
+        mode: Mode::Observe,
+        ..spec(ALL)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(observed))));
+    stage.until_phase("web", "PENDING", 60);
+    let message = stage.status("web").last_message.unwrap_or_default();
+    assert!(message.contains("20 action(s) would be taken"), "{message}");
 }

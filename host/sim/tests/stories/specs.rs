@@ -1,4 +1,5 @@
-//! Objects whose spec cannot be understood: nothing is done, and nothing is lost.
+//! Specs under which nothing is done, and nothing is lost: those that cannot be
+//! understood, and those that only observe.
 
 use vmgroup_core::group::{Mode, Spec};
 use vmgroup_sim::deed::Deed;
@@ -62,4 +63,29 @@ fn a_group_that_is_only_observed_goes_without_its_vms() {
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(120);
     assert_eq!((stage.running("web"), stage.calls()), (2, calls));
+}
+
+#[test]
+fn a_group_that_is_only_observed_tells_what_would_be_done() {
+    let mut stage = Stage::new(Vec::new());
+    let observed = Spec {
+        mode: Mode::Observe,
+        ..spec(2)
+    };
+    stage.create("web", observed);
+    stage.world.run_for(30_000);
+    let status = stage.status("web");
+    let message = status.last_message.unwrap_or_default();
+    assert!(message.contains("2 action(s) would be taken"), "{message}");
+    let planned = status.last_decision.expect("a decision").actions;
+    assert_eq!((planned.len(), stage.calls()), (2, 0), "{planned:?}");
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(2)))));
+    stage.until_phase("web", "RUNNING", 60);
+    let decided = stage.status("web").last_decision;
+    stage.world.run_for(3_600_000);
+    assert_eq!(
+        stage.status("web").last_decision,
+        decided,
+        "one that changed something"
+    );
 }

@@ -9,7 +9,7 @@ use vmgroup_reconcile::event::{ActiveModule, DecideResult};
 use vmgroup_reconcile::machine::{Caps, Config};
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, FaultPlan};
-use vmgroup_sim::host::{Decide, Host};
+use vmgroup_sim::host::{Decide, Host, no_module};
 use vmgroup_sim::options::Options;
 use vmgroup_sim::oracles::safety;
 use vmgroup_sim::samples::small_spec;
@@ -19,8 +19,11 @@ use vmgroup_sim::world::World;
 pub(crate) struct Native(pub(crate) &'static str);
 
 impl Decide for Native {
-    fn decide(&mut self, _: Option<&str>, observation: &Observation) -> (String, DecideResult) {
-        (self.0.into(), DecideResult::Answered(decide(observation)))
+    fn decide(&mut self, name: Option<&str>, seen: &Observation) -> (String, DecideResult) {
+        match name {
+            None | Some("built-in") => (self.0.into(), DecideResult::Answered(decide(seen))),
+            Some(_) => no_module(),
+        }
     }
 }
 
