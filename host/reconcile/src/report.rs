@@ -3,7 +3,7 @@
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::limits::{LISTED_COPIES_MAX, LISTED_MEMBERS_MAX};
 use vmgroup_core::observation::{
-    Connection, Drift, FailureClass, Health, Hold, Member, Observation, UpdatePolicy, WakeReason,
+    Drift, FailureClass, Health, Hold, Member, Observation, UpdatePolicy, WakeReason,
 };
 use vmgroup_core::status::{MemberStatus, Standing, Status};
 
@@ -214,9 +214,8 @@ fn but_for_failures(observation: &Observation, planned: usize) -> Standing {
             ),
         };
     }
-    let unknown = members.iter().find(|member| {
-        member.health == Health::Unknown || member.connection != Connection::Connected
-    });
+    let is_unknown = |member: &&Member| member.health == Health::Unknown;
+    let unknown = members.iter().find(is_unknown);
     if let Some(member) = unknown.filter(|member| member.holds.contains(&Hold::Unknown)) {
         return Standing::Unknown {
             reason: "MembersUnknown",
@@ -232,10 +231,7 @@ fn but_for_failures(observation: &Observation, planned: usize) -> Standing {
             reason: "MembersUnknown",
             message: format!(
                 "{} of {} members cannot be read, {} first (connection {}); they keep their slots",
-                members
-                    .iter()
-                    .filter(|member| member.health == Health::Unknown)
-                    .count(),
+                members.iter().filter(is_unknown).count(),
                 members.len(),
                 member.id,
                 member.connection
@@ -306,5 +302,120 @@ fn rank(class: FailureClass) -> u8 {
         FailureClass::InsufficientResources => 2,
         FailureClass::Unknown => 1,
         FailureClass::Transient => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Of a group that wants two replicas.
+    fn observation(desired: &Value, members: &[Value], operations: &Value) -> Observation {
+        let member = |(slot, member): (usize, &Value)| {
+            with(json!({ "id": format!("vm-{slot}"), "slot": slot }), member)
+        };
+        let members: Vec<Value> = members.iter().enumerate().map(member).collect();
+        let observation = json!({
+            "context": { "now": 0 },
+            "desired": with(json!({ "replicas": 2 }), desired),
+            "members": members,
+            "operations": operations,
+        });
+        serde_json::from_value(observation).expect("it is an observation")
+    }
+
+    fn with(mut whole: Value, fields: &Value) -> Value {
+        if let (Some(whole), Some(fields)) = (whole.as_object_mut(), fields.as_object()) {
+            whole.extend(fields.clone());
+        }
+        whole
+    }
+
+    #[test]
+    fn a_group_stands_where_its_members_do() {
+        let ready = || json!({});
+        let starting = || json!({ "health": "starting" });
+        let drifted = || json!({ "drift": "in-place" });
+        let unreachable = || json!({ "health": "unknown", "connection": "disconnected" });
+        let template = || json!({ "health": "unknown", "holds": ["unknown"] });
+        let twin = || json!({ "holds": ["duplicate"] });
+        let two = || vec![ready(), ready()];
+        let three = || vec![ready(); 3];
+        let spare = r#"{ "spares": 1 }"#;
+        let (replace, cycle) = (
+            r#"{ "update": "rolling-replace" }"#,
+            r#"{ "update": "power-cycle" }"#,
+        );
+        let left = r#"{ "update": "on-delete" }"#;
+        for (desired, members, expected) in [
+            ("{}", two(), "Ready"),
+            ("{}", vec![], "0 of 2 replicas are ready"),
+            ("{}", vec![ready()], "1 of 2 replicas are ready"),
+            ("{}", vec![ready(), starting()], "1 of 2 replicas are ready"),
+            // One too many is to go; a spare may stay, whatever its health.
+            ("{}", three(), "3 of 2 replicas are ready"),
+            (spare, two(), "Ready"),
+            (spare, three(), "Ready"),
+            (spare, vec![ready(), ready(), starting()], "Ready"),
+            (spare, vec![ready(); 4], "4 of 2 replicas are ready"),
+            // What drifted is only waited for if it may be taken down.
+            (replace, two(), "Ready"),
+            (
+                replace,
+                vec![ready(), drifted()],
+                "1 of 2 replicas are to be updated",
+            ),
+            (
+                cycle,
+                vec![drifted(), drifted()],
+                "2 of 2 replicas are to be updated",
+            ),
+            (left, vec![ready(), drifted()], "Ready"),
+            ("{}", vec![ready(), twin()], "two VMs claim slot 1"),
+            (
+                "{}",
+                vec![ready(), unreachable(), unreachable()],
+                "2 of 3 members cannot be read, vm-1 first (connection disconnected)",
+            ),
+            (
+                "{}",
+                vec![template(), ready()],
+                "VM vm-0 of slot 0 is a template",
+            ),
+        ] {
+            let desired = serde_json::from_str(desired).expect("it is JSON");
+            let observation = observation(&desired, &members, &json!([]));
+            let standing = format!("{:?}", but_for_failures(&observation, 0));
+            assert!(standing.contains(expected), "{standing} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_planned_and_what_is_under_way_are_to_go() {
+        let clone = json!([{ "slot": 1, "kind": "clone", "stage": "started", "since": 0 }]);
+        let observation = observation(&json!({}), &[json!({})], &clone);
+        let Standing::Progressing(message) = but_for_failures(&observation, 2) else {
+            panic!("it does not stand still");
+        };
+        assert_eq!(message, "1 of 2 replicas are ready, 3 operations to go");
+    }
+
+    #[test]
+    fn what_a_person_has_to_mend_is_told_before_what_may_pass() {
+        use FailureClass::{
+            InsufficientResources, Invalid, NameTaken, NoPermission, NotFound, Transient, Unknown,
+        };
+        let worst_last = [
+            Transient,
+            Unknown,
+            InsufficientResources,
+            NameTaken,
+            Invalid,
+            NoPermission,
+            NotFound,
+        ];
+        assert!(worst_last.map(rank).is_sorted_by(|a, b| a < b));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use vmgroup_core::observation::Observation;
+use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::{Action, Answer, Effect, Plan, Reason};
 use vmgroup_reconcile::event::{ActiveModule, DecideResult};
 use vmgroup_sim::host::{Decide, no_module};
@@ -78,7 +79,7 @@ impl Logic {
             Logic::OneByOne => vmgroup_native::decide_one_by_one(observation),
             Logic::Traps => {
                 return DecideResult::Failed {
-                    label: "trapped",
+                    label: Outcome::Trap.as_str(),
                     message: "the module trapped: unreachable".into(),
                 };
             }

@@ -81,7 +81,7 @@ impl Decide for Place {
         let result = match self.modules.get(name).map(|module| module.reconcile(seen)) {
             Some(Ok(decision)) => DecideResult::Answered(decision.answer),
             Some(Err(error)) => DecideResult::Failed {
-                label: "failed",
+                label: error.class(),
                 message: error.to_string(),
             },
             None => DecideResult::Failed {

@@ -2,7 +2,8 @@
 
 use vmgroup_core::group::{Amount, Spec};
 use vmgroup_core::observation::UpdatePolicy;
-use vmgroup_reconcile::event::{ActiveModule, Event};
+use vmgroup_core::plan::{Answer, NextLook, Reason, Refusal};
+use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
@@ -32,7 +33,7 @@ fn rollout(swap: bool) -> Stage {
             digest: "another".into(),
             description: vmgroup_native::built_in_description(),
         };
-        stage.world.decide_mut().0 = "another";
+        stage.world.decide_mut().digest = "another";
         stage.world.tell_of_module(&Event::ModuleActive(module));
     }
     for name in GROUPS {
@@ -70,5 +71,106 @@ fn a_module_that_has_just_taken_over_may_take_down_in_all_groups_what_one_may_lo
     for name in GROUPS {
         stage.until_phase(name, "RUNNING", 60);
     }
+    stage.assert_safe();
+}
+
+/// The operator's default module traps.
+fn trap() -> DecideResult {
+    DecideResult::Failed {
+        label: "trap",
+        message: "unreachable executed".into(),
+    }
+}
+
+/// It will not decide, and asks to be asked again.
+fn refusal(after_ms: u64) -> DecideResult {
+    let reason = Reason {
+        code: "not-now".into(),
+        message: "somebody is at it".into(),
+    };
+    DecideResult::Answered(Answer::Refusal(Refusal {
+        reason: reason.clone(),
+        next_look: Some(NextLook { after_ms, reason }),
+    }))
+}
+
+/// When it was asked within so many seconds of which nothing else happens.
+fn asked_in(stage: &mut Stage, seconds: u64) -> Vec<u64> {
+    let before = stage.world.facts().len();
+    stage.world.run_for(seconds * 1_000);
+    let asked = stage.world.facts()[before..]
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Decided(decided) => Some(decided.at.0),
+            _ => None,
+        });
+    asked.collect()
+}
+
+fn says(stage: &Stage, what: &str) {
+    let message = stage.status("web").last_message.unwrap_or_default();
+    assert!(message.contains(what), "{message}\n{}", stage.story());
+}
+
+#[test]
+fn a_module_that_fails_is_asked_again_after_growing_pauses() {
+    let mut stage = Stage::new(Vec::new());
+    stage.world.decide_mut().instead = Some(trap());
+    stage.create("web", spec(2));
+    let asked = asked_in(&mut stage, 3_600);
+    says(&stage, "unreachable executed");
+    assert_eq!(stage.status("web").phase.as_deref(), Some("ERROR"));
+    let pauses: Vec<u64> = asked.windows(2).map(|two| two[1] - two[0]).collect();
+    let (first, last) = (pauses[0], pauses[pauses.len() - 1]);
+    assert!(first < 10_000 && last > 120_000, "{pauses:?}");
+    stage.world.decide_mut().instead = None;
+    stage.until_phase("web", "RUNNING", 600);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_module_that_refuses_is_asked_again_when_it_says_but_not_without_end() {
+    for (after_ms, expected) in [(0, 55..=60), (1_000, 55..=60), (20_000, 3..=3)] {
+        let mut stage = Stage::new(Vec::new());
+        stage.create("web", spec(2));
+        stage.until_phase("web", "RUNNING", 60);
+        stage.world.decide_mut().instead = Some(refusal(after_ms));
+        stage.act(Deed::Scale(key("web"), 3));
+        stage.world.run_for(5_000);
+        says(&stage, "somebody is at it");
+        let asked = asked_in(&mut stage, 60).len();
+        assert!(expected.contains(&asked), "{after_ms} ms: {asked} times");
+    }
+}
+
+#[test]
+fn a_group_goes_though_its_module_fails() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.decide_mut().instead = Some(trap());
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(600);
+    assert!(stage.ids("web").is_empty(), "{}", stage.story());
+    stage.assert_safe();
+}
+
+#[test]
+fn a_group_whose_module_is_not_there_says_so_and_still_goes() {
+    let mut stage = Stage::new(Vec::new());
+    let lost = Spec {
+        module: Some("lost".into()),
+        ..spec(2)
+    };
+    stage.create("web", lost.clone());
+    stage.until_phase("web", "ERROR", 60);
+    says(&stage, "the operator has no module lost");
+    assert_eq!(stage.calls(), 0);
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(2)))));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(lost))));
+    stage.until_phase("web", "ERROR", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
     stage.assert_safe();
 }

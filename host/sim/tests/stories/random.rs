@@ -9,7 +9,7 @@ use crate::stage::{Native, modules};
 
 fn cast(schedule: &Schedule) -> Cast<Native> {
     Cast {
-        decide: Native("native"),
+        decide: Native::sound(),
         modules: modules(),
         factory: schedule.operators(),
     }

@@ -15,15 +15,30 @@ use vmgroup_sim::oracles::safety;
 use vmgroup_sim::samples::small_spec;
 use vmgroup_sim::world::World;
 
-/// The default logic without its sandbox, under this digest.
-pub(crate) struct Native(pub(crate) &'static str);
+/// The default logic without its sandbox.
+pub(crate) struct Native {
+    pub(crate) digest: &'static str,
+    /// What the operator's default module answers instead.
+    pub(crate) instead: Option<DecideResult>,
+}
+
+impl Native {
+    pub(crate) fn sound() -> Self {
+        Native {
+            digest: "native",
+            instead: None,
+        }
+    }
+}
 
 impl Decide for Native {
     fn decide(&mut self, name: Option<&str>, seen: &Observation) -> (String, DecideResult) {
-        match name {
-            None | Some("built-in") => (self.0.into(), DecideResult::Answered(decide(seen))),
-            Some(_) => no_module(),
-        }
+        let answered = match (name, &self.instead) {
+            (None, Some(instead)) => instead.clone(),
+            (None | Some("built-in"), _) => DecideResult::Answered(decide(seen)),
+            (Some(_), _) => return no_module(),
+        };
+        (self.digest.into(), answered)
     }
 }
 
@@ -63,7 +78,7 @@ impl Stage {
             };
             Box::new(Machine::new(config, now)) as Box<dyn Host>
         });
-        let mut world = World::new(options, FaultPlan::new(faults), Native("native"), factory);
+        let mut world = World::new(options, FaultPlan::new(faults), Native::sound(), factory);
         world.act(&Deed::AddTemplate("base".into())).unwrap();
         Stage { world }
     }
