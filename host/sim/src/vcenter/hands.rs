@@ -60,6 +60,12 @@ impl VCenter {
         self.create_vm(now, name, &folder, |vm| vm.template = true)
     }
 
+    /// Creates a folder below the root.
+    pub fn folder_by_hand(&mut self, name: &str) -> FolderId {
+        let root = self.root.clone();
+        self.add_folder(name, Some(root))
+    }
+
     /// Changes the power state.
     ///
     /// # Errors

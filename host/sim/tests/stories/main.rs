@@ -20,6 +20,8 @@ mod hands;
 
 mod specs;
 
+mod claims;
+
 mod approvals;
 
 mod restores;

@@ -1,0 +1,193 @@
+//! Whose VMs they are: copied objects, the demo's left-overs, VMs of groups that are
+//! gone. Nothing is made or destroyed before that is clear.
+
+use vmgroup_core::group::{Adoption, Mode, Spec};
+use vmgroup_reconcile::event::GroupObject;
+use vmgroup_sim::deed::{Deed, Place};
+
+use crate::stage::{Stage, key, spec};
+
+/// An object that is not quite as a person makes one.
+fn create_as(stage: &mut Stage, name: &str, spec: Spec, shape: impl FnOnce(&mut GroupObject)) {
+    let now = stage.world.now();
+    let cluster = stage.world.cluster_mut();
+    cluster.create_as(now, &key(name), Ok(spec), shape).unwrap();
+}
+
+fn identity(stage: &Stage, name: &str) -> Option<String> {
+    let object = stage.world.cluster().group(&key(name));
+    object.and_then(|object| object.identity.clone())
+}
+
+fn has_finalizer(stage: &Stage, name: &str) -> bool {
+    let object = stage.world.cluster().group(&key(name));
+    object.is_some_and(|object| object.finalizer)
+}
+
+fn says(stage: &Stage, name: &str, what: &str) {
+    let message = stage.status(name).last_message.unwrap_or_default();
+    assert!(message.contains(what), "{message}\n{}", stage.story());
+}
+
+fn settled(replicas: u32) -> Stage {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(replicas));
+    stage.until_phase("web", "RUNNING", 60);
+    stage
+}
+
+#[test]
+fn a_copied_object_is_told_so_and_goes_without_the_vms_of_the_original() {
+    for (replicas, message) in [
+        (2, "its identity belongs to the group default/web"),
+        (0, "it has the identity of the older group default/web"),
+    ] {
+        let mut stage = settled(replicas);
+        let of_web = identity(&stage, "web");
+        let (vms, calls) = (stage.ids("web"), stage.calls());
+        create_as(&mut stage, "copy", spec(2), |copy| {
+            copy.identity = of_web;
+            copy.finalizer = true;
+        });
+        stage.until_phase("copy", "ERROR", 60);
+        says(&stage, "copy", message);
+        stage.world.run_for(600_000);
+        assert!(has_finalizer(&stage, "copy"), "it is not let go by itself");
+        stage.act(Deed::Delete(key("copy")));
+        stage.world.run_for(60_000);
+        assert!(stage.world.cluster().group(&key("copy")).is_none());
+        assert_eq!((stage.ids("web"), stage.calls()), (vms, calls));
+        stage.until_phase("web", "RUNNING", 10);
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn an_identity_that_no_marker_can_carry_is_refused() {
+    let mut stage = Stage::new(Vec::new());
+    create_as(&mut stage, "web", spec(1), |object| {
+        object.identity = Some("x".repeat(500));
+    });
+    stage.until_phase("web", "ERROR", 60);
+    says(
+        &stage,
+        "web",
+        "remove the annotation, or restore its former value",
+    );
+    assert_eq!(stage.calls(), 0);
+    stage.act(Deed::Unclaim(key("web")));
+    stage.until_phase("web", "RUNNING", 60);
+}
+
+#[test]
+fn whoever_only_observes_claims_nothing() {
+    let mut stage = Stage::new(Vec::new());
+    let observed = Spec {
+        mode: Mode::Observe,
+        ..spec(2)
+    };
+    stage.create("web", observed);
+    stage.world.run_for(60_000);
+    assert_eq!(identity(&stage, "web"), None);
+    assert!(!has_finalizer(&stage, "web"));
+}
+
+/// Two VMs as the demo made them, and a group of that name.
+fn after_the_demo(stage: &mut Stage) -> Vec<String> {
+    stage.world.vcenter_mut().folder_by_hand("default-web");
+    for name in ["web-replica-old1", "web-replica-old2", "jumphost"] {
+        let folder = Place::Folder("default-web".into());
+        stage.act(Deed::AddVm(name.into(), folder));
+    }
+    stage.ids("web")
+}
+
+#[test]
+fn left_overs_of_the_demo_wait_for_their_owner() {
+    for adoption in [Adoption::Adopt, Adoption::Ignore] {
+        let mut stage = Stage::new(Vec::new());
+        let old = after_the_demo(&mut stage);
+        create_as(&mut stage, "web", spec(2), |object| {
+            object.demo_finalizer = true
+        });
+        stage.until_phase("web", "ERROR", 60);
+        says(&stage, "web", "the demo's finalizer stands on it");
+        assert_eq!((stage.calls(), has_finalizer(&stage, "web")), (0, false));
+        stage.act(Deed::Adopt(key("web"), Some(adoption)));
+        stage.until_phase("web", "RUNNING", 120);
+        let demo = stage
+            .world
+            .cluster()
+            .group(&key("web"))
+            .unwrap()
+            .demo_finalizer;
+        assert!(has_finalizer(&stage, "web") && !demo);
+        let all = stage.ids("web");
+        assert!(old.iter().all(|vm| all.contains(vm)), "{}", stage.story());
+        let made = all.len() - old.len();
+        assert_eq!(made, if adoption == Adoption::Adopt { 0 } else { 2 });
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(120);
+        let left = stage.ids("web").len();
+        assert_eq!(left, if adoption == Adoption::Adopt { 0 } else { 2 });
+    }
+}
+
+#[test]
+fn vms_that_look_like_the_demos_are_noticed_without_its_finalizer() {
+    let mut stage = Stage::new(Vec::new());
+    let old = after_the_demo(&mut stage);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "ERROR", 60);
+    says(&stage, "web", "its folder holds 2 unmarked VMs");
+    assert_eq!((stage.ids("web"), stage.calls()), (old, 0));
+}
+
+#[test]
+fn an_object_that_only_the_demo_kept_goes_as_its_owner_says() {
+    for (adoption, left) in [(Adoption::Adopt, 0), (Adoption::Ignore, 2)] {
+        let mut stage = Stage::new(Vec::new());
+        after_the_demo(&mut stage);
+        create_as(&mut stage, "web", spec(2), |object| {
+            object.demo_finalizer = true;
+            object.deleting = true;
+        });
+        stage.until_phase("web", "ERROR", 60);
+        says(&stage, "web", "the demo's finalizer stands on it");
+        stage.act(Deed::Adopt(key("web"), Some(adoption)));
+        stage.until_empty(120);
+        assert_eq!(stage.ids("web").len(), left, "{}", stage.story());
+    }
+}
+
+/// The VMs of two groups of that name, both gone by force.
+fn two_former(stage: &mut Stage) {
+    for _ in 0..2 {
+        stage.create("web", spec(1));
+        stage.world.run_for(1_000);
+        stage.act(Deed::Adopt(key("web"), Some(Adoption::Ignore)));
+        stage.until_phase("web", "RUNNING", 60);
+        stage.act(Deed::Delete(key("web")));
+        stage.act(Deed::StripFinalizers(key("web")));
+        stage.until_empty(60);
+    }
+}
+
+#[test]
+fn of_two_former_groups_the_owner_names_the_one_that_is_to_go_on() {
+    let mut stage = Stage::new(Vec::new());
+    two_former(&mut stage);
+    let vms = stage.ids("web");
+    assert_eq!(vms.len(), 2, "{}", stage.story());
+    let calls = stage.calls();
+    stage.create("web", spec(2));
+    stage.until_phase("web", "ERROR", 60);
+    says(&stage, "web", "2 VMs of a former group default/web exist");
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.world.run_for(60_000);
+    says(&stage, "web", "VMs of 2 former groups default/web exist");
+    assert_eq!((stage.ids("web"), stage.calls()), (vms, calls));
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Ignore)));
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.ids("web").len(), 4);
+}
