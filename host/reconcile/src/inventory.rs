@@ -399,6 +399,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_member_that_was_made_a_template_is_a_copy_unless_it_is_anothers() {
+        let owner = Owner {
+            install: "prod".into(),
+            vcenter: "vc".into(),
+            group: GroupKey::new("shop", "web"),
+            identity: "identity".into(),
+        };
+        let template = |install: &str| Vm {
+            template: true,
+            ..marked("vm-1", |marker| marker.install = install.into())
+        };
+        let claim = |vm: Vm| Known::new(vm).claim(&owner).map(|(_, claim)| claim);
+        assert_eq!(claim(template("prod")), Some(Claim::Copy));
+        assert_eq!(claim(template("test")), Some(Claim::OtherInstall));
+    }
+
+    #[test]
     fn a_vm_is_found_by_the_marker_that_it_has_now() {
         let mut inventory = Inventory::default();
         inventory.put(marked("vm-1", |_| {}));

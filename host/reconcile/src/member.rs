@@ -224,7 +224,7 @@ pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::tests::vm;
+    use crate::inventory::tests::{marked, vm};
 
     #[test]
     fn a_module_sees_the_labels_that_the_owner_allows_and_no_more_of_them_than_fits() {
@@ -245,5 +245,122 @@ mod tests {
         let essay = "é".repeat(LABEL_VALUE_CHARS_MAX);
         let expected = [("essay".into(), essay), ("tier".into(), "web".into())];
         assert_eq!(allowed_labels(&vm, &spec), expected);
+    }
+
+    #[test]
+    fn every_reason_to_leave_a_vm_alone_is_a_hold() {
+        let changed = |change: fn(&mut Vm)| {
+            let mut vm = marked("vm-1", |marker| marker.disks = vec![2_000]);
+            change(&mut vm);
+            holds(&Known::new(vm), Some("task-of-ours"))
+        };
+        for (change, expected) in [
+            ((|_| {}) as fn(&mut Vm), None),
+            (|vm| vm.tasks = vec!["task-of-ours".into()], None),
+            (|vm| vm.disks = Vec::new(), None),
+            (
+                |vm| vm.hold = Some("by ann".into()),
+                Some(Hold::Administrator),
+            ),
+            (
+                |vm| vm.connection = Connection::Disconnected,
+                Some(Hold::Unreachable),
+            ),
+            (|vm| vm.failover = true, Some(Hold::Failover)),
+            (|vm| vm.question = true, Some(Hold::Question)),
+            (
+                |vm| vm.tasks = vec!["task-of-ours".into(), "another".into()],
+                Some(Hold::ForeignTask),
+            ),
+            (|vm| vm.disks = vec![2_000, 2_001], Some(Hold::ForeignDisk)),
+            // Without a marker nobody knows which disks it was born with.
+            (|vm| vm.marker = None, Some(Hold::ForeignDisk)),
+            (|vm| vm.snapshot = true, Some(Hold::ForeignSnapshot)),
+            (|vm| vm.destroy_disabled = true, Some(Hold::DestroyDisabled)),
+        ] {
+            assert_eq!(changed(change), Vec::from_iter(expected), "{expected:?}");
+        }
+    }
+
+    #[test]
+    fn drift_asks_for_the_least_that_brings_a_vm_to_the_spec() {
+        let spec = |cpus, memory_mib, template: &str| Spec {
+            cpus,
+            memory_mib,
+            template: template.into(),
+            ..Spec::nothing()
+        };
+        let wanted = spec(2, 2_048, "base");
+        let made_for = |made_for: Spec, change: fn(&mut Vm)| {
+            let mut vm = Vm {
+                spec_hash: Some(hash::spec_hash(&made_for)),
+                power: PowerState::On,
+                cpus: made_for.cpus,
+                memory_mib: made_for.memory_mib,
+                cpu_hot_add: true,
+                memory_hot_add: true,
+                ..vm("vm-1")
+            };
+            change(&mut vm);
+            drift(&Known::new(vm), &wanted)
+        };
+        let less = || spec(1, 1_024, "base");
+        let more = || spec(4, 4_096, "base");
+        for (made, change, expected) in [
+            (spec(2, 2_048, "base"), (|_| {}) as fn(&mut Vm), Drift::None),
+            (
+                spec(2, 2_048, "base"),
+                |vm| vm.instance_uuid = None,
+                Drift::Unknown,
+            ),
+            (
+                spec(2, 2_048, "old"),
+                |vm| vm.power = PowerState::Off,
+                Drift::Replace,
+            ),
+            (less(), |_| {}, Drift::InPlace),
+            (less(), |vm| vm.cpu_hot_add = false, Drift::PowerCycle),
+            (less(), |vm| vm.memory_hot_add = false, Drift::PowerCycle),
+            (
+                spec(2, 1_024, "base"),
+                |vm| vm.cpu_hot_add = false,
+                Drift::InPlace,
+            ),
+            (
+                spec(1, 2_048, "base"),
+                |vm| vm.memory_hot_add = false,
+                Drift::InPlace,
+            ),
+            (more(), |_| {}, Drift::PowerCycle),
+            (spec(4, 1_024, "base"), |_| {}, Drift::PowerCycle),
+            (spec(1, 4_096, "base"), |_| {}, Drift::PowerCycle),
+            (more(), |vm| vm.power = PowerState::Off, Drift::InPlace),
+        ] {
+            let told = format!("{} CPUs, {} MiB", made.cpus, made.memory_mib);
+            assert_eq!(made_for(made, change), expected, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_is_not_in_view_is_unreachable_and_one_that_is_may_be_anything() {
+        let now = Timestamp(7);
+        let absent = unknown(3, "vm-1", None, now);
+        let there = unknown(3, "vm-1", Some(&Known::new(vm("vm-1"))), now);
+        assert_eq!(absent.holds, [Hold::Unreachable]);
+        assert_eq!(there.holds, [Hold::Unknown]);
+        assert_eq!(
+            (absent.power, there.power),
+            (PowerState::Unknown, PowerState::Off)
+        );
+        assert_eq!((absent.cpus, there.cpus), (0, 1));
+        assert_eq!((absent.memory_mib, there.memory_mib), (0, 1_024));
+        assert_eq!(absent.connection, Connection::Unknown);
+    }
+
+    #[test]
+    fn nothing_stands_in_the_future() {
+        let now = Timestamp(10);
+        let of = |ms| not_ahead(Timestamp(ms), now).0;
+        assert_eq!([of(9), of(10), of(11), of(1_000)], [9, 10, 9, 9]);
     }
 }

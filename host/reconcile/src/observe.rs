@@ -123,3 +123,33 @@ fn power_wish(group: &mut Group, spec: &Spec, now: Timestamp) -> PowerWish {
         since: group.power_wish.as_ref().map_or(now, |wish| wish.since),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::group::Amount;
+
+    use super::*;
+
+    #[test]
+    fn percentages_that_leave_no_room_leave_room_for_one() {
+        for (unavailable, surge, expected) in [
+            (Amount::Count(3), Amount::Count(0), 3),
+            (Amount::Percent(25), Amount::Count(0), 1),
+            (Amount::Percent(50), Amount::Percent(1), 2),
+            (Amount::Percent(10), Amount::Percent(0), 1),
+            (Amount::Percent(10), Amount::Percent(1), 0),
+        ] {
+            let spec = Spec {
+                replicas: 4,
+                max_unavailable: unavailable,
+                max_surge: surge,
+                ..Spec::nothing()
+            };
+            assert_eq!(
+                max_unavailable(&spec),
+                expected,
+                "{unavailable:?}, {surge:?}"
+            );
+        }
+    }
+}

@@ -103,4 +103,37 @@ mod tests {
         );
         assert_eq!(agenda.due(Monotonic(1_000)), None);
     }
+
+    #[test]
+    fn a_group_that_is_forgotten_is_not_woken() {
+        let mut agenda = Agenda::default();
+        let web = GroupKey::new("a", "web");
+        agenda.wake(&web, at(50, WakeReason::TimeCame));
+        agenda.forget(&web);
+        assert_eq!((agenda.next(), agenda.due(Monotonic(50))), (None, None));
+    }
+
+    #[test]
+    fn of_two_reasons_the_one_that_explains_more_is_told() {
+        use WakeReason::{
+            Approved, ModuleChanged, ObjectChanged, OperationEnded, Started, TimeCame, Unknown,
+            VmChanged,
+        };
+        let weakest_first = [
+            Unknown,
+            TimeCame,
+            VmChanged,
+            OperationEnded,
+            ModuleChanged,
+            Approved,
+            ObjectChanged,
+            Started,
+        ];
+        for two in weakest_first.windows(2) {
+            assert_eq!(
+                [stronger(two[0], two[1]), stronger(two[1], two[0])],
+                [two[1]; 2]
+            );
+        }
+    }
 }

@@ -108,7 +108,7 @@ fn left_overs_of_the_demo_wait_for_their_owner() {
         let mut stage = Stage::new(Vec::new());
         let old = after_the_demo(&mut stage);
         create_as(&mut stage, "web", spec(2), |object| {
-            object.demo_finalizer = true
+            object.demo_finalizer = true;
         });
         stage.until_phase("web", "ERROR", 60);
         says(&stage, "web", "the demo's finalizer stands on it");

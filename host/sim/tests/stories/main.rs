@@ -22,6 +22,8 @@ mod specs;
 
 mod claims;
 
+mod deletions;
+
 mod approvals;
 
 mod restores;

@@ -1,0 +1,114 @@
+//! Groups that go: what they wait for, and what they do not.
+
+use vmgroup_core::group::{DeletionPolicy, Spec};
+use vmgroup_core::observation::Connection;
+use vmgroup_reconcile::inventory;
+use vmgroup_sim::deed::{Deed, Place, Which};
+use vmgroup_sim::faults::{Fault, RequestFault};
+use vmgroup_sim::kind::Kind;
+use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::random::Latency;
+
+use crate::stage::{Stage, key, spec};
+
+fn is_there(stage: &Stage, name: &str) -> bool {
+    stage.world.cluster().group(&key(name)).is_some()
+}
+
+#[test]
+fn an_orphaned_group_waits_for_a_member_that_cannot_be_read() {
+    let mut stage = Stage::new(Vec::new());
+    let orphaning = Spec {
+        deletion: DeletionPolicy::Orphan,
+        ..spec(2)
+    };
+    stage.create("web", orphaning);
+    stage.until_phase("web", "RUNNING", 60);
+    let lost = || Which::Member(key("web"), 1);
+    let id = stage.world.find(&lost()).unwrap();
+    stage.act(Deed::Connect(lost(), Connection::Inaccessible));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(600_000);
+    let message = stage.status("web").last_message.unwrap_or_default();
+    assert!(message.contains("1 VM(s) left"), "{message}");
+    stage.act(Deed::Connect(Which::Id(id.clone()), Connection::Connected));
+    stage.until_empty(60);
+    let vm = stage.world.vcenter().vm(&id).unwrap();
+    assert!(vm.marker().is_none(), "it is let go like the other one");
+    assert_eq!(stage.running("web"), 2);
+}
+
+#[test]
+fn a_group_goes_while_the_clones_of_others_run() {
+    let options = Options {
+        vcenter: VCenterOptions {
+            clone: Latency::between(60_000, 60_000),
+            ..VCenterOptions::default()
+        },
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.create("db", spec(1));
+    stage.world.run_for(5_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(30_000);
+    assert!(!is_there(&stage, "web"), "{}", stage.story());
+    assert_eq!(stage.ids("db").len(), 0, "its clone still runs");
+    stage.until_phase("db", "RUNNING", 120);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_vm_in_the_folder_that_cannot_be_read_may_be_the_groups_and_keeps_the_object() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 60);
+    let folder = Place::Folder("default-web".into());
+    stage.act(Deed::AddVm("stranger".into(), folder));
+    let stranger = || Which::Named("stranger".into());
+    stage.act(Deed::Connect(stranger(), Connection::Inaccessible));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(600_000);
+    assert_eq!(stage.ids("web").len(), 0);
+    assert!(is_there(&stage, "web"), "{}", stage.story());
+    stage.act(Deed::Connect(stranger(), Connection::Connected));
+    stage.until_empty(600);
+    assert!(stage.world.find(&stranger()).is_ok());
+    stage.assert_safe();
+}
+
+#[test]
+fn a_folder_that_could_not_be_removed_is_tried_again() {
+    let busy = || inventory::Fault::Busy {
+        message: "somebody is at it".into(),
+    };
+    for what in [
+        RequestFault::Refused(busy()),
+        RequestFault::TaskFails(busy()),
+        RequestFault::HalfWay(busy()),
+        RequestFault::LostBefore,
+        RequestFault::LostAfter,
+        RequestFault::Vanishes,
+        RequestFault::Hidden(20_000),
+    ] {
+        let fault = Fault::Request {
+            host: None,
+            kind: Kind::DestroyFolder,
+            nth: 1,
+            what: what.clone(),
+        };
+        let mut stage = Stage::new(vec![fault]);
+        stage.create("web", spec(1));
+        stage.until_phase("web", "RUNNING", 60);
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(1_800);
+        let folders = stage.world.vcenter().folders();
+        let left = folders
+            .filter(|folder| folder.name == "default-web")
+            .count();
+        assert_eq!(left, 0, "{what:?}\n{}", stage.story());
+        stage.assert_safe();
+    }
+}
