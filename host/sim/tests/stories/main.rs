@@ -31,5 +31,3 @@ mod restores;
 mod rivals;
 
 mod swaps;
-
-mod random;

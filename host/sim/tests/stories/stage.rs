@@ -23,7 +23,7 @@ pub(crate) struct Native {
 }
 
 impl Native {
-    pub(crate) fn sound() -> Self {
+    fn sound() -> Self {
         Native {
             digest: "native",
             instead: None,
