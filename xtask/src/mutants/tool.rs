@@ -52,7 +52,12 @@ pub(super) const CRATES: [Crate; 2] = [
         // Without its sandbox, whose build takes minutes.
         tries: &[
             &["--no-default-features", "--test=stories"],
-            &["--no-default-features", "--lib", "--test=schedules"],
+            &[
+                "--no-default-features",
+                "--lib",
+                "--test=anywhere",
+                "--test=schedules",
+            ],
         ],
     },
 ];
