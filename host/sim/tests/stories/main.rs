@@ -24,6 +24,8 @@ mod claims;
 
 mod deletions;
 
+mod proofs;
+
 mod approvals;
 
 mod restores;

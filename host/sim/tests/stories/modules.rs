@@ -2,7 +2,7 @@
 
 use vmgroup_core::group::{Amount, Spec};
 use vmgroup_core::observation::UpdatePolicy;
-use vmgroup_core::plan::{Answer, NextLook, Reason, Refusal};
+use vmgroup_core::plan::{Answer, NextLook, Plan, Reason, Refusal};
 use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::history::Fact;
@@ -173,4 +173,31 @@ fn a_group_whose_module_is_not_there_says_so_and_still_goes() {
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
     stage.assert_safe();
+}
+
+#[test]
+fn a_memo_is_for_the_module_that_wrote_it() {
+    let mut stage = Stage::new(Vec::new());
+    let memo = Some("the third of May".to_owned());
+    let remembering = Plan {
+        memo: memo.clone(),
+        ..Plan::default()
+    };
+    stage.world.decide_mut().instead = Some(DecideResult::Answered(Answer::Plan(remembering)));
+    stage.create("web", spec(1));
+    stage.world.run_for(30_000);
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.world.run_for(30_000);
+    let seen = std::mem::take(&mut stage.world.decide_mut().memos);
+    assert_eq!((seen.first(), seen.last()), (Some(&None), Some(&memo)));
+    stage.world.decide_mut().digest = "another";
+    let module = ActiveModule {
+        name: None,
+        digest: "another".into(),
+        description: vmgroup_native::built_in_description(),
+    };
+    stage.world.tell_of_module(&Event::ModuleActive(module));
+    stage.world.run_for(60_000);
+    let seen = &stage.world.decide_mut().memos;
+    assert_eq!(seen.first(), Some(&None));
 }

@@ -20,6 +20,8 @@ pub(crate) struct Native {
     pub(crate) digest: &'static str,
     /// What the operator's default module answers instead.
     pub(crate) instead: Option<DecideResult>,
+    /// The memo that each decision saw.
+    pub(crate) memos: Vec<Option<String>>,
 }
 
 impl Native {
@@ -27,12 +29,14 @@ impl Native {
         Native {
             digest: "native",
             instead: None,
+            memos: Vec::new(),
         }
     }
 }
 
 impl Decide for Native {
     fn decide(&mut self, name: Option<&str>, seen: &Observation) -> (String, DecideResult) {
+        self.memos.push(seen.context.memo.clone());
         let answered = match (name, &self.instead) {
             (None, Some(instead)) => instead.clone(),
             (None | Some("built-in"), _) => DecideResult::Answered(decide(seen)),

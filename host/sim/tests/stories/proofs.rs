@@ -1,0 +1,117 @@
+//! A slot is free only by proof: members that the feed does not show any more.
+
+use vmgroup_core::observation::PowerState;
+use vmgroup_sim::deed::{Deed, Place, Which};
+use vmgroup_sim::faults::{Fault, RequestFault};
+use vmgroup_sim::kind::Kind;
+use vmgroup_sim::options::Options;
+
+use crate::stage::{Stage, key, spec};
+
+fn settled(replicas: u32) -> Stage {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(replicas));
+    stage.until_phase("web", "RUNNING", 120);
+    stage
+}
+
+fn member(slot: u32) -> Which {
+    Which::Member(key("web"), slot)
+}
+
+fn says(stage: &Stage, what: &str) {
+    let message = stage.status("web").last_message.unwrap_or_default();
+    assert!(message.contains(what), "{message}\n{}", stage.story());
+}
+
+#[test]
+fn a_member_that_was_restored_out_of_view_keeps_its_slot() {
+    let mut stage = settled(2);
+    let calls = stage.calls();
+    stage.act(Deed::Twin(member(0), "restored".into(), Place::Elsewhere));
+    let lost = stage.ids("web").remove(0);
+    stage.act(Deed::Destroy(Which::Id(lost)));
+    let restored = || Which::Named("restored".into());
+    stage.act(Deed::Power(restored(), PowerState::On));
+    stage.world.run_for(600_000);
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
+    let restored = stage.world.find(&restored()).unwrap();
+    assert_eq!(stage.status("web").slots[&0].vm, restored);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_member_that_is_out_of_view_without_its_marker_keeps_its_slot_until_the_group_goes() {
+    let mut stage = settled(2);
+    let calls = stage.calls();
+    let lost = Which::Id(stage.world.find(&member(1)).unwrap());
+    stage.act(Deed::Move(lost.clone(), Place::Elsewhere));
+    stage.act(Deed::Unmark(lost.clone()));
+    stage.world.run_for(600_000);
+    says(&stage, "does not carry its marker");
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(120);
+    assert!(stage.world.find(&lost).is_ok(), "it is nobody's");
+    stage.assert_safe();
+}
+
+/// Ten members whose next so many reads are lost.
+fn unreadable_for(reads_lost: u32) -> Stage {
+    let patient = |faults| {
+        let options = Options {
+            timeout_ms: 1_000,
+            ..Options::default()
+        };
+        let mut stage = Stage::with(options, faults);
+        stage.create("web", spec(10));
+        stage.until_phase("web", "RUNNING", 120);
+        stage
+    };
+    let first = reads(&patient(Vec::new())) + 1;
+    let lost = |nth| Fault::Request {
+        host: None,
+        kind: Kind::ReadVm,
+        nth,
+        what: RequestFault::LostBefore,
+    };
+    patient((first..first + reads_lost).map(lost).collect())
+}
+
+/// How many VMs were read so far.
+fn reads(stage: &Stage) -> u32 {
+    let arrivals = stage.world.arrivals().iter();
+    let reads = arrivals.filter(|arrival| arrival.kind == Kind::ReadVm);
+    u32::try_from(reads.count()).unwrap()
+}
+
+#[test]
+fn a_member_that_cannot_be_found_is_looked_for_now_and_then() {
+    let mut stage = unreadable_for(1_000);
+    let calls = stage.calls();
+    stage.act(Deed::Move(member(3), Place::Elsewhere));
+    stage.world.run_for(600_000);
+    says(&stage, "1 of 10 members cannot be read");
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
+    let read = stage.world.counts()["LostBefore"];
+    assert!((40..=60).contains(&read), "{read} reads in ten minutes");
+}
+
+#[test]
+fn while_many_members_cannot_be_found_nothing_is_cloned_for_anybody() {
+    let mut stage = unreadable_for(60);
+    for slot in 0..10 {
+        stage.act(Deed::Move(member(slot), Place::Elsewhere));
+    }
+    stage.world.run_for(10_000);
+    stage.create("db", spec(1));
+    stage.until_phase("db", "ERROR", 30);
+    assert!(stage.status("db").held.is_some(), "{}", stage.story());
+    // They are read again, each where it is now.
+    stage.until_phase("web", "RUNNING", 120);
+    stage.create("late", spec(1));
+    stage.until_phase("late", "RUNNING", 60);
+    assert_eq!((stage.ids("web").len(), stage.ids("db").len()), (10, 0));
+    stage.assert_safe();
+}
