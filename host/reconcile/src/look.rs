@@ -256,7 +256,7 @@ fn reconfigure(spec: &Spec, vm: &Vm) -> NextStep {
 /// Why the work must not be done to the VM as a fresh read shows it.
 fn blocking(work: &Work, known: &Known) -> Option<Hold> {
     let deletes = *work == Work::Delete;
-    holds(known, None).into_iter().find(|hold| match hold {
+    holds(known).into_iter().find(|hold| match hold {
         Hold::ForeignDisk | Hold::ForeignSnapshot | Hold::DestroyDisabled => {
             // Destroy is disabled on every VM that runs: it is powered off first.
             let disabled_by_power =
@@ -271,4 +271,81 @@ fn blocking(work: &Work, known: &Known) -> Option<Hold> {
         | Hold::ForeignTask
         | Hold::Duplicate => true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::tests::{marked, vm};
+
+    fn spec(cpus: u32, memory_mib: u64) -> Spec {
+        Spec {
+            cpus,
+            memory_mib,
+            ..Spec::nothing()
+        }
+    }
+
+    #[test]
+    fn hardware_is_set_where_it_can_be_without_a_power_off() {
+        let running = Vm {
+            power: PowerState::On,
+            spec_hash: Some(hash::spec_hash(&spec(1, 1_024))),
+            cpu_hot_add: true,
+            ..vm("vm-1")
+        };
+        let off = Vm {
+            power: PowerState::Off,
+            ..running.clone()
+        };
+        let unknown = Vm {
+            spec_hash: None,
+            ..off.clone()
+        };
+        let step = |vm: &Vm, cpus, memory_mib| match reconfigure(&spec(cpus, memory_mib), vm) {
+            NextStep::Call(Call::Reconfigure {
+                cpus, memory_mib, ..
+            }) => format!("{cpus} CPUs, {memory_mib} MiB"),
+            NextStep::Impossible(why) => why,
+            NextStep::Over => "over".to_owned(),
+            NextStep::Call(other) => panic!("{other:?}"),
+        };
+        assert_eq!(step(&running, 1, 1_024), "over");
+        assert_eq!(step(&running, 2, 1_024), "2 CPUs, 1024 MiB");
+        assert_eq!(
+            step(&running, 2, 2_048),
+            "VM vm-1 has to be powered off for it"
+        );
+        assert_eq!(step(&off, 2, 2_048), "2 CPUs, 2048 MiB");
+        assert_eq!(step(&unknown, 2, 2_048), "VM vm-1 carries no spec hash");
+    }
+
+    #[test]
+    fn what_is_attached_to_a_vm_keeps_it_from_being_destroyed_and_from_nothing_else() {
+        let blocked = |work: Work, change: fn(&mut Vm)| {
+            let mut vm = marked("vm-1", |marker| marker.disks = vec![2_000]);
+            change(&mut vm);
+            blocking(&work, &Known::new(vm))
+        };
+        for (change, hold) in [
+            (
+                (|vm| vm.snapshot = true) as fn(&mut Vm),
+                Hold::ForeignSnapshot,
+            ),
+            (|vm| vm.disks.push(2_001), Hold::ForeignDisk),
+            (|vm| vm.destroy_disabled = true, Hold::DestroyDisabled),
+        ] {
+            assert_eq!(blocked(Work::Delete, change), Some(hold));
+            assert_eq!(blocked(Work::PowerOn, change), None);
+        }
+        // Every VM that runs has it disabled.
+        let runs = |vm: &mut Vm| {
+            (vm.power, vm.destroy_disabled) = (PowerState::On, true);
+        };
+        assert_eq!(blocked(Work::Delete, runs), None);
+        for work in [Work::Delete, Work::PowerOn] {
+            let asked = blocked(work, |vm| vm.question = true);
+            assert_eq!(asked, Some(Hold::Question));
+        }
+    }
 }

@@ -378,7 +378,7 @@ pub(crate) fn target(object: &GroupObject) -> ObjectTarget {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use vmgroup_core::group::Spec;
     use vmgroup_core::status::Status;
     use vmgroup_core::time::Timestamp;
@@ -401,7 +401,8 @@ mod tests {
         assert!(!machine(Some("one")).is_acting());
     }
 
-    fn object(name: &str) -> GroupObject {
+    /// An object that nobody has claimed.
+    pub(crate) fn object(name: &str) -> GroupObject {
         GroupObject {
             key: GroupKey::new("shop", name),
             uid: format!("uid-of-{name}"),

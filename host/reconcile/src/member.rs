@@ -1,5 +1,6 @@
 //! What a decision sees of a member: the VM as the feed shows it, and since when it is so.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use vmgroup_core::group::Spec;
@@ -12,7 +13,7 @@ use crate::health::{Past, answers, health};
 use crate::inventory::{Inventory, Known, Vm, VmId};
 use crate::limits::LABEL_VALUE_CHARS_MAX;
 use crate::membership::Membership;
-use crate::operation::{Operation, Stage};
+use crate::operation::Operation;
 
 /// Every member that the group has, or may have, by slot.
 pub(crate) fn members(
@@ -88,20 +89,10 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         }
         since.health = (health, now);
     }
-    let ours = group
-        .operations
-        .get(&slot)
-        .and_then(|operation| match &operation.stage {
-            Stage::Running(task) => Some(task.as_str()),
-            _ => None,
-        });
-    // A task may show on the VM before the answer to the call that began it.
-    let busy_with_ours = group
-        .operations
-        .get(&slot)
-        .is_some_and(Operation::is_started);
-    let mut holds = holds(known, ours);
-    if busy_with_ours {
+    let operation = group.operations.get(&slot);
+    let mut holds = holds(known);
+    if operation.is_some_and(Operation::is_started) {
+        // The task may show on the VM before the answer to the call that began it.
         holds.retain(|hold| *hold != Hold::ForeignTask);
     }
     Member {
@@ -166,8 +157,8 @@ fn unknown(slot: Slot, id: &str, known: Option<&Known>, now: Timestamp) -> Membe
     }
 }
 
-/// Why nothing may be done to a VM. `ours` are the tasks of our own operation.
-pub(crate) fn holds(known: &Known, ours: Option<&str>) -> Vec<Hold> {
+/// Why nothing may be done to a VM, every task on it taken for somebody else's.
+pub(crate) fn holds(known: &Known) -> Vec<Hold> {
     let vm = &known.vm;
     let born_with: BTreeSet<i32> = known
         .marker
@@ -179,10 +170,7 @@ pub(crate) fn holds(known: &Known, ours: Option<&str>) -> Vec<Hold> {
         (vm.connection != Connection::Connected, Hold::Unreachable),
         (vm.failover, Hold::Failover),
         (vm.question, Hold::Question),
-        (
-            vm.tasks.iter().any(|task| Some(task.as_str()) != ours),
-            Hold::ForeignTask,
-        ),
+        (!vm.tasks.is_empty(), Hold::ForeignTask),
         (
             !vm.disks.iter().all(|key| born_with.contains(key)),
             Hold::ForeignDisk,
@@ -215,16 +203,27 @@ fn drift(known: &Known, spec: &Spec) -> Drift {
 
 /// Nothing has to be taken away, and what has to be added can be while it runs.
 pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
-    let cpus = vm.cpus == spec.cpus || (vm.cpus < spec.cpus && vm.cpu_hot_add);
-    let memory =
-        vm.memory_mib == spec.memory_mib || (vm.memory_mib < spec.memory_mib && vm.memory_hot_add);
-    cpus && memory
+    let grows = |has: u64, wanted: u64, hot_add| match has.cmp(&wanted) {
+        Ordering::Less => hot_add,
+        Ordering::Equal => true,
+        Ordering::Greater => false,
+    };
+    grows(vm.cpus.into(), spec.cpus.into(), vm.cpu_hot_add)
+        && grows(vm.memory_mib, spec.memory_mib, vm.memory_hot_add)
 }
 
 #[cfg(test)]
 mod tests {
+    use vmgroup_core::observation::FailureClass;
+    use vmgroup_core::status::SlotRecord;
+    use vmgroup_core::time::Monotonic;
+
     use super::*;
+    use crate::group::SlotFailure;
+    use crate::inventory::Heartbeat;
     use crate::inventory::tests::{marked, vm};
+    use crate::machine::tests::object;
+    use crate::operation::{Stage, Work};
 
     #[test]
     fn a_module_sees_the_labels_that_the_owner_allows_and_no_more_of_them_than_fits() {
@@ -252,11 +251,10 @@ mod tests {
         let changed = |change: fn(&mut Vm)| {
             let mut vm = marked("vm-1", |marker| marker.disks = vec![2_000]);
             change(&mut vm);
-            holds(&Known::new(vm), Some("task-of-ours"))
+            holds(&Known::new(vm))
         };
         for (change, expected) in [
             ((|_| {}) as fn(&mut Vm), None),
-            (|vm| vm.tasks = vec!["task-of-ours".into()], None),
             (|vm| vm.disks = Vec::new(), None),
             (
                 |vm| vm.hold = Some("by ann".into()),
@@ -269,7 +267,7 @@ mod tests {
             (|vm| vm.failover = true, Some(Hold::Failover)),
             (|vm| vm.question = true, Some(Hold::Question)),
             (
-                |vm| vm.tasks = vec!["task-of-ours".into(), "another".into()],
+                |vm| vm.tasks = vec!["task-1".into()],
                 Some(Hold::ForeignTask),
             ),
             (|vm| vm.disks = vec![2_000, 2_001], Some(Hold::ForeignDisk)),
@@ -362,5 +360,123 @@ mod tests {
         let now = Timestamp(10);
         let of = |ms| not_ahead(Timestamp(ms), now).0;
         assert_eq!([of(9), of(10), of(11), of(1_000)], [9, 10, 9, 9]);
+    }
+
+    /// What is seen of a group's only member, look by look.
+    struct Looks {
+        group: Group,
+        vm: Vm,
+    }
+
+    impl Looks {
+        fn at(&mut self, ms: u64, change: impl FnOnce(&mut Vm)) -> Member {
+            change(&mut self.vm);
+            let (spec, known) = (Spec::nothing(), Known::new(self.vm.clone()));
+            read(&mut self.group, 0, &spec, &known, Timestamp(ms))
+        }
+    }
+
+    /// A member that has never been powered on.
+    fn looks() -> Looks {
+        let mut group = Group::restore(object("web"), None, Timestamp(0));
+        let record = SlotRecord {
+            vm: "vm-1".into(),
+            started: false,
+        };
+        group.slots.insert(0, record);
+        Looks {
+            group,
+            vm: vm("vm-1"),
+        }
+    }
+
+    #[test]
+    fn a_member_is_as_it_is_since_it_was_first_seen_so() {
+        let mut looks = looks();
+        let since = |member: Member| {
+            let (power, health) = (member.power_since.0, member.health_since.0);
+            (power, health, member.health)
+        };
+        assert_eq!(since(looks.at(10, |_| {})), (10, 10, Health::Starting));
+        assert_eq!(since(looks.at(20, |_| {})), (10, 10, Health::Starting));
+        let on = |vm: &mut Vm| vm.power = PowerState::On;
+        assert_eq!(since(looks.at(30, on)), (30, 30, Health::Ready));
+        assert_eq!(since(looks.at(40, |_| {})), (30, 30, Health::Ready));
+        let hangs = |vm: &mut Vm| vm.heartbeat = Heartbeat::Red;
+        assert_eq!(since(looks.at(50, hangs)), (30, 50, Health::Failed));
+        // The clock was set back.
+        assert_eq!(since(looks.at(5, |_| {})), (4, 4, Health::Failed));
+    }
+
+    #[test]
+    fn a_guest_that_fell_silent_is_no_guest_that_is_starting() {
+        let mut looks = looks();
+        let mut health = |power, tools| {
+            let member = looks.at(0, |vm| {
+                (vm.power, vm.tools_running) = (power, Some(tools));
+            });
+            member.health
+        };
+        let on = PowerState::On;
+        assert_eq!(health(on, false), Health::Starting);
+        assert_eq!(health(on, true), Health::Ready);
+        assert_eq!(health(on, false), Health::Unready);
+        assert_eq!(health(PowerState::Off, false), Health::Unready);
+        assert_eq!(health(on, false), Health::Starting, "it boots once more");
+        looks.at(0, |vm| vm.tools_running = Some(true));
+        looks.at(0, |vm| vm.connection = Connection::Disconnected);
+        let back = looks.at(0, |vm| {
+            vm.connection = Connection::Connected;
+            vm.tools_running = Some(false);
+        });
+        assert_eq!(
+            back.health,
+            Health::Starting,
+            "nobody saw what it did meanwhile"
+        );
+    }
+
+    #[test]
+    fn a_member_that_is_ready_has_nothing_left_of_what_failed() {
+        let mut looks = looks();
+        let failure = SlotFailure {
+            class: FailureClass::Transient,
+            of_delete: false,
+            message: "no host".into(),
+            count: 1,
+            last: Timestamp(0),
+            retry_at: Monotonic(0),
+        };
+        looks.group.failures.insert(0, failure.clone());
+        looks.at(0, |_| {});
+        assert_eq!(looks.group.failures.len(), 1);
+        looks.at(0, |vm| vm.power = PowerState::On);
+        assert_eq!(looks.group.failures.len(), 0);
+        // What fails while it stays ready is kept.
+        looks.group.failures.insert(0, failure);
+        looks.at(0, |_| {});
+        assert_eq!(looks.group.failures.len(), 1);
+    }
+
+    #[test]
+    fn a_task_is_ours_while_an_operation_is_under_way() {
+        let mut looks = looks();
+        let commit = (1, None);
+        let queued = Operation::queued(Work::PowerOn, Some("vm-1".into()), commit, Timestamp(0));
+        looks.vm.disks = Vec::new();
+        let mut holds = |operation: Option<Operation>| {
+            looks.group.operations = operation
+                .map(|operation| (0, operation))
+                .into_iter()
+                .collect();
+            looks.at(0, |vm| vm.tasks = vec!["task-1".into()]).holds
+        };
+        let running = Operation {
+            stage: Stage::Running("task-1".into()),
+            ..queued.clone()
+        };
+        assert_eq!(holds(None), [Hold::ForeignTask]);
+        assert_eq!(holds(Some(queued)), [Hold::ForeignTask]);
+        assert_eq!(holds(Some(running)), []);
     }
 }

@@ -26,6 +26,8 @@ mod deletions;
 
 mod proofs;
 
+mod looks;
+
 mod approvals;
 
 mod restores;

@@ -1,0 +1,183 @@
+//! The fresh look right before a call: what changed since the decision, while the feed
+//! was late to tell.
+
+use vmgroup_core::group::Spec;
+use vmgroup_core::marker::{MARKER_KEY, Marker};
+use vmgroup_core::observation::PowerState;
+use vmgroup_sim::deed::{Deed, Place, Which};
+use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::history::Fact;
+use vmgroup_sim::kind::Kind;
+use vmgroup_sim::vcenter::VmTruth;
+
+use crate::stage::{Stage, key, spec};
+
+/// Two running members, of which the operator hears nothing new for a while.
+fn late() -> Stage {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let now = stage.world.now().monotonic;
+    stage.world.plan_fault(now, WorldFault::LagFeed(0, 20_000));
+    stage.world.run_for(1_000);
+    stage
+}
+
+fn power_off(stage: &mut Stage) {
+    let off = Spec {
+        power_state: PowerState::Off,
+        ..spec(2)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
+}
+
+fn second(stage: &Stage) -> String {
+    stage.world.find(&Which::Member(key("web"), 1)).unwrap()
+}
+
+/// Changes a VM by hand.
+fn shape(stage: &mut Stage, id: &str, change: impl FnOnce(&mut VmTruth)) {
+    let now = stage.world.now();
+    stage.world.vcenter_mut().by_hand(now, id, change).unwrap();
+}
+
+#[test]
+fn a_member_that_is_gone_by_then_is_no_failure() {
+    let mut stage = late();
+    let lost = second(&stage);
+    stage.act(Deed::Destroy(Which::Id(lost)));
+    power_off(&mut stage);
+    stage.until_phase("web", "RUNNING", 60);
+    let story = stage.story();
+    assert!(!story.contains("could not be read"), "{story}");
+    assert_eq!((stage.ids("web").len(), stage.running("web")), (2, 0));
+    stage.assert_safe();
+}
+
+#[test]
+fn a_member_whose_marker_names_another_group_by_then_is_left_alone() {
+    for change in [
+        (|marker| marker.identity = "former".into()) as fn(&mut Marker),
+        |marker| marker.name = "db".into(),
+        |marker| marker.vcenter = "another".into(),
+        |marker| marker.slot = 7,
+    ] {
+        let mut stage = late();
+        let lost = second(&stage);
+        shape(&mut stage, &lost, |vm| {
+            let mut marker = vm.marker().unwrap();
+            change(&mut marker);
+            vm.extra_config.insert(MARKER_KEY.into(), marker.to_text());
+        });
+        power_off(&mut stage);
+        stage.world.run_for(10_000);
+        let story = stage.story();
+        assert!(story.contains("does not speak of slot 1"), "{story}");
+        let vm = stage.world.vcenter().vm(&lost).unwrap();
+        assert_eq!(vm.power, PowerState::On, "{story}");
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn a_member_that_is_held_by_then_is_left_alone() {
+    let mut stage = late();
+    let lost = second(&stage);
+    stage.act(Deed::Hold(Which::Id(lost.clone()), true));
+    power_off(&mut stage);
+    stage.world.run_for(10_000);
+    let story = stage.story();
+    assert!(story.contains("is held: administrator"), "{story}");
+    assert_eq!(stage.running("web"), 1);
+    stage.act(Deed::Hold(Which::Id(lost), false));
+    stage.until_phase("web", "RUNNING", 120);
+    assert_eq!(stage.running("web"), 0);
+}
+
+#[test]
+fn a_member_with_a_snapshot_or_a_disk_of_others_is_powered_off_but_not_destroyed() {
+    for deed in [(|vm| Deed::Snapshot(vm, true)) as fn(Which) -> Deed, |vm| {
+        Deed::AddDisk(vm)
+    }] {
+        let mut stage = late();
+        let lost = second(&stage);
+        stage.act(deed(Which::Id(lost.clone())));
+        stage.act(Deed::Scale(key("web"), 1));
+        stage.world.run_for(15_000);
+        assert!(stage.ids("web").contains(&lost), "{}", stage.story());
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn what_is_as_wanted_by_then_is_not_done_again() {
+    let mut stage = late();
+    for id in stage.ids("web") {
+        stage.act(Deed::Power(Which::Id(id), PowerState::Off));
+    }
+    let calls = stage.calls();
+    power_off(&mut stage);
+    stage.until_phase("web", "RUNNING", 120);
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
+}
+
+#[test]
+fn a_stranger_with_the_name_of_a_clone_that_turns_up_is_told_of() {
+    let mut stage = late();
+    let name = {
+        let identity = stage.world.cluster().group(&key("web")).unwrap();
+        let identity = identity.identity.clone().unwrap();
+        vmgroup_core::names::vm_name("web", &identity, 2)
+    };
+    let folder = Place::Folder("default-web".into());
+    stage.act(Deed::AddVm(name.clone(), folder));
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.world.run_for(60_000);
+    let message = stage.status("web").last_message.unwrap_or_default();
+    assert!(
+        message.contains("another VM may have its name"),
+        "{message}"
+    );
+    stage.act(Deed::Rename(Which::Named(name), "mine".into()));
+    stage.until_phase("web", "RUNNING", 600);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_clone_that_is_not_wanted_any_more_by_then_is_not_made() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::ReadIdentity,
+        nth: 3,
+        what: RequestFault::Slow(3_000),
+    };
+    let mut stage = Stage::new(vec![slow]);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.world.run_for(1_000);
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.until_phase("web", "RUNNING", 60);
+    let cloned = |fact: &&Fact| matches!(fact, Fact::Effect(it) if it.kind == Kind::Clone);
+    let cloned = stage.world.facts().iter().filter(cloned).count();
+    assert_eq!(cloned, 2, "{}", stage.story());
+}
+
+#[test]
+fn a_look_that_took_long_is_not_acted_on() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::ReadIdentity,
+        nth: 1,
+        what: RequestFault::Slow(6_000),
+    };
+    let mut stage = Stage::new(vec![slow]);
+    stage.create("web", spec(1));
+    stage.world.run_for(12_000);
+    let story = stage.story();
+    assert!(
+        story.contains("right before the call took more than 5 s"),
+        "{story}"
+    );
+    stage.until_phase("web", "RUNNING", 60);
+}
