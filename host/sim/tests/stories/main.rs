@@ -28,6 +28,8 @@ mod proofs;
 
 mod looks;
 
+mod waits;
+
 mod approvals;
 
 mod restores;
