@@ -27,8 +27,8 @@ const BATCH_MAX: usize = 8;
 ///
 /// cargo-mutants makes the changes ("mutants"): another operator, another constant answer, an arm
 /// of a match left out. A mutant of core has to be caught by the unit tests of core; one of reconcile by
-/// its own tests, or by stories and schedules in the simulated world. What no test notices is missed: a better
-/// test is needed, or, where the mutant does what the code does, a line in xtask/mutants.json that
+/// stories in the simulated world, or, where these let it pass, by its own tests, by the script with a fault
+/// at every place and by schedules. What no test notices is missed: a better test is needed, or, where the mutant does what the code does, a line in xtask/mutants.json that
 /// says why nothing can tell them apart.
 ///
 /// All work is done in a copy of the sources (target/mutants/tree), so files can be edited

@@ -23,7 +23,7 @@ const TIMEOUT: u64 = 25;
 /// Random cases that a property is held against.
 const CASES: &str = "500";
 
-/// Seconds that a mutant may take in all, before the tool itself counts as hanging.
+/// Seconds that a mutant may take in one try, before the tool itself counts as hanging.
 const PATIENCE: u64 = 600;
 
 /// A crate that is changed, and what has to notice.
@@ -200,20 +200,23 @@ impl Tool {
         tree: &Tree,
         mutants: &[&'m Mutant],
     ) -> Result<Vec<(&'m Mutant, Outcome)>> {
-        let mut decided = Vec::new();
-        let mut left = mutants.to_vec();
+        let undecided = mutants.iter().map(|mutant| (*mutant, Outcome::Missed));
+        let mut decided: Vec<(&Mutant, Outcome)> = undecided.collect();
         for tests in part.tries {
+            // What hangs in one try may be caught by a later one.
+            let open = |outcome| matches!(outcome, Outcome::Missed | Outcome::Timeout);
+            let left = decided.iter().filter(|(_, outcome)| open(*outcome));
+            let left: Vec<&Mutant> = left.map(|(mutant, _)| *mutant).collect();
             if left.is_empty() {
                 break;
             }
-            let outcomes = self.decide_by(part, tests, tree, &left)?;
-            let (passed, noticed): (Vec<_>, Vec<_>) = outcomes
-                .into_iter()
-                .partition(|(_, outcome)| *outcome == Outcome::Missed);
-            decided.extend(noticed);
-            left = passed.into_iter().map(|(mutant, _)| mutant).collect();
+            for (mutant, outcome) in self.decide_by(part, tests, tree, &left)? {
+                let known = decided.iter_mut().find(|(known, _)| *known == mutant);
+                if let Some((_, known)) = known.filter(|_| outcome != Outcome::Missed) {
+                    *known = outcome;
+                }
+            }
         }
-        decided.extend(left.into_iter().map(|mutant| (mutant, Outcome::Missed)));
         Ok(decided)
     }
 

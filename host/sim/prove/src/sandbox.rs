@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use vmgroup_core::observation::Observation;
+use vmgroup_core::outcome::Outcome;
 use vmgroup_engine::{Engine, Limits, Module};
 use vmgroup_reconcile::event::{ActiveModule, DecideResult};
 use vmgroup_sim::host::{Decide, no_module};
@@ -85,7 +86,7 @@ impl Decide for Place {
                 message: error.to_string(),
             },
             None => DecideResult::Failed {
-                label: "missing",
+                label: Outcome::Internal.as_str(),
                 message: format!("{name} is not loaded"),
             },
         };

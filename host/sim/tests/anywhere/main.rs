@@ -18,7 +18,7 @@ use vmgroup_sim::options::Options;
 
 use crate::stage::{Stage, key, spec};
 
-/// Create, scale up, power off by hand, scale down, delete; safe at the end.
+/// Create, scale up, scale down, delete; safe at the end.
 fn script(stage: &mut Stage) {
     stage.create("web", spec(3));
     stage.until_phase("web", "RUNNING", 600);

@@ -83,6 +83,7 @@ fn whoever_only_observes_is_told_of_what_would_have_to_be_approved_too() {
     stage.create("web", spec(ALL));
     stage.until_phase("web", "RUNNING", 120);
     lose_all(&mut stage);
+    assert!(stage.status("web").held.is_some());
     let observed = Spec {
         mode: Mode::Observe,
         ..spec(ALL)

@@ -24,11 +24,6 @@ fn has_finalizer(stage: &Stage, name: &str) -> bool {
     object.is_some_and(|object| object.finalizer)
 }
 
-fn says(stage: &Stage, name: &str, what: &str) {
-    let message = stage.status(name).last_message.unwrap_or_default();
-    assert!(message.contains(what), "{message}\n{}", stage.story());
-}
-
 fn settled(replicas: u32) -> Stage {
     let mut stage = Stage::new(Vec::new());
     stage.create("web", spec(replicas));
@@ -50,7 +45,7 @@ fn a_copied_object_is_told_so_and_goes_without_the_vms_of_the_original() {
             copy.finalizer = true;
         });
         stage.until_phase("copy", "ERROR", 60);
-        says(&stage, "copy", message);
+        stage.says("copy", message);
         stage.world.run_for(600_000);
         assert!(has_finalizer(&stage, "copy"), "it is not let go by itself");
         stage.act(Deed::Delete(key("copy")));
@@ -69,11 +64,7 @@ fn an_identity_that_no_marker_can_carry_is_refused() {
         object.identity = Some("x".repeat(500));
     });
     stage.until_phase("web", "ERROR", 60);
-    says(
-        &stage,
-        "web",
-        "remove the annotation, or restore its former value",
-    );
+    stage.says("web", "remove the annotation, or restore its former value");
     assert_eq!(stage.calls(), 0);
     stage.act(Deed::Unclaim(key("web")));
     stage.until_phase("web", "RUNNING", 60);
@@ -92,7 +83,7 @@ fn whoever_only_observes_claims_nothing() {
     assert!(!has_finalizer(&stage, "web"));
 }
 
-/// Two VMs as the demo made them, and a group of that name.
+/// Two VMs as the demo made them, and one of somebody else, in the folder of web.
 fn after_the_demo(stage: &mut Stage) -> Vec<String> {
     stage.world.vcenter_mut().folder_by_hand("default-web");
     for name in ["web-replica-old1", "web-replica-old2", "jumphost"] {
@@ -111,7 +102,7 @@ fn left_overs_of_the_demo_wait_for_their_owner() {
             object.demo_finalizer = true;
         });
         stage.until_phase("web", "ERROR", 60);
-        says(&stage, "web", "the demo's finalizer stands on it");
+        stage.says("web", "the demo's finalizer stands on it");
         assert_eq!((stage.calls(), has_finalizer(&stage, "web")), (0, false));
         stage.act(Deed::Adopt(key("web"), Some(adoption)));
         stage.until_phase("web", "RUNNING", 120);
@@ -139,7 +130,7 @@ fn vms_that_look_like_the_demos_are_noticed_without_its_finalizer() {
     let old = after_the_demo(&mut stage);
     stage.create("web", spec(2));
     stage.until_phase("web", "ERROR", 60);
-    says(&stage, "web", "its folder holds 2 unmarked VMs");
+    stage.says("web", "its folder holds 2 unmarked VMs");
     assert_eq!((stage.ids("web"), stage.calls()), (old, 0));
 }
 
@@ -153,7 +144,7 @@ fn an_object_that_only_the_demo_kept_goes_as_its_owner_says() {
             object.deleting = true;
         });
         stage.until_phase("web", "ERROR", 60);
-        says(&stage, "web", "the demo's finalizer stands on it");
+        stage.says("web", "the demo's finalizer stands on it");
         stage.act(Deed::Adopt(key("web"), Some(adoption)));
         stage.until_empty(120);
         assert_eq!(stage.ids("web").len(), left, "{}", stage.story());
@@ -182,10 +173,10 @@ fn of_two_former_groups_the_owner_names_the_one_that_is_to_go_on() {
     let calls = stage.calls();
     stage.create("web", spec(2));
     stage.until_phase("web", "ERROR", 60);
-    says(&stage, "web", "2 VMs of a former group default/web exist");
+    stage.says("web", "2 VMs of a former group default/web exist");
     stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
     stage.world.run_for(60_000);
-    says(&stage, "web", "VMs of 2 former groups default/web exist");
+    stage.says("web", "VMs of 2 former groups default/web exist");
     assert_eq!((stage.ids("web"), stage.calls()), (vms, calls));
     stage.act(Deed::Adopt(key("web"), Some(Adoption::Ignore)));
     stage.until_phase("web", "RUNNING", 60);

@@ -104,6 +104,8 @@ fn a_folder_that_could_not_be_removed_is_tried_again() {
         stage.until_phase("web", "RUNNING", 60);
         stage.act(Deed::Delete(key("web")));
         stage.until_empty(1_800);
+        let happened = |(name, _): (&String, &u64)| format!("{what:?}").starts_with(name);
+        assert!(stage.world.counts().iter().any(happened), "{what:?}");
         let folders = stage.world.vcenter().folders();
         let left = folders
             .filter(|folder| folder.name == "default-web")

@@ -1,9 +1,10 @@
-//! Modules that take over from one another.
+//! Modules that take over from one another, and those that fail, refuse or are not there.
 
 use vmgroup_core::group::{Amount, Spec};
 use vmgroup_core::observation::UpdatePolicy;
+use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::{Answer, NextLook, Plan, Reason, Refusal};
-use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
+use vmgroup_reconcile::event::DecideResult;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
@@ -28,13 +29,7 @@ fn rollout(swap: bool) -> Stage {
         stage.until_phase(name, "RUNNING", 600);
     }
     if swap {
-        let module = ActiveModule {
-            name: None,
-            digest: "another".into(),
-            description: vmgroup_native::built_in_description(),
-        };
-        stage.world.decide_mut().digest = "another";
-        stage.world.tell_of_module(&Event::ModuleActive(module));
+        stage.swap("another");
     }
     for name in GROUPS {
         let next = Spec {
@@ -77,7 +72,7 @@ fn a_module_that_has_just_taken_over_may_take_down_in_all_groups_what_one_may_lo
 /// The operator's default module traps.
 fn trap() -> DecideResult {
     DecideResult::Failed {
-        label: "trap",
+        label: Outcome::Trap.as_str(),
         message: "unreachable executed".into(),
     }
 }
@@ -107,18 +102,13 @@ fn asked_in(stage: &mut Stage, seconds: u64) -> Vec<u64> {
     asked.collect()
 }
 
-fn says(stage: &Stage, what: &str) {
-    let message = stage.status("web").last_message.unwrap_or_default();
-    assert!(message.contains(what), "{message}\n{}", stage.story());
-}
-
 #[test]
 fn a_module_that_fails_is_asked_again_after_growing_pauses() {
     let mut stage = Stage::new(Vec::new());
     stage.world.decide_mut().instead = Some(trap());
     stage.create("web", spec(2));
     let asked = asked_in(&mut stage, 3_600);
-    says(&stage, "unreachable executed");
+    stage.says("web", "unreachable executed");
     assert_eq!(stage.status("web").phase.as_deref(), Some("ERROR"));
     let pauses: Vec<u64> = asked.windows(2).map(|two| two[1] - two[0]).collect();
     let (first, last) = (pauses[0], pauses[pauses.len() - 1]);
@@ -137,7 +127,7 @@ fn a_module_that_refuses_is_asked_again_when_it_says_but_not_without_end() {
         stage.world.decide_mut().instead = Some(refusal(after_ms));
         stage.act(Deed::Scale(key("web"), 3));
         stage.world.run_for(5_000);
-        says(&stage, "somebody is at it");
+        stage.says("web", "somebody is at it");
         let asked = asked_in(&mut stage, 60).len();
         assert!(expected.contains(&asked), "{after_ms} ms: {asked} times");
     }
@@ -164,7 +154,7 @@ fn a_group_whose_module_is_not_there_says_so_and_still_goes() {
     };
     stage.create("web", lost.clone());
     stage.until_phase("web", "ERROR", 60);
-    says(&stage, "the operator has no module lost");
+    stage.says("web", "the operator has no module lost");
     assert_eq!(stage.calls(), 0);
     stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(2)))));
     stage.until_phase("web", "RUNNING", 60);
@@ -190,13 +180,7 @@ fn a_memo_is_for_the_module_that_wrote_it() {
     stage.world.run_for(30_000);
     let seen = std::mem::take(&mut stage.world.decide_mut().memos);
     assert_eq!((seen.first(), seen.last()), (Some(&None), Some(&memo)));
-    stage.world.decide_mut().digest = "another";
-    let module = ActiveModule {
-        name: None,
-        digest: "another".into(),
-        description: vmgroup_native::built_in_description(),
-    };
-    stage.world.tell_of_module(&Event::ModuleActive(module));
+    stage.swap("another");
     stage.world.run_for(60_000);
     let seen = &stage.world.decide_mut().memos;
     assert_eq!(seen.first(), Some(&None));

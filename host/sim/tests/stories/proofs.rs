@@ -19,11 +19,6 @@ fn member(slot: u32) -> Which {
     Which::Member(key("web"), slot)
 }
 
-fn says(stage: &Stage, what: &str) {
-    let message = stage.status("web").last_message.unwrap_or_default();
-    assert!(message.contains(what), "{message}\n{}", stage.story());
-}
-
 #[test]
 fn a_member_that_was_restored_out_of_view_keeps_its_slot() {
     let mut stage = settled(2);
@@ -49,7 +44,7 @@ fn a_member_that_is_out_of_view_without_its_marker_keeps_its_slot_until_the_grou
     stage.act(Deed::Move(lost.clone(), Place::Elsewhere));
     stage.act(Deed::Unmark(lost.clone()));
     stage.world.run_for(600_000);
-    says(&stage, "does not carry its marker");
+    stage.says("web", "does not carry its marker");
     assert_eq!(stage.calls(), calls, "{}", stage.story());
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(120);
@@ -92,7 +87,7 @@ fn a_member_that_cannot_be_found_is_looked_for_now_and_then() {
     let calls = stage.calls();
     stage.act(Deed::Move(member(3), Place::Elsewhere));
     stage.world.run_for(600_000);
-    says(&stage, "1 of 10 members cannot be read");
+    stage.says("web", "1 of 10 members cannot be read");
     assert_eq!(stage.calls(), calls, "{}", stage.story());
     let read = stage.world.counts()["LostBefore"];
     assert!((40..=60).contains(&read), "{read} reads in ten minutes");

@@ -5,7 +5,7 @@ use vmgroup_core::observation::{Observation, PowerState};
 use vmgroup_core::status::Status;
 use vmgroup_native::decide;
 use vmgroup_reconcile::Machine;
-use vmgroup_reconcile::event::{ActiveModule, DecideResult};
+use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
 use vmgroup_reconcile::machine::{Caps, Config};
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, FaultPlan};
@@ -119,7 +119,7 @@ impl Stage {
         );
     }
 
-    /// Waits until nobody has an object, a VM or a folder left.
+    /// Waits until no object is left.
     pub(crate) fn until_empty(&mut self, seconds: u64) {
         let done = self.world.run_to(seconds * 1_000, |world| {
             world.cluster().groups().next().is_none()
@@ -165,6 +165,23 @@ impl Stage {
             matches!(fact, vmgroup_sim::history::Fact::Called(_))
         };
         self.world.facts().iter().filter(called).count()
+    }
+
+    /// The group's status says so.
+    pub(crate) fn says(&self, name: &str, what: &str) {
+        let message = self.status(name).last_message.unwrap_or_default();
+        assert!(message.contains(what), "{message}\n{}", self.story());
+    }
+
+    /// The default logic takes over from itself under another digest.
+    pub(crate) fn swap(&mut self, digest: &'static str) {
+        self.world.decide_mut().digest = digest;
+        let module = ActiveModule {
+            name: None,
+            digest: digest.into(),
+            description: vmgroup_native::built_in_description(),
+        };
+        self.world.tell_of_module(&Event::ModuleActive(module));
     }
 
     /// Everything that must hold at every moment did.
