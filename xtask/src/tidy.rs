@@ -141,7 +141,9 @@ pub(crate) fn before_tests(text: &str) -> &str {
         .filter(|position| {
             let after = &lines[position + 1..];
             let last = after.iter().rev().find(|line| !line.trim_end().is_empty());
-            after.iter().any(|line| line.starts_with("mod "))
+            let begins =
+                |line: &&str| line.starts_with("mod ") || line.starts_with("pub(crate) mod ");
+            after.iter().any(begins)
                 && last.is_some_and(|line| line.trim_end() == "}")
                 // Nothing but the module's own end stands in the first column after its start.
                 && after.iter().skip(1).filter(|line| line.starts_with('}')).count() == 1

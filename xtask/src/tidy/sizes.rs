@@ -95,6 +95,8 @@ mod tests {
             lines_before_tests(&format!("one\n{TESTS}fn b() {{\n}}\n")),
             8
         );
+        let shared = TESTS.replace("mod tests", "pub(crate) mod tests");
+        assert_eq!(lines_before_tests(&format!("fn a() {{\n}}\n{shared}")), 2);
         assert_eq!(lines_before_tests("#[cfg(test)]\nuse x;\nfn b() {\n}\n"), 4);
     }
 
