@@ -371,6 +371,16 @@ pub(crate) mod tests {
         }
     }
 
+    /// Whom that marker names.
+    pub(crate) fn owner() -> Owner {
+        Owner {
+            install: "prod".into(),
+            vcenter: "vc".into(),
+            group: GroupKey::new("shop", "web"),
+            identity: "identity".into(),
+        }
+    }
+
     /// A VM with a marker, which is that of a member but for the change.
     pub(crate) fn marked(id: &str, change: impl FnOnce(&mut Marker)) -> Vm {
         let vm = vm(id);
@@ -400,12 +410,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_member_that_was_made_a_template_is_a_copy_unless_it_is_anothers() {
-        let owner = Owner {
-            install: "prod".into(),
-            vcenter: "vc".into(),
-            group: GroupKey::new("shop", "web"),
-            identity: "identity".into(),
-        };
+        let owner = owner();
         let template = |install: &str| Vm {
             template: true,
             ..marked("vm-1", |marker| marker.install = install.into())

@@ -116,16 +116,7 @@ mod tests {
     use vmgroup_core::marker::Marker;
 
     use super::*;
-    use crate::inventory::tests::{marked, vm};
-
-    fn owner() -> Owner {
-        Owner {
-            install: "prod".into(),
-            vcenter: "vc".into(),
-            group: GroupKey::new("shop", "web"),
-            identity: "identity".into(),
-        }
-    }
+    use crate::inventory::tests::{marked, owner, vm};
 
     #[test]
     fn what_a_vm_is_to_a_slot_follows_from_its_marker() {

@@ -1,7 +1,6 @@
 //! The fresh look right before a call: what changed since the decision, while the feed
 //! was late to tell.
 
-use vmgroup_core::group::Spec;
 use vmgroup_core::marker::{MARKER_KEY, Marker};
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Place, Which};
@@ -23,14 +22,6 @@ fn late() -> Stage {
     stage
 }
 
-fn power_off(stage: &mut Stage) {
-    let off = Spec {
-        power_state: PowerState::Off,
-        ..spec(2)
-    };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
-}
-
 fn second(stage: &Stage) -> String {
     stage.world.find(&Which::Member(key("web"), 1)).unwrap()
 }
@@ -46,7 +37,7 @@ fn a_member_that_is_gone_by_then_is_no_failure() {
     let mut stage = late();
     let lost = second(&stage);
     stage.act(Deed::Destroy(Which::Id(lost)));
-    power_off(&mut stage);
+    stage.ask_for_power_off("web");
     stage.until_phase("web", "RUNNING", 60);
     let story = stage.story();
     assert!(!story.contains("could not be read"), "{story}");
@@ -69,7 +60,7 @@ fn a_member_whose_marker_says_something_else_by_then_is_left_alone() {
             change(&mut marker);
             vm.extra_config.insert(MARKER_KEY.into(), marker.to_text());
         });
-        power_off(&mut stage);
+        stage.ask_for_power_off("web");
         stage.world.run_for(10_000);
         let story = stage.story();
         assert!(story.contains("does not speak of slot 1"), "{story}");
@@ -84,7 +75,7 @@ fn a_member_that_is_held_by_then_is_left_alone() {
     let mut stage = late();
     let lost = second(&stage);
     stage.act(Deed::Hold(Which::Id(lost.clone()), true));
-    power_off(&mut stage);
+    stage.ask_for_power_off("web");
     stage.world.run_for(10_000);
     let story = stage.story();
     assert!(story.contains("is held: administrator"), "{story}");
@@ -118,7 +109,7 @@ fn what_is_as_wanted_by_then_is_not_done_again() {
         stage.act(Deed::Power(Which::Id(id), PowerState::Off));
     }
     let calls = stage.calls();
-    power_off(&mut stage);
+    stage.ask_for_power_off("web");
     stage.until_phase("web", "RUNNING", 120);
     assert_eq!(stage.calls(), calls, "{}", stage.story());
 }

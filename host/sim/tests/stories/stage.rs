@@ -97,6 +97,16 @@ impl Stage {
         self.act(Deed::Create(key(name), Box::new(Ok(spec))));
     }
 
+    /// The owner wants the members to be off.
+    pub(crate) fn ask_for_power_off(&mut self, name: &str) {
+        let object = self.world.cluster().group(&key(name)).unwrap();
+        let off = Spec {
+            power_state: PowerState::Off,
+            ..object.spec.clone().unwrap()
+        };
+        self.act(Deed::Edit(key(name), Box::new(Ok(off))));
+    }
+
     /// Waits until the group's phase is that one, at most so many seconds.
     pub(crate) fn until_phase(&mut self, name: &str, phase: &str, seconds: u64) {
         let wanted = Some(phase.to_owned());

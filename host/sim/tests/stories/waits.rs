@@ -1,7 +1,6 @@
 //! What the operator does when nothing is told it any more: its own times, not the next
 //! sign of life, make it look.
 
-use vmgroup_core::group::Spec;
 use vmgroup_core::observation::PowerState;
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::{Deed, Which};
@@ -31,14 +30,6 @@ fn quiet_in(vcenter: VCenterOptions, faults: Vec<Fault>, replicas: u32) -> Stage
     stage
 }
 
-fn power_off(stage: &mut Stage, replicas: u32) {
-    let off = Spec {
-        power_state: PowerState::Off,
-        ..spec(replicas)
-    };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
-}
-
 #[test]
 fn a_task_that_the_feed_does_not_show_is_looked_for() {
     let mut stage = quiet(Vec::new(), 2);
@@ -54,7 +45,7 @@ fn an_effect_that_the_feed_does_not_show_is_looked_for() {
     stage.world.suffer(&WorldFault::LoseUpdates(0, 1_000));
     stage.act(Deed::Power(Which::Member(key("web"), 0), PowerState::Off));
     stage.world.run_for(2_000);
-    power_off(&mut stage, 1);
+    stage.ask_for_power_off("web");
     stage.until_phase("web", "RUNNING", 20);
     stage.assert_safe();
 }
@@ -83,7 +74,7 @@ fn a_guest_that_does_not_shut_down_is_cut_off_after_its_time() {
         ..VCenterOptions::default()
     };
     let mut stage = quiet_in(slow, Vec::new(), 1);
-    power_off(&mut stage, 1);
+    stage.ask_for_power_off("web");
     stage.world.run_for(150_000);
     assert_eq!(stage.running("web"), 1, "it is given its time");
     stage.until_phase("web", "RUNNING", 120);
