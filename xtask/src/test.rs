@@ -129,8 +129,13 @@ impl Run<'_> {
         };
         if count.failed > 0 {
             let shown = self.workspace.shown(&log);
-            say(format_args!("---- the last {SHOWN_LINES} lines of {shown}"));
-            say(child::last_lines(&log, SHOWN_LINES)?);
+            match count::failures(&text).trim() {
+                "" => {
+                    say(format_args!("---- the last {SHOWN_LINES} lines of {shown}"));
+                    say(child::last_lines(&log, SHOWN_LINES)?);
+                }
+                failures => say(failures),
+            }
             say(format_args!("---- all of it: {shown}"));
             for name in count::failed_tests(&text) {
                 say(format_args!("failed: {name}"));

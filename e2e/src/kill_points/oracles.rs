@@ -155,16 +155,19 @@ pub(crate) fn nothing_is_left(stage: &Stage<'_>) {
     );
 }
 
-/// What was done, by method, group and slot.
+/// What was done, by method, group and slot. What is gone goes once, though a busy
+/// simulator may let two tasks that destroy it end well.
 fn effects(stage: &Stage<'_>, calls: &[Call], tasks: &BTreeMap<&str, &Task>) -> Effects {
     let mut effects = Effects::new();
+    let mut gone = BTreeSet::new();
     for call in changes(calls) {
         let task = tasks.get(call.task.as_str());
         let happened = match task {
             Some(task) => task.state == "success",
             None => call.outcome == "ok",
         };
-        if !happened {
+        let destroys = call.method.ends_with("Destroy_Task");
+        if !happened || (destroys && !gone.insert(&call.object)) {
             continue;
         }
         let (identity, slot) = call.operation_id.split_once('/').unwrap_or_default();

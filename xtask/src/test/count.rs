@@ -79,6 +79,24 @@ pub(super) fn failed_tests(log: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// What failed tests said: of each test binary what stands between `failures:` and the
+/// list of their names, which begins with the same word.
+pub(super) fn failures(log: &str) -> String {
+    let mut said = String::new();
+    let mut inside = false;
+    for line in log.lines() {
+        if line == "failures:" {
+            inside = !inside;
+        } else if line.starts_with("test result: ") {
+            inside = false;
+        } else if inside {
+            said.push_str(line);
+            said.push('\n');
+        }
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,5 +143,14 @@ mod tests {
         let log =
             "test a::b ... ok\ntest a::c ... FAILED\ntest d ... ignored\ntest result: FAILED.";
         assert_eq!(failed_tests(log).collect::<Vec<_>>(), ["a::c", "d"]);
+    }
+
+    #[test]
+    fn what_a_failed_test_said_is_found_among_hundreds_that_passed() {
+        let log = format!(
+            "test a ... FAILED\n\nfailures:\n\n---- a ----\nnot so\n\n\nfailures:\n    a\n\n{BAD}\n{OK}\n"
+        );
+        assert_eq!(failures(&log).trim(), "---- a ----\nnot so");
+        assert_eq!(failures(&format!("{OK}\n{BAD}\n")), "");
     }
 }
