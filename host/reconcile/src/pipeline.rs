@@ -1,7 +1,8 @@
 //! The pass of one group: the cycle of the design, a step a function.
 //!
 //! ```text
-//!   1 observe   pure     replicas → Observation             observe.rs, after claim.rs and proof.rs
+//!   1 observe   pure     replicas → Observation             observe.rs, by membership.rs and member.rs,
+//!                                                           after claim.rs and proof.rs
 //!   2 decide    pure     Request::Decide → Event::Decided   the module, in its sandbox
 //!   3 check     pure     vmgroup_core::check                → CheckedPlan | Held | Refused
 //!   4 commit    writes   commit.rs: the intent, conditional on the version observed

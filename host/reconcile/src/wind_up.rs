@@ -18,8 +18,7 @@ impl Machine {
         if policy == DeletionPolicy::Orphan {
             return Some(self.let_go(key));
         }
-        let empty = group.slots.is_empty() && group.operations.is_empty();
-        if empty {
+        if group.has_nothing() {
             let wait = self.await_unmatched(key);
             return Some(wait.unwrap_or_else(|| self.close_folder(key)));
         }
