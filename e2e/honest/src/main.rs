@@ -2,6 +2,7 @@
 //! stdout, a disagreement with all that is needed to repeat it on stderr.
 //! Exit codes: 0 the sides agree, 1 they do not, 2 it could not be run.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use clap::{Parser, ValueEnum};
 use serde_json::json;
 use vmgroup_honest::cluster::Clusters;
 use vmgroup_honest::pair::Pair;
-use vmgroup_honest::run::{Effort, Report, run};
+use vmgroup_honest::run::{Effort, Report, run_side_by_side};
 use vmgroup_honest::vcenter::Vcenters;
 
 /// Gives the same operations to the simulations and to the real components.
@@ -31,6 +32,9 @@ struct Arguments {
     /// No sequence begins after so many minutes.
     #[arg(long, default_value_t = 10)]
     minutes: u64,
+    /// How many pairs at a time.
+    #[arg(long, default_value = "4")]
+    side_by_side: NonZeroUsize,
     /// How the totals are printed.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
@@ -53,8 +57,8 @@ enum Output {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let told = match arguments.pair {
-        Which::Vcenter => tell(&mut Vcenters::default(), &arguments),
-        Which::Cluster => tell(&mut Clusters::default(), &arguments),
+        Which::Vcenter => tell(Vcenters::default, &arguments),
+        Which::Cluster => tell(Clusters::default, &arguments),
     };
     match told {
         Ok(true) => ExitCode::SUCCESS,
@@ -67,7 +71,7 @@ fn main() -> ExitCode {
 }
 
 /// Whether the sides agreed.
-fn tell<P: Pair>(pair: &mut P, arguments: &Arguments) -> Result<bool> {
+fn tell<P: Pair>(make: fn() -> P, arguments: &Arguments) -> Result<bool> {
     let effort = Effort {
         first_seed: arguments.first_seed,
         sequences: arguments.sequences,
@@ -75,7 +79,7 @@ fn tell<P: Pair>(pair: &mut P, arguments: &Arguments) -> Result<bool> {
         time: Duration::from_secs(arguments.minutes * 60),
         shrinking: Duration::from_secs(120),
     };
-    let report = run(pair, effort)?;
+    let report = run_side_by_side(make, effort, arguments.side_by_side)?;
     print(&match arguments.output {
         Output::Text => text::<P>(&report),
         Output::Json => as_json::<P>(&report),
@@ -104,7 +108,7 @@ fn text<P: Pair>(report: &Report) -> String {
         report.took.as_secs_f64()
     ));
     text.push_str(&format!(
-        "\noperations: {}\nfaulting: {}\nnext seed: {}\ndisagreements: {}",
+        "\noperations: {}\nfaulting: {}\nof the rarest kind: {times}\nnext seed: {}\ndisagreements: {}",
         count.all,
         count.faults,
         report.next_seed,

@@ -1,9 +1,12 @@
-//! Many sequences, one after another, each drawn from a seed.
+//! Many sequences, each drawn from a seed.
 
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use vmgroup_sim::random::Random;
 
 use crate::compare::compare;
@@ -27,7 +30,7 @@ pub struct Effort {
 }
 
 /// What came of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Report {
     /// What was carried out.
     pub totals: Totals,
@@ -37,6 +40,16 @@ pub struct Report {
     pub next_seed: u64,
     /// The first sequence on which the sides disagree.
     pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// With what came of another pair at the same time.
+    fn add(&mut self, other: Report) {
+        self.totals.merge(other.totals);
+        self.took = self.took.max(other.took);
+        self.next_seed = self.next_seed.max(other.next_seed);
+        self.failure = self.failure.take().or(other.failure);
+    }
 }
 
 /// A sequence on which the sides disagree.
@@ -74,30 +87,83 @@ impl fmt::Display for Failure {
 /// # Errors
 /// The harness itself is in trouble.
 pub fn run<P: Pair>(pair: &mut P, effort: Effort) -> Result<Report> {
-    let begun = Instant::now();
-    let mut totals = Totals::default();
-    let mut failure = None;
-    let mut next_seed = effort.first_seed;
-    for seed in effort.first_seed..effort.first_seed.saturating_add(effort.sequences) {
-        if begun.elapsed() > effort.time {
-            break;
-        }
-        next_seed = seed.saturating_add(1);
-        let operations = P::draw(&mut Random::new(seed), effort.length);
-        let comparison = compare(pair, &operations)?;
-        totals.add(&comparison);
-        if let Some(found) = comparison.disagreement {
-            let shrunk = shrink(pair, &operations, found, effort.shrinking)?;
-            failure = Some(told(seed, &shrunk));
-            break;
+    try_seeds(pair, &Seeds::of(effort), effort)
+}
+
+/// The same with several pairs at a time, which wait for their servers most of the time.
+///
+/// # Errors
+/// The harness itself is in trouble.
+pub fn run_side_by_side<P: Pair>(
+    make: impl Fn() -> P + Sync,
+    effort: Effort,
+    pairs: NonZeroUsize,
+) -> Result<Report> {
+    let seeds = Seeds::of(effort);
+    let reports: Vec<_> = thread::scope(|scope| {
+        let run = || try_seeds(&mut make(), &seeds, effort);
+        let running: Vec<_> = (0..pairs.get()).map(|_| scope.spawn(run)).collect();
+        let ended = running.into_iter().map(|one| {
+            one.join()
+                .unwrap_or_else(|_| Err(anyhow!("a pair panicked")))
+        });
+        ended.collect()
+    });
+    let mut all = Report::default();
+    for report in reports {
+        all.add(report?);
+    }
+    Ok(all)
+}
+
+/// The seeds that nobody has tried yet.
+struct Seeds {
+    next: AtomicU64,
+    /// No more is to be tried.
+    ended: AtomicBool,
+    end: u64,
+    deadline: Instant,
+}
+
+impl Seeds {
+    fn of(effort: Effort) -> Self {
+        Seeds {
+            next: AtomicU64::new(effort.first_seed),
+            ended: AtomicBool::new(false),
+            end: effort.first_seed.saturating_add(effort.sequences),
+            deadline: Instant::now() + effort.time,
         }
     }
-    Ok(Report {
-        totals,
-        took: begun.elapsed(),
-        next_seed,
-        failure,
-    })
+
+    fn take(&self) -> Option<u64> {
+        if self.ended.load(Ordering::Relaxed) || Instant::now() > self.deadline {
+            return None;
+        }
+        let seed = self.next.fetch_add(1, Ordering::Relaxed);
+        (seed < self.end).then_some(seed)
+    }
+}
+
+fn try_seeds<P: Pair>(pair: &mut P, seeds: &Seeds, effort: Effort) -> Result<Report> {
+    let begun = Instant::now();
+    let mut report = Report {
+        next_seed: effort.first_seed,
+        ..Report::default()
+    };
+    while let Some(seed) = seeds.take() {
+        report.next_seed = seed.saturating_add(1);
+        let operations = P::draw(&mut Random::new(seed), effort.length);
+        let comparison = compare(pair, &operations)
+            .inspect_err(|_| seeds.ended.store(true, Ordering::Relaxed))?;
+        report.totals.add(&comparison);
+        if let Some(found) = comparison.disagreement {
+            seeds.ended.store(true, Ordering::Relaxed);
+            let shrunk = shrink(pair, &operations, found, effort.shrinking)?;
+            report.failure = Some(told(seed, &shrunk));
+        }
+    }
+    report.took = begun.elapsed();
+    Ok(report)
 }
 
 fn told<O: fmt::Display>(seed: u64, shrunk: &Shrunk<O>) -> Failure {

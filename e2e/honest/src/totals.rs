@@ -29,6 +29,15 @@ pub struct Count {
     pub faults: u64,
 }
 
+impl Count {
+    fn plus(self, other: Self) -> Self {
+        Count {
+            all: self.all + other.all,
+            faults: self.faults + other.faults,
+        }
+    }
+}
+
 impl Totals {
     /// Adds what came of one sequence.
     pub fn add(&mut self, comparison: &Comparison) {
@@ -44,12 +53,27 @@ impl Totals {
         }
     }
 
+    /// Adds what others came to.
+    pub fn merge(&mut self, other: Totals) {
+        self.sequences += other.sequences;
+        for (kind, more) in other.kinds {
+            let count = self.kinds.entry(kind).or_default();
+            *count = count.plus(more);
+        }
+        for (class, times) in other.classes {
+            *self.classes.entry(class).or_default() += times;
+        }
+        for (name, times) in other.known {
+            *self.known.entry(name).or_default() += times;
+        }
+    }
+
     /// All operations.
     pub fn count(&self) -> Count {
-        self.kinds.values().fold(Count::default(), |sum, it| Count {
-            all: sum.all + it.all,
-            faults: sum.faults + it.faults,
-        })
+        self.kinds
+            .values()
+            .copied()
+            .fold(Count::default(), Count::plus)
     }
 
     /// The kind that was tried least often.
