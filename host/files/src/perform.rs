@@ -1,7 +1,6 @@
 //! Writes: what the machine asks for, under the conditions that an API server
 //! has for it.
 
-use tracing::{info, warn};
 use vmgroup_reconcile::event::{Event, WriteResult};
 use vmgroup_reconcile::request::{MetaChange, ObjectTarget, Request};
 
@@ -45,23 +44,9 @@ impl Groups {
                 };
                 events.push(Event::GroupAnswered { id: *id, result });
             }
-            Request::Tell {
-                target,
-                warning: true,
-                reason,
-                message,
-            } => {
-                warn!(group = %target.key, reason, message, "told about a group");
-            }
-            Request::Tell {
-                target,
-                warning: false,
-                reason,
-                message,
-            } => {
-                info!(group = %target.key, reason, message, "told about a group");
-            }
-            Request::Decide { .. }
+            // An event of an API server; the log tells of the standing already.
+            Request::Tell { .. }
+            | Request::Decide { .. }
             | Request::WriteLease { .. }
             | Request::Login { .. }
             | Request::Logout

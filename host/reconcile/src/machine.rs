@@ -270,8 +270,8 @@ impl Machine {
     }
 
     fn module_refused(&mut self, name: Option<&str>, stage: &str, message: &str) {
-        let name = name.unwrap_or("default");
-        let detail = format!("{name}: refused at {stage}: {message}");
+        let place = name.map_or("the default".to_owned(), |name| format!("`{name}`"));
+        let detail = format!("{place}: refused at {stage}: {message}");
         let what = "module refused, the last good one goes on";
         self.note(None, true, what, detail);
     }
@@ -279,7 +279,9 @@ impl Machine {
     fn module_active(&mut self, module: ActiveModule) {
         let name = module.name.clone();
         let (version, digest) = (&module.description.version, &module.digest);
-        let detail = format!("{} {version} ({digest})", module.description.name);
+        let place = module.name.as_ref().map(|name| format!(" as `{name}`"));
+        let place = place.unwrap_or_default();
+        let detail = format!("{} {version} ({digest}){place}", module.description.name);
         let swapped = self.modules.get(name.as_ref()).is_ok();
         if self.modules.activate(module.clone()) {
             if swapped {
@@ -453,7 +455,7 @@ pub(crate) mod tests {
             panic!("{asked:?}");
         };
         assert!(note.warning);
-        assert_eq!(note.detail, "default: refused at load: no component");
+        assert_eq!(note.detail, "the default: refused at load: no component");
     }
 
     #[test]

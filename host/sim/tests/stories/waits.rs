@@ -1,6 +1,7 @@
 //! What the operator does when nothing is told it any more: its own times, not the next
 //! sign of life, make it look.
 
+use vmgroup_core::group::Spec;
 use vmgroup_core::observation::PowerState;
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::{Deed, Which};
@@ -26,7 +27,7 @@ fn quiet_in(vcenter: VCenterOptions, faults: Vec<Fault>, replicas: u32) -> Stage
     };
     let mut stage = Stage::with(options, faults);
     stage.create("web", spec(replicas));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.until_phase("web", "RUNNING", 240);
     stage
 }
 
@@ -105,4 +106,90 @@ fn a_folder_that_is_gone_when_a_clone_goes_to_it_is_made_anew() {
     stage.until_phase("web", "RUNNING", 120);
     let story = stage.story();
     assert!(story.contains("it is made anew"), "{story}");
+}
+
+/// A group whose feed is silent, and who does this by hand right after the operator did
+/// what was asked for.
+fn undone(wish: impl Fn(&mut Stage), by_hand: impl Fn(&mut Stage)) -> Stage {
+    let mut stage = quiet(Vec::new(), 2);
+    stage.world.suffer(&WorldFault::LoseUpdates(0, 3_600_000));
+    wish(&mut stage);
+    stage.world.run_for(4_000);
+    by_hand(&mut stage);
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+    stage
+}
+
+fn second() -> Which {
+    Which::Member(key("web"), 1)
+}
+
+#[test]
+fn what_a_person_undoes_before_it_is_seen_is_done_anew() {
+    let off = |stage: &mut Stage| {
+        let hard = Spec {
+            settings: r#"{"powerOff":"hard"}"#.into(),
+            power_state: PowerState::Off,
+            ..spec(2)
+        };
+        stage.act(Deed::Edit(key("web"), Box::new(Ok(hard))));
+    };
+    let stage = undone(off, |stage| {
+        assert_eq!(stage.running("web"), 0, "{}", stage.story());
+        stage.act(Deed::Power(second(), PowerState::On));
+    });
+    let story = stage.story();
+    assert_eq!(stage.running("web"), 0, "{story}");
+    assert_eq!(story.matches("done power-off slot 1").count(), 2, "{story}");
+}
+
+#[test]
+fn a_clone_that_is_destroyed_before_it_is_seen_is_told_of_and_made_anew() {
+    let more = |stage: &mut Stage| stage.act(Deed::Scale(key("web"), 3));
+    let third = || Which::Member(key("web"), 2);
+    let stage = undone(more, |stage| stage.act(Deed::Destroy(third())));
+    let story = stage.story();
+    assert!(
+        story.contains("no VM of slot 2 came of the clone"),
+        "{story}"
+    );
+    assert_eq!(stage.running("web"), 3, "{story}");
+}
+
+#[test]
+fn a_vm_that_is_switched_on_while_it_is_deleted_goes_all_the_same() {
+    let fewer = |stage: &mut Stage| stage.act(Deed::Scale(key("web"), 1));
+    let stage = undone(fewer, |stage| {
+        stage.act(Deed::Power(second(), PowerState::On));
+    });
+    let story = stage.story();
+    assert_eq!(story.matches("done delete slot 1").count(), 1, "{story}");
+    assert_eq!(stage.ids("web").len(), 1, "{story}");
+}
+
+#[test]
+fn what_the_owner_changes_while_a_call_is_unanswered_is_committed_once_it_is_answered() {
+    let slow = VCenterOptions {
+        clone: Latency::exactly(120_000),
+        ..VCenterOptions::default()
+    };
+    let answer = Fault::Request {
+        host: None,
+        kind: Kind::Clone,
+        nth: 2,
+        what: RequestFault::Slow(30_000),
+    };
+    let mut stage = quiet_in(slow, vec![answer], 1);
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.world.run_for(5_000);
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.world.run_for(20_000);
+    let begun = |stage: &Stage| stage.story().matches("committed clone").count();
+    assert_eq!(begun(&stage), 2, "{}", stage.story());
+    stage.world.run_for(10_000);
+    assert_eq!(begun(&stage), 3, "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 300);
+    println!("{}", stage.story());
+    stage.assert_safe();
 }
