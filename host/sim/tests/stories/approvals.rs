@@ -38,6 +38,15 @@ fn an_approval_counts_once_also_after_others_have_been_used() {
     stage.until_phase("web", "RUNNING", 120);
     assert_eq!(stage.status("web").used_approvals.len(), 3);
     stage.assert_safe();
+
+    // One that does not exist any more cannot be used again.
+    let now = stage.world.now();
+    let second = GroupKey::new("default", "second");
+    stage.world.cluster_mut().withdraw(now, &second).unwrap();
+    lose_all(&mut stage);
+    approve(&mut stage, "fourth");
+    stage.until_phase("web", "RUNNING", 120);
+    assert_eq!(stage.status("web").used_approvals.len(), 3);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! gone. Nothing is made or destroyed before that is clear.
 
 use vmgroup_core::group::{Adoption, Mode, Spec};
+use vmgroup_core::marker::Marker;
 use vmgroup_reconcile::event::GroupObject;
-use vmgroup_sim::deed::{Deed, Place};
+use vmgroup_sim::deed::{Deed, Place, Which};
 
 use crate::stage::{Stage, key, spec};
 
@@ -181,4 +182,54 @@ fn of_two_former_groups_the_owner_names_the_one_that_is_to_go_on() {
     stage.act(Deed::Adopt(key("web"), Some(Adoption::Ignore)));
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.ids("web").len(), 4);
+}
+
+fn from_elsewhere(marker: &mut Marker) {
+    marker.vcenter = "another".into();
+}
+
+#[test]
+fn a_vm_of_another_vcenter_whose_slot_is_taken_stays_as_it_is() {
+    let mut stage = settled(2);
+    let (vms, calls) = (stage.ids("web"), stage.calls());
+    let first = Which::Member(key("web"), 0);
+    stage.act(Deed::Twin(first, "late".into(), Place::Elsewhere));
+    let late = stage.world.find(&Which::Named("late".into())).unwrap();
+    stage.remark(&late, from_elsewhere);
+    stage.act(Deed::Move(
+        Which::Id(late),
+        Place::Folder("default-web".into()),
+    ));
+    stage.until_phase("web", "ERROR", 60);
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.run_for(60_000);
+    assert_eq!((stage.ids("web"), stage.calls()), (vms, calls));
+    stage.assert_safe();
+}
+
+#[test]
+fn members_of_another_vcenter_keep_their_slots_and_left_overs_take_others() {
+    let mut stage = settled(1);
+    let (brought, of_web) = (stage.ids("web").remove(0), identity(&stage, "web"));
+    stage.act(Deed::Delete(key("web")));
+    stage.act(Deed::StripFinalizers(key("web")));
+    stage.until_empty(60);
+    stage.remark(&brought, from_elsewhere);
+    let old = after_the_demo(&mut stage).remove(1);
+    stage.world.run_for(1_000);
+    create_as(&mut stage, "web", spec(3), |object| {
+        object.identity = of_web;
+        object.adoption = Some(Adoption::Adopt);
+    });
+    stage.until_phase("web", "RUNNING", 120);
+    let slots = stage.status("web").slots;
+    assert_eq!(
+        (&slots[&0].vm, &slots[&1].vm),
+        (&brought, &old),
+        "{}",
+        stage.story()
+    );
+    assert_eq!(stage.ids("web").len(), 3);
+    stage.assert_safe();
 }

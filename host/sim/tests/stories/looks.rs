@@ -1,13 +1,12 @@
 //! The fresh look right before a call: what changed since the decision, while the feed
 //! was late to tell.
 
-use vmgroup_core::marker::{MARKER_KEY, Marker};
+use vmgroup_core::marker::Marker;
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::vcenter::VmTruth;
 
 use crate::stage::{Stage, key, spec};
 
@@ -24,12 +23,6 @@ fn late() -> Stage {
 
 fn second(stage: &Stage) -> String {
     stage.world.find(&Which::Member(key("web"), 1)).unwrap()
-}
-
-/// Changes a VM by hand.
-fn shape(stage: &mut Stage, id: &str, change: impl FnOnce(&mut VmTruth)) {
-    let now = stage.world.now();
-    stage.world.vcenter_mut().by_hand(now, id, change).unwrap();
 }
 
 #[test]
@@ -55,11 +48,7 @@ fn a_member_whose_marker_says_something_else_by_then_is_left_alone() {
     ] {
         let mut stage = late();
         let lost = second(&stage);
-        shape(&mut stage, &lost, |vm| {
-            let mut marker = vm.marker().unwrap();
-            change(&mut marker);
-            vm.extra_config.insert(MARKER_KEY.into(), marker.to_text());
-        });
+        stage.remark(&lost, change);
         stage.ask_for_power_off("web");
         stage.world.run_for(10_000);
         let story = stage.story();

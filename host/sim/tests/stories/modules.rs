@@ -140,6 +140,8 @@ fn a_group_goes_though_its_module_fails() {
     stage.until_phase("web", "RUNNING", 60);
     stage.world.decide_mut().instead = Some(trap());
     stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(1_000);
+    assert_eq!(stage.running("web"), 2, "its own module is asked first");
     stage.until_empty(600);
     assert!(stage.ids("web").is_empty(), "{}", stage.story());
     stage.assert_safe();

@@ -33,6 +33,54 @@ fn a_member_that_was_restored_out_of_view_keeps_its_slot() {
     assert_eq!(stage.calls(), calls, "{}", stage.story());
     let restored = stage.world.find(&restored()).unwrap();
     assert_eq!(stage.status("web").slots[&0].vm, restored);
+    let story = stage.story();
+    assert_eq!(story.matches("committed clone").count(), 2, "{story}");
+    stage.assert_safe();
+}
+
+#[test]
+fn a_vm_of_nobody_that_has_a_members_identity_fills_no_slot() {
+    let mut stage = settled(2);
+    stage.act(Deed::Twin(member(0), "twin".into(), Place::Elsewhere));
+    stage.act(Deed::Unmark(Which::Named("twin".into())));
+    let lost = stage.ids("web").remove(0);
+    stage.act(Deed::Destroy(Which::Id(lost.clone())));
+    stage.world.run_for(60_000);
+    let twin = stage.world.find(&Which::Named("twin".into())).unwrap();
+    let recorded = stage.status("web").slots.get(&0).map(|it| it.vm.clone());
+    assert!(recorded.is_none_or(|vm| vm != twin), "{}", stage.story());
+    let story = stage.story();
+    assert!(
+        story.contains(&format!("{lost} of slot 0 was removed")),
+        "{story}"
+    );
+    stage.assert_safe();
+}
+
+#[test]
+fn a_member_whose_deletion_was_given_up_is_lost_if_a_person_destroys_it() {
+    let crash = Fault::Request {
+        host: None,
+        kind: Kind::ShutdownGuest,
+        nth: 1,
+        what: RequestFault::CrashBefore,
+    };
+    let mut stage = Stage::new(vec![crash]);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.world.run_for(1_000);
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.until_phase("web", "RUNNING", 120);
+    assert_eq!(stage.ids("web").len(), 2);
+    stage.act(Deed::Destroy(member(1)));
+    stage.world.run_for(5_000);
+    let story = stage.story();
+    assert!(
+        story.contains("of slot 1 was removed by somebody else"),
+        "{story}"
+    );
+    stage.until_phase("web", "RUNNING", 120);
     stage.assert_safe();
 }
 

@@ -1,6 +1,7 @@
 //! A world with the real operator in it, and what its stories ask of it.
 
 use vmgroup_core::group::{GroupKey, Spec};
+use vmgroup_core::marker::{MARKER_KEY, Marker};
 use vmgroup_core::observation::{Observation, PowerState};
 use vmgroup_core::status::Status;
 use vmgroup_native::decide;
@@ -13,6 +14,7 @@ use vmgroup_sim::host::{Decide, Host, no_module};
 use vmgroup_sim::options::Options;
 use vmgroup_sim::oracles::safety;
 use vmgroup_sim::samples::small_spec;
+use vmgroup_sim::vcenter::VmTruth;
 use vmgroup_sim::world::World;
 
 /// The default logic without its sandbox.
@@ -95,6 +97,21 @@ impl Stage {
 
     pub(crate) fn create(&mut self, name: &str, spec: Spec) {
         self.act(Deed::Create(key(name), Box::new(Ok(spec))));
+    }
+
+    /// Changes a VM by hand.
+    pub(crate) fn shape(&mut self, id: &str, change: impl FnOnce(&mut VmTruth)) {
+        let now = self.world.now();
+        self.world.vcenter_mut().by_hand(now, id, change).unwrap();
+    }
+
+    /// Changes what the marker of a VM says.
+    pub(crate) fn remark(&mut self, id: &str, change: impl FnOnce(&mut Marker)) {
+        self.shape(id, |vm| {
+            let mut marker = vm.marker().unwrap();
+            change(&mut marker);
+            vm.extra_config.insert(MARKER_KEY.into(), marker.to_text());
+        });
     }
 
     /// The owner wants the members to be off.

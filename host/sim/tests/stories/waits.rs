@@ -190,6 +190,29 @@ fn what_the_owner_changes_while_a_call_is_unanswered_is_committed_once_it_is_ans
     stage.world.run_for(10_000);
     assert_eq!(begun(&stage), 3, "{}", stage.story());
     stage.until_phase("web", "RUNNING", 300);
-    println!("{}", stage.story());
+    stage.assert_safe();
+}
+
+#[test]
+fn what_was_committed_for_a_spec_that_has_changed_by_then_is_not_begun() {
+    let written = quiet(Vec::new(), 1).story().matches("write status").count();
+    let answer = Fault::Request {
+        host: None,
+        kind: Kind::WriteStatus,
+        nth: u32::try_from(written).unwrap() + 1,
+        what: RequestFault::Slow(1_000),
+    };
+    let mut stage = quiet(vec![answer], 1);
+    let calls = stage.calls();
+    stage.act(Deed::Scale(key("web"), 3));
+    let committed = stage.world.run_to(10_000, |world| {
+        let object = world.cluster().group(&key("web")).unwrap();
+        let intent = object.status.intent.as_ref();
+        intent.is_some_and(|intent| !intent.steps.is_empty())
+    });
+    assert!(committed, "{}", stage.story());
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
     stage.assert_safe();
 }
