@@ -21,12 +21,11 @@ impl Backoff {
         }
     }
 
-    /// Counts a failure and says how many milliseconds to wait: between three
-    /// quarters and all of the doubled time, by the hash of `who`.
+    /// Counts a failure and says how many milliseconds to wait.
     pub(crate) fn fail(&mut self, who: &impl Hash) -> u64 {
-        let full = delay_ms(self.first_ms, self.most_ms, self.attempt);
+        let wait = wait_ms(self.first_ms, self.most_ms, self.attempt, who);
         self.attempt = self.attempt.saturating_add(1);
-        full - jitter_ms(full / 4, &(self.attempt, who))
+        wait
     }
 
     /// Forgets all failures.
@@ -35,10 +34,12 @@ impl Backoff {
     }
 }
 
-/// The doubled time of an attempt, without jitter.
-pub(crate) fn delay_ms(first_ms: u64, most_ms: u64, attempt: u32) -> u64 {
+/// How long `who` waits after so many attempts: between three quarters and all of
+/// the doubled time, by a hash.
+pub(crate) fn wait_ms(first_ms: u64, most_ms: u64, attempt: u32, who: &impl Hash) -> u64 {
     let factor = 1_u64.checked_shl(attempt.min(32)).unwrap_or(u64::MAX);
-    first_ms.saturating_mul(factor).min(most_ms)
+    let full = first_ms.saturating_mul(factor).min(most_ms);
+    full - jitter_ms(full / 4, &(attempt, who))
 }
 
 /// A number from zero to `most_ms`, the same for the same `who`.

@@ -112,8 +112,7 @@ impl Machine {
             return Some(stalled("IdentityConflict", message));
         }
         let older = self.groups.values().find(|other| {
-            other.key() != key
-                && other.object.identity.is_some()
+            other.object.identity.is_some()
                 && other.object.identity == group.object.identity
                 && (other.object.created_at, other.key()) < (group.object.created_at, key)
         });

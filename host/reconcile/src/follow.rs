@@ -6,7 +6,7 @@ use vmgroup_core::hash;
 use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
 use vmgroup_core::plan::PowerOffMode;
 
-use crate::backoff::{delay_ms, jitter_ms};
+use crate::backoff::wait_ms;
 use crate::event::CallResult;
 use crate::group::{Folder, Group, SlotFailure};
 use crate::inventory::{Fault, TaskState};
@@ -297,8 +297,8 @@ impl Machine {
             return;
         }
         let count = group.failures.get(&slot).map_or(0, |failure| failure.count);
-        let wait = delay_ms(SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS, count);
-        let wait = wait - jitter_ms(wait / 4, &(key, slot, count));
+        let who = (key, slot);
+        let wait = wait_ms(SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS, count, &who);
         let kind = operation.work.kind();
         let message = if operation.work == Work::Clone {
             format!("could not create replica(s): {message}")

@@ -206,7 +206,7 @@ impl Machine {
             .slots
             .keys()
             .filter(|slot| group.object.deleting && !group.operations.contains_key(slot))
-            .filter(|slot| left(slot) && !new.iter().any(|(taken, _)| taken == *slot))
+            .filter(|slot| left(slot))
             .copied()
             .collect();
         for (slot, vm) in new {

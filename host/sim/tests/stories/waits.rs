@@ -64,7 +64,8 @@ fn a_clone_that_failed_is_tried_again_after_its_time() {
     };
     let stage = quiet(vec![fault], 1);
     let story = stage.story();
-    assert!(story.contains("no host has room"), "{story}");
+    let failed = "could not create replica(s): no host has room";
+    assert!(story.contains(failed), "{story}");
     stage.assert_safe();
 }
 
