@@ -52,36 +52,39 @@ impl Machine {
         }
     }
 
-    /// A running task may be the clone's: it carries its operation id, or tells
-    /// none and works on something that is no member.
-    pub(crate) fn may_run_unseen(&self, key: &GroupKey, slot: Slot, operation: &Operation) -> bool {
+    /// A running task may be the clone's.
+    fn may_run_unseen(&self, key: &GroupKey, slot: Slot, operation: &Operation) -> bool {
         let Some(group) = self.groups.get(key) else {
             return false;
         };
         let wanted = names::operation_id(group.identity(), slot, operation.intent);
+        self.may_clone_unseen(|named| named == wanted)
+    }
+
+    /// A task runs that may clone: it has an operation id of that kind, or tells none,
+    /// is followed by nobody and works on no member.
+    pub(crate) fn may_clone_unseen(&self, is_meant: impl Fn(&str) -> bool) -> bool {
         self.inventory.tasks().any(|task| {
-            let named = task.operation_id.as_ref();
-            task.state == TaskState::Running
-                && match named {
-                    Some(named) => *named == wanted,
-                    None => {
-                        let entity = task.entity.as_deref();
-                        let is_member = entity.is_some_and(|id| self.recorded.contains_key(id));
-                        !is_member && !self.is_watched(&task.id)
-                    }
+            let may_clone = match &task.operation_id {
+                Some(named) => is_meant(named),
+                None => {
+                    let entity = task.entity.as_deref();
+                    let on_member = entity.is_some_and(|id| self.recorded.contains_key(id));
+                    !on_member && !self.is_followed(&task.id)
                 }
+            };
+            may_clone && task.state == TaskState::Running
         })
     }
 
-    /// Some operation follows this task.
-    pub(crate) fn is_watched(&self, task: &str) -> bool {
-        self.started.iter().any(|(key, slot)| {
-            let operation = self
-                .groups
-                .get(key)
-                .and_then(|group| group.operations.get(slot));
+    /// An operation, or the end of a folder, is this task.
+    pub(crate) fn is_followed(&self, task: &str) -> bool {
+        let operates = self.started.iter().any(|(key, slot)| {
+            let group = self.groups.get(key);
+            let operation = group.and_then(|group| group.operations.get(slot));
             operation.is_some_and(|operation| operation.stage.task() == Some(task))
-        })
+        });
+        operates || self.closing.contains_key(task)
     }
 
     pub(crate) fn search(&mut self, key: &GroupKey, slot: Slot) {

@@ -102,7 +102,7 @@ impl Machine {
             ..known.vm.clone()
         };
         let foreign = |known: &Known| {
-            let ours = |task: &String| self.is_watched(task);
+            let ours = |task: &String| self.is_followed(task);
             known.vm.tasks.iter().any(|task| !ours(task))
         };
         strip(before) != strip(after) || foreign(before) != foreign(after)

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use vmgroup_core::group::{DeletionPolicy, GroupKey};
 
 use crate::group::Stage;
-use crate::inventory::TaskState;
 use crate::machine::{Machine, target};
 use crate::operation::Work;
 use crate::pipeline::Next;
@@ -44,12 +43,9 @@ impl Machine {
             return false;
         };
         let folder = format!("{}/folder", group.identity());
-        self.inventory.tasks().any(|task| {
-            let of_group = task.operation_id.as_ref().is_some_and(|id| {
-                let owner = id.split_once('/').map(|(identity, _)| identity);
-                owner == Some(group.identity()) && *id != folder
-            });
-            of_group && task.state == TaskState::Running
+        self.may_clone_unseen(|id| {
+            let owner = id.split_once('/').map(|(identity, _)| identity);
+            owner == Some(group.identity()) && id != folder
         })
     }
 

@@ -90,6 +90,9 @@ pub struct VCenterOptions {
     pub fault: Latency,
     /// Faults that need no work come as the call's answer and not by a task.
     pub refuse_at_call: bool,
+    /// Tasks tell the operation id of the call that began them; how a real one
+    /// does that is not documented.
+    pub tells_operations: bool,
     /// From power on to running Tools and an address.
     pub boot: Latency,
     /// From asking the guest to shut down to powered off.
@@ -119,6 +122,7 @@ impl Default for VCenterOptions {
             destroy: Latency::between(300, 900),
             fault: Latency::between(20, 60),
             refuse_at_call: false,
+            tells_operations: true,
             boot: Latency::between(2_000, 5_000),
             shutdown: Latency::between(2_000, 5_000),
             feed_collect_ms: 20,

@@ -10,7 +10,7 @@ use vmgroup_reconcile::machine::{Caps, Config};
 use crate::deed::Deed;
 use crate::faults::{Fault, FaultPlan, LossRates};
 use crate::host::{Decide, Host};
-use crate::options::Options;
+use crate::options::{Options, VCenterOptions};
 use crate::trace::Detail;
 use crate::world::{Factory, World};
 
@@ -43,8 +43,19 @@ pub struct Schedule {
     pub losses: LossRates,
     /// Deeds and faults; their order says nothing.
     pub items: Vec<Item>,
+    /// What its vCenter is like.
+    pub ways: Ways,
     /// At the end every group is deleted.
     pub deletes_all: bool,
+}
+
+/// In what vCenters differ that work alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ways {
+    /// Faults that need no work come as the call's answer and not by a task.
+    pub refuses_at_call: bool,
+    /// Tasks do not tell which call began them.
+    pub nameless_tasks: bool,
 }
 
 /// One thing that happens.
@@ -118,6 +129,11 @@ impl Schedule {
             hosts: self.hosts,
             modules,
             trace,
+            vcenter: VCenterOptions {
+                refuse_at_call: self.ways.refuses_at_call,
+                tells_operations: !self.ways.nameless_tasks,
+                ..VCenterOptions::default()
+            },
             ..Options::default()
         };
         let mut world = World::new(options, faults, decide, factory);

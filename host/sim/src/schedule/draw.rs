@@ -7,7 +7,7 @@ use vmgroup_core::observation::{Connection, HealPolicy, PowerState, RemovalPolic
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::inventory;
 
-use super::{Comparison, Item, Profile, Schedule};
+use super::{Comparison, Item, Profile, Schedule, Ways};
 use crate::deed::{Deed, Place, Which};
 use crate::faults::{Fault, LossRates, RequestFault, Unsent, WorldFault};
 use crate::kind::Kind;
@@ -65,13 +65,19 @@ impl Schedule {
             }
         }
         let losses = draw.losses();
+        let deletes_all = profile.comparison != Comparison::Direct && draw.random.per_mille(300);
+        let ways = Ways {
+            refuses_at_call: draw.random.per_mille(300),
+            nameless_tasks: draw.random.per_mille(300),
+        };
         Schedule {
             seed,
             profile: *profile,
             hosts: usize::try_from(profile.hosts).unwrap_or(1),
             losses,
             items,
-            deletes_all: profile.comparison != Comparison::Direct && draw.random.per_mille(300),
+            ways,
+            deletes_all,
         }
     }
 

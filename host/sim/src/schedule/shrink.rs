@@ -1,6 +1,6 @@
 //! A schedule that breaks something, made as small as it still breaks it.
 
-use super::{Cast, Item, Schedule};
+use super::{Cast, Item, Schedule, Ways};
 use crate::deed::Deed;
 use crate::faults::LossRates;
 use crate::host::Decide;
@@ -22,7 +22,7 @@ pub struct Shrunk {
 }
 
 /// Leaves out whatever is not needed to break the same oracle: hosts, losses,
-/// the finale, then items, half of them at a time, at last one by one.
+/// vCenter's ways, the finale, then items, half of them at a time, at last one by one.
 pub fn shrink(
     schedule: &Schedule,
     breaches: Vec<Breach>,
@@ -41,6 +41,10 @@ pub fn shrink(
         },
         Schedule {
             losses: LossRates::default(),
+            ..shrunk.schedule.clone()
+        },
+        Schedule {
+            ways: Ways::default(),
             ..shrunk.schedule.clone()
         },
         Schedule {

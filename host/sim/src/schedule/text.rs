@@ -27,6 +27,19 @@ impl fmt::Display for Schedule {
         if self.losses != LossRates::default() {
             writeln!(f, "  {:?}", self.losses)?;
         }
+        let ways = [
+            (
+                self.ways.refuses_at_call,
+                "what needs no work is refused at the call",
+            ),
+            (
+                self.ways.nameless_tasks,
+                "tasks do not tell which call began them",
+            ),
+        ];
+        for (_, words) in ways.iter().filter(|(is_so, _)| *is_so) {
+            writeln!(f, "  {words}")?;
+        }
         if self.deletes_all {
             writeln!(f, "  at the end every group is deleted")?;
         }

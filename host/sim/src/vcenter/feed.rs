@@ -123,7 +123,9 @@ impl VCenter {
             .map(|(_, id)| id.clone())
             .collect();
         let vms = shown.iter().filter_map(|id| self.view(id)).collect();
-        let tasks = self.tasks.values().filter_map(|it| it.view(now)).collect();
+        let tells = self.options.tells_operations;
+        let tasks = self.tasks.values();
+        let tasks = tasks.filter_map(|it| it.view(now, tells)).collect();
         let Some(feed) = self.feed(session, epoch) else {
             return;
         };
@@ -158,9 +160,10 @@ impl VCenter {
                 None => {}
             }
         }
+        let tells = self.options.tells_operations;
         let tasks: Vec<Task> = task_ids
             .iter()
-            .filter_map(|id| self.tasks.get(id)?.view(now))
+            .filter_map(|id| self.tasks.get(id)?.view(now, tells))
             .collect();
         if let Some(feed) = self.feed(session, epoch) {
             feed.shown = shown;

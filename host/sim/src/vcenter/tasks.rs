@@ -44,14 +44,14 @@ impl TaskTruth {
     }
 
     /// What the operator's user sees of it; none if it is not theirs.
-    pub(super) fn view(&self, now: Now) -> Option<Task> {
+    pub(super) fn view(&self, now: Now, tells_operations: bool) -> Option<Task> {
         let asked = self.asked.as_ref()?;
         if now.monotonic < self.hidden_until {
             return None;
         }
         Some(Task {
             id: self.id.clone(),
-            operation_id: Some(asked.operation_id.clone()),
+            operation_id: tells_operations.then(|| asked.operation_id.clone()),
             entity: self.entity.clone(),
             state: self.state.clone(),
         })

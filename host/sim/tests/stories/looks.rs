@@ -1,6 +1,7 @@
 //! The fresh look right before a call: what changed since the decision, while the feed
 //! was late to tell.
 
+use vmgroup_core::group::{DeletionPolicy, Spec};
 use vmgroup_core::marker::Marker;
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Place, Which};
@@ -57,6 +58,58 @@ fn a_member_whose_marker_says_something_else_by_then_is_left_alone() {
         assert_eq!(vm.power, PowerState::On, "{story}");
         stage.assert_safe();
     }
+}
+
+#[test]
+fn a_member_without_a_marker_by_then_is_left_alone() {
+    let mut stage = late();
+    let lost = second(&stage);
+    stage.act(Deed::Unmark(Which::Id(lost.clone())));
+    stage.ask_for_power_off("web");
+    stage.world.run_for(10_000);
+    let story = stage.story();
+    assert!(story.contains("does not speak of slot 1"), "{story}");
+    let vm = stage.world.vcenter().vm(&lost).unwrap();
+    assert_eq!(vm.power, PowerState::On, "{story}");
+    stage.assert_safe();
+}
+
+#[test]
+fn a_member_that_is_let_go_and_without_a_marker_by_then_is_no_failure() {
+    let mut stage = late();
+    let orphaning = Spec {
+        deletion: DeletionPolicy::Orphan,
+        ..spec(2)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(orphaning))));
+    let lost = second(&stage);
+    stage.act(Deed::Unmark(Which::Id(lost)));
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    let story = stage.story();
+    assert!(!story.contains("does not speak of slot"), "{story}");
+    assert_eq!(stage.ids("web").len(), 2);
+}
+
+#[test]
+fn a_look_for_a_group_that_is_gone_says_nothing_of_its_namesake() {
+    let slow = |nth, ms| Fault::Request {
+        host: None,
+        kind: Kind::ReadIdentity,
+        nth,
+        what: RequestFault::Slow(ms),
+    };
+    let mut stage = Stage::new(vec![slow(1, 3_000), slow(2, 4_500)]);
+    stage.create("web", spec(1));
+    stage.world.run_for(1_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.act(Deed::StripFinalizers(key("web")));
+    stage.world.run_for(100);
+    stage.create("web", spec(1));
+    stage.world.run_for(3_000);
+    assert_eq!(stage.calls(), 1, "the folder alone\n{}", stage.story());
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
 }
 
 #[test]

@@ -30,6 +30,8 @@ mod looks;
 
 mod waits;
 
+mod unseen;
+
 mod approvals;
 
 mod restores;
