@@ -182,14 +182,19 @@ impl Machine {
             !known.is_readable() || (named && !(brought && ignored))
         };
         let ours: Vec<Vm> = vms.into_iter().filter(of_ours).collect();
-        if ours.is_empty() {
+        let Some(first) = ours.first() else {
             self.release(key);
             return;
-        }
+        };
+        let why = format!(
+            "VM {} in its folder may be of this group; if it cannot be read, bring its host or \
+             its files back, or move it elsewhere",
+            first.id
+        );
         for vm in ours {
             self.put_stray(vm);
         }
-        self.try_later(key);
+        self.deletion_waits(key, &why);
     }
 
     fn has_member_in_view(&self, key: &GroupKey) -> bool {

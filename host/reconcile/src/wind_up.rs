@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use vmgroup_core::group::{DeletionPolicy, GroupKey};
+use vmgroup_core::status::Standing;
 
 use crate::group::Stage;
 use crate::machine::{Machine, target};
@@ -32,8 +33,19 @@ impl Machine {
         // A complete view tells if it has vanished.
         self.session
             .want_relist("a task of a deleted group is unaccounted for");
-        self.try_later(key);
+        let task = "a task runs in vCenter that may still make a VM of this group";
+        self.deletion_waits(key, task);
         Some(Next::Wait)
+    }
+
+    /// The deletion cannot go on yet, for that reason.
+    pub(crate) fn deletion_waits(&mut self, key: &GroupKey, why: &str) {
+        self.try_later(key);
+        let standing = Standing::Failing {
+            reason: "DeletionWaits",
+            message: format!("being deleted, and waits: {why}"),
+        };
+        self.report(key, standing);
     }
 
     /// A task of the group runs that no operation here follows: another host's,
@@ -76,7 +88,7 @@ impl Machine {
         let left = left + unreadable.count();
         if left > 0 {
             let left = crate::group::count(left);
-            return Next::Stand(vmgroup_core::status::Standing::Deleting(left));
+            return Next::Stand(Standing::Deleting(left));
         }
         let wait = self.await_unmatched(key);
         wait.unwrap_or_else(|| self.release(key))
