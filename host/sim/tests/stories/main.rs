@@ -20,6 +20,8 @@ mod hands;
 
 mod specs;
 
+mod objects;
+
 mod claims;
 
 mod deletions;

@@ -31,6 +31,17 @@ fn a_group_that_never_had_a_vm_goes_whatever_its_spec_says() {
 }
 
 #[test]
+fn a_group_that_has_no_vm_any_more_goes_whatever_its_spec_says() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(0));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Edit(key("web"), broken()));
+    stage.until_phase("web", "ERROR", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+}
+
+#[test]
 fn members_stay_until_the_spec_can_be_understood_again() {
     let mut stage = Stage::new(Vec::new());
     stage.create("web", spec(2));
@@ -63,6 +74,20 @@ fn a_group_that_is_only_observed_goes_without_its_vms() {
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(120);
     assert_eq!((stage.running("web"), stage.calls()), (2, calls));
+}
+
+#[test]
+fn a_group_that_is_only_observed_and_lacks_nothing_is_running() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let observed = Spec {
+        mode: Mode::Observe,
+        ..spec(2)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(observed))));
+    stage.world.run_for(60_000);
+    stage.until_phase("web", "RUNNING", 1);
 }
 
 #[test]
