@@ -61,7 +61,7 @@ fn a_vm_of_nobody_that_has_a_members_identity_fills_no_slot() {
 fn a_member_whose_deletion_was_given_up_is_lost_if_a_person_destroys_it() {
     let crash = Fault::Request {
         host: None,
-        kind: Kind::ShutdownGuest,
+        kind: Kind::PowerOff,
         nth: 1,
         what: RequestFault::CrashBefore,
     };
