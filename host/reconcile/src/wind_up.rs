@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vmgroup_core::group::{DeletionPolicy, GroupKey};
 use vmgroup_core::status::Standing;
 
-use crate::group::Stage;
+use crate::group::{Stage, count};
 use crate::machine::{Machine, target};
 use crate::operation::Work;
 use crate::pipeline::Next;
@@ -68,13 +68,10 @@ impl Machine {
         };
         let sorted = self.membership(group);
         let mut works = BTreeMap::new();
-        let mut left = group.operations.len();
         for (slot, vms) in sorted.members {
-            if group.operations.contains_key(&slot) {
-                continue;
-            }
-            left += 1;
-            if let Some(vm) = vms.into_iter().next() {
+            if !group.operations.contains_key(&slot)
+                && let Some(vm) = vms.into_iter().next()
+            {
                 works.insert(slot, (Work::LetGo, vm));
             }
         }
@@ -85,9 +82,8 @@ impl Machine {
             let known = self.inventory.vm(&record.vm);
             known.is_none_or(|known| !known.is_readable())
         });
-        let left = left + unreadable.count();
+        let left = count(group.operations.len() + unreadable.count());
         if left > 0 {
-            let left = crate::group::count(left);
             return Next::Stand(Standing::Deleting(left));
         }
         let wait = self.await_unmatched(key);

@@ -1,10 +1,10 @@
 //! Groups that go: what they wait for, and what they do not.
 
-use vmgroup_core::group::{DeletionPolicy, Spec};
+use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
 use vmgroup_core::observation::Connection;
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault};
+use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
@@ -112,6 +112,31 @@ fn a_folder_that_could_not_be_removed_is_tried_again() {
             .filter(|folder| folder.name == "default-web")
             .count();
         assert_eq!(left, 0, "{what:?}\n{}", stage.story());
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn a_vm_of_the_group_that_turns_up_in_its_folder_at_the_end_goes_too() {
+    for adoption in [None, Some(Adoption::Ignore)] {
+        let mut stage = Stage::new(Vec::new());
+        stage.create("web", spec(1));
+        stage.until_phase("web", "RUNNING", 60);
+        stage.act(Deed::Adopt(key("web"), adoption));
+        stage.world.run_for(1_000);
+        stage.world.suffer(&WorldFault::LagFeed(0, 30_000));
+        let first = Which::Member(key("web"), 0);
+        let folder = Place::Folder("default-web".into());
+        stage.act(Deed::Twin(first, "twin".into(), folder));
+        let twin = stage.world.find(&Which::Named("twin".into())).unwrap();
+        stage.remark(&twin, |marker| marker.slot = 7);
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(300);
+        assert!(
+            stage.world.vcenter().vm(&twin).is_none(),
+            "{}",
+            stage.story()
+        );
         stage.assert_safe();
     }
 }

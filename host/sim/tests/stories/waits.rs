@@ -87,6 +87,63 @@ fn a_guest_that_does_not_shut_down_is_cut_off_after_its_time() {
 }
 
 #[test]
+fn a_folder_that_somebody_made_is_found_and_no_clone_fails_for_it() {
+    let lost = Fault::Request {
+        host: None,
+        kind: Kind::CreateFolder,
+        nth: 1,
+        what: RequestFault::LostAfter,
+    };
+    let stage = quiet(vec![lost], 2);
+    let story = stage.story();
+    assert!(!story.contains("could not create replica(s)"), "{story}");
+    stage.assert_safe();
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_fails_what_is_to_go_there_and_nothing_else() {
+    let fault = |kind, nth, what| Fault::Request {
+        host: None,
+        kind,
+        nth,
+        what,
+    };
+    let slow = VCenterOptions {
+        clone: Latency::exactly(60_000),
+        ..VCenterOptions::default()
+    };
+    let mut stage = quiet_in(
+        slow,
+        vec![
+            fault(
+                Kind::Clone,
+                3,
+                RequestFault::Refused(inventory::Fault::Gone),
+            ),
+            fault(Kind::ReadFolderNamed, 2, RequestFault::LostBefore),
+        ],
+        1,
+    );
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.until_phase("web", "RUNNING", 300);
+    let story = stage.story();
+    let failed = |slot: u32, what: &str| {
+        let failed = format!("clone slot {slot}: could not create replica(s): {what}");
+        story.matches(&failed).count()
+    };
+    let (gone, unread) = (
+        "the group's folder is gone",
+        "the group's folder cannot be read",
+    );
+    let all = [1, 2].map(|slot| (failed(slot, gone), failed(slot, unread)));
+    assert!(
+        all == [(0, 0), (1, 1)] || all == [(1, 1), (0, 0)],
+        "{all:?}\n{story}"
+    );
+    stage.assert_safe();
+}
+
+#[test]
 fn a_folder_that_is_gone_when_a_clone_goes_to_it_is_made_anew() {
     let folder = {
         let stage = quiet(Vec::new(), 1);
@@ -111,19 +168,23 @@ fn a_folder_that_is_gone_when_a_clone_goes_to_it_is_made_anew() {
 
 /// A group whose feed is silent, and who does this by hand right after the operator did
 /// what was asked for.
-fn undone(wish: impl Fn(&mut Stage), by_hand: impl Fn(&mut Stage)) -> Stage {
-    let mut stage = quiet(Vec::new(), 2);
+fn undone(replicas: u32, wish: impl Fn(&mut Stage), by_hand: impl Fn(&mut Stage)) -> Stage {
+    let mut stage = quiet(Vec::new(), replicas);
     stage.world.suffer(&WorldFault::LoseUpdates(0, 3_600_000));
+    let wished = stage.world.now().monotonic;
     wish(&mut stage);
     stage.world.run_for(4_000);
     by_hand(&mut stage);
     stage.until_phase("web", "RUNNING", 60);
+    // The feed has its time to show the task, and again to show the effect.
+    let took = stage.world.now().monotonic.since(wished);
+    assert!(took > 20_000, "after {took} ms\n{}", stage.story());
     stage.assert_safe();
     stage
 }
 
-fn second() -> Which {
-    Which::Member(key("web"), 1)
+fn member(slot: u32) -> Which {
+    Which::Member(key("web"), slot)
 }
 
 #[test]
@@ -132,24 +193,23 @@ fn what_a_person_undoes_before_it_is_seen_is_done_anew() {
         let hard = Spec {
             settings: r#"{"powerOff":"hard"}"#.into(),
             power_state: PowerState::Off,
-            ..spec(2)
+            ..spec(1)
         };
         stage.act(Deed::Edit(key("web"), Box::new(Ok(hard))));
     };
-    let stage = undone(off, |stage| {
+    let stage = undone(1, off, |stage| {
         assert_eq!(stage.running("web"), 0, "{}", stage.story());
-        stage.act(Deed::Power(second(), PowerState::On));
+        stage.act(Deed::Power(member(0), PowerState::On));
     });
     let story = stage.story();
     assert_eq!(stage.running("web"), 0, "{story}");
-    assert_eq!(story.matches("done power-off slot 1").count(), 2, "{story}");
+    assert_eq!(story.matches("done power-off slot 0").count(), 2, "{story}");
 }
 
 #[test]
 fn a_clone_that_is_destroyed_before_it_is_seen_is_told_of_and_made_anew() {
     let more = |stage: &mut Stage| stage.act(Deed::Scale(key("web"), 3));
-    let third = || Which::Member(key("web"), 2);
-    let stage = undone(more, |stage| stage.act(Deed::Destroy(third())));
+    let stage = undone(2, more, |stage| stage.act(Deed::Destroy(member(2))));
     let story = stage.story();
     assert!(
         story.contains("no VM of slot 2 came of the clone"),
@@ -161,8 +221,8 @@ fn a_clone_that_is_destroyed_before_it_is_seen_is_told_of_and_made_anew() {
 #[test]
 fn a_vm_that_is_switched_on_while_it_is_deleted_goes_all_the_same() {
     let fewer = |stage: &mut Stage| stage.act(Deed::Scale(key("web"), 1));
-    let stage = undone(fewer, |stage| {
-        stage.act(Deed::Power(second(), PowerState::On));
+    let stage = undone(2, fewer, |stage| {
+        stage.act(Deed::Power(member(1), PowerState::On));
     });
     let story = stage.story();
     assert_eq!(story.matches("done delete slot 1").count(), 1, "{story}");
