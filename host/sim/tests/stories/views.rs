@@ -1,8 +1,8 @@
 //! A view of vCenter that is not as vCenter is.
 
 use vmgroup_core::group::Spec;
-use vmgroup_core::observation::PowerState;
-use vmgroup_sim::deed::{Deed, Which};
+use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::WorldFault;
 use vmgroup_sim::history::Fact;
 
@@ -33,4 +33,89 @@ fn what_is_done_already_is_not_decided_again_before_the_feed_shows_it() {
 fn decisions(stage: &Stage) -> usize {
     let decided = |fact: &&Fact| matches!(fact, Fact::Decided(_));
     stage.world.facts().iter().filter(decided).count()
+}
+
+fn settled(replicas: u32) -> Stage {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(replicas));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.world.run_for(60_000);
+    stage
+}
+
+fn member(slot: u32) -> Which {
+    Which::Member(key("web"), slot)
+}
+
+#[test]
+fn what_decides_nothing_wakes_no_module() {
+    let mut stage = settled(1);
+    let id = stage.ids("web").remove(0);
+    let before = decisions(&stage);
+    stage.shape(&id, |vm| vm.ip = Some("192.0.2.77".into()));
+    stage.world.run_for(1_000);
+    assert_eq!(decisions(&stage), before, "its address\n{}", stage.story());
+    stage.act(Deed::Power(member(0), PowerState::Off));
+    stage.world.run_for(1_000);
+    stage.until_phase("web", "RUNNING", 600);
+    let story = stage.story();
+    // Off, the grace is over, on its way, on, its tools run.
+    let made = decisions(&stage) - before;
+    assert!(made <= 6, "{made} decisions, its own task is none\n{story}");
+}
+
+#[test]
+fn a_task_of_somebody_else_wakes_the_module_and_so_does_its_end() {
+    let mut stage = settled(1);
+    let before = decisions(&stage);
+    stage.act(Deed::Occupy(member(0), 5_000));
+    stage.world.run_for(1_000);
+    assert_eq!(decisions(&stage), before + 1, "{}", stage.story());
+    stage.world.run_for(6_000);
+    assert_eq!(decisions(&stage), before + 2, "{}", stage.story());
+}
+
+#[test]
+fn a_member_out_of_view_is_watched_also_by_the_next_session() {
+    let mut stage = settled(1);
+    stage.act(Deed::Move(member(0), Place::Elsewhere));
+    stage.world.run_for(10_000);
+    stage.world.suffer(&WorldFault::ExpireSession(0));
+    stage.world.run_for(60_000);
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Power(member(0), PowerState::Off));
+    stage.world.run_for(1_000);
+    assert_ne!(stage.status("web").phase.as_deref(), Some("RUNNING"));
+    stage.until_phase("web", "RUNNING", 600);
+    stage.assert_safe();
+}
+
+#[test]
+fn while_many_members_cannot_be_reached_clones_wait_for_an_approval() {
+    for connection in [Connection::Disconnected, Connection::Inaccessible] {
+        let mut stage = settled(10);
+        for slot in 0..6 {
+            stage.act(Deed::Connect(member(slot), connection));
+        }
+        stage.world.run_for(1_000);
+        stage.create("db", spec(1));
+        stage.until_phase("db", "ERROR", 60);
+        assert!(stage.status("db").held.is_some(), "{}", stage.story());
+        assert!(stage.ids("db").is_empty());
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn members_that_are_back_are_lost_no_more() {
+    let mut stage = settled(10);
+    for connection in [Connection::Disconnected, Connection::Connected] {
+        for slot in 0..6 {
+            stage.act(Deed::Connect(member(slot), connection));
+        }
+        stage.world.run_for(1_000);
+    }
+    stage.create("db", spec(1));
+    stage.until_phase("db", "RUNNING", 60);
+    stage.assert_safe();
 }
