@@ -3,7 +3,8 @@
 
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Which};
-use vmgroup_sim::faults::WorldFault;
+use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::kind::Kind;
 
 use crate::stage::{Stage, key, spec};
 
@@ -15,7 +16,8 @@ fn settled(replicas: u32) -> Stage {
 }
 
 fn reads(stage: &Stage) -> usize {
-    let reads = |line: &str| line.contains("-> #") && line.ends_with(" read default/web");
+    let reads =
+        |line: &str| line.contains("operator    -> #") && line.ends_with(" read default/web");
     stage.story().lines().filter(|line| reads(line)).count()
 }
 
@@ -54,6 +56,48 @@ fn an_object_that_was_replaced_while_nobody_looked_is_another_one() {
     stage.until_phase("web", "ERROR", 60);
     stage.says("web", "2 VMs of a former group default/web exist");
     assert_eq!(stage.ids("web"), former);
+    stage.assert_safe();
+}
+
+#[test]
+fn an_object_that_was_replaced_is_another_one_also_to_whoever_reads_it_first() {
+    let mut stage = settled(2);
+    let former = stage.ids("web");
+    stage.world.run_for(10_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.act(Deed::StripFinalizers(key("web")));
+    stage.create("web", spec(2));
+    // A list of the former object, older than what is known of it: it is read.
+    stage.world.suffer(&WorldFault::OldList(0, 12_000));
+    stage.until_phase("web", "ERROR", 4);
+    stage.says("web", "2 VMs of a former group default/web exist");
+    assert_eq!(stage.ids("web"), former);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_read_that_was_overtaken_by_the_watch_is_asked_again() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::ReadGroup,
+        nth: 1,
+        what: RequestFault::Slow(5_000),
+    };
+    let mut stage = Stage::new(vec![slow]);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.suffer(&WorldFault::OldList(0, 4_000));
+    stage.world.run_for(1_000);
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.world.run_for(2_000);
+    assert_eq!(
+        (reads(&stage), stage.ids("web").len()),
+        (1, 2),
+        "{}",
+        stage.story()
+    );
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!((reads(&stage), stage.ids("web").len()), (2, 3));
     stage.assert_safe();
 }
 
