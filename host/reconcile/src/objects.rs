@@ -308,3 +308,43 @@ fn meaning(object: &GroupObject) -> (i64, [bool; 3], Option<&String>, Option<Ado
         object.adoption,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::group::Spec;
+
+    use super::*;
+    use crate::machine::tests::object;
+
+    /// The object at that version and generation, with so many replicas.
+    fn at(resource_version: u64, generation: i64, replicas: u32) -> GroupObject {
+        let spec = Spec {
+            replicas,
+            ..Spec::nothing()
+        };
+        GroupObject {
+            resource_version,
+            generation,
+            spec: Ok(spec),
+            ..object("web")
+        }
+    }
+
+    #[test]
+    fn an_object_went_back_if_its_numbers_did_or_say_something_else() {
+        let before = at(5, 3, 2);
+        for (after, back) in [
+            (at(5, 3, 2), false),
+            (at(6, 3, 2), false),
+            (at(6, 4, 7), false),
+            (at(6, 4, 2), false),
+            (at(4, 3, 2), true),
+            (at(4, 4, 7), true),
+            (at(6, 2, 2), true),
+            (at(6, 2, 7), true),
+            (at(6, 3, 7), true),
+        ] {
+            assert_eq!(went_back(&before, &after), back, "{after:?}");
+        }
+    }
+}

@@ -205,4 +205,71 @@ mod tests {
         let granted = queue.grant(BTreeMap::from([(key.clone(), waiting)]));
         assert_eq!(granted, [(key, 5)]);
     }
+
+    fn waiting(name: &str, slots: std::ops::Range<u32>, template: Option<&str>) -> Vec<Candidate> {
+        let candidate = |slot| Candidate {
+            group: GroupKey::new("a", name),
+            slot,
+            template: template.map(Into::into),
+        };
+        slots.map(candidate).collect()
+    }
+
+    fn granted(queue: &mut Queue, waiting: Vec<Candidate>) -> Vec<(GroupKey, Slot)> {
+        let key = waiting.first().expect("a candidate").group.clone();
+        queue.grant(BTreeMap::from([(key, waiting)]))
+    }
+
+    #[test]
+    fn places_are_limited_by_template_by_clones_and_in_all() {
+        let mut queue = Queue::new(Caps {
+            clones_per_template: 4,
+            clones: 8,
+            operations: 10,
+        });
+        for (name, template, expected) in [
+            ("a", Some("small"), 4),
+            ("b", Some("small"), 0),
+            ("c", Some("large"), 4),
+            ("d", Some("other"), 0),
+            ("e", None, 2),
+            ("f", None, 0),
+        ] {
+            let granted = granted(&mut queue, waiting(name, 0..9, template));
+            assert_eq!(granted.len(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn groups_take_turns_also_from_one_grant_to_the_next() {
+        let mut queue = Queue::new(Caps {
+            clones_per_template: 1,
+            clones: 1,
+            operations: 1,
+        });
+        let mut order = Vec::new();
+        for _ in 0..6 {
+            let all = ["a", "b", "c"].map(|name| {
+                let waiting = waiting(name, 0..9, None);
+                (GroupKey::new("a", name), waiting)
+            });
+            for (group, slot) in queue.grant(BTreeMap::from(all)) {
+                queue.free(&group, slot);
+                order.push(group.name);
+            }
+        }
+        assert_eq!(order, ["a", "b", "c", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_group_that_is_gone_leaves_its_places_and_no_others() {
+        let mut queue = Queue::new(Caps {
+            operations: 4,
+            ..CAPS
+        });
+        granted(&mut queue, waiting("a", 0..3, None));
+        granted(&mut queue, waiting("b", 0..1, None));
+        queue.free_group(&GroupKey::new("a", "a"));
+        assert_eq!(granted(&mut queue, waiting("c", 0..9, None)).len(), 3);
+    }
 }

@@ -31,7 +31,8 @@ fn an_approval_counts_once_also_after_others_have_been_used() {
         stage.until_phase("web", "RUNNING", 120);
     }
     lose_all(&mut stage);
-    stage.world.run_for(5 * 60_000);
+    // Longer than the loss itself counts.
+    stage.world.run_for(30 * 60_000);
     let waits = stage.ids("web");
     assert!(waits.is_empty(), "{waits:?}\n{}", stage.story());
     approve(&mut stage, "third");

@@ -22,6 +22,8 @@ mod specs;
 
 mod objects;
 
+mod status;
+
 mod claims;
 
 mod deletions;
