@@ -312,3 +312,49 @@ pub(crate) fn settled(work: &Work, vm: Option<&Vm>, hash: &str, fills: bool) -> 
         Settled::NotYet
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::tests::vm;
+
+    #[test]
+    fn only_a_guest_that_can_hear_is_asked_to_shut_down() {
+        let soft = Work::PowerOff(PowerOffMode::Soft);
+        let call = |power, tools_running| {
+            let vm = Vm {
+                power,
+                tools_running,
+                ..vm("vm-1")
+            };
+            power_step(&soft, &vm)
+        };
+        let id = || "vm-1".to_owned();
+        let asked = NextStep::Call(Call::ShutdownGuest(id()));
+        let cut = NextStep::Call(Call::PowerOff(id()));
+        assert_eq!(call(PowerState::On, Some(true)), asked);
+        assert_eq!(call(PowerState::On, Some(false)), cut);
+        assert_eq!(call(PowerState::On, None), cut);
+        assert_eq!(call(PowerState::Suspended, Some(true)), cut);
+        assert_eq!(call(PowerState::Off, Some(true)), NextStep::Over);
+    }
+
+    #[test]
+    fn what_a_clone_makes_is_no_member_while_it_is_made() {
+        let shown = |work: Work| {
+            let operation = Operation {
+                work,
+                vm: Some("vm-1".into()),
+                intent: 1,
+                generation: Some(1),
+                stage: Stage::Queued,
+                since: Timestamp(0),
+                not_before: Monotonic(0),
+                heard_at: None,
+            };
+            operation.shown(0).member
+        };
+        assert_eq!(shown(Work::PowerOn).as_deref(), Some("vm-1"));
+        assert_eq!(shown(Work::Clone), None);
+    }
+}

@@ -72,6 +72,17 @@ fn an_identity_that_no_marker_can_carry_is_refused() {
 }
 
 #[test]
+fn an_identity_that_somebody_takes_away_is_written_again() {
+    let mut stage = settled(2);
+    let (before, calls) = (identity(&stage, "web"), stage.calls());
+    stage.act(Deed::Unclaim(key("web")));
+    stage.world.run_for(10_000);
+    assert_eq!(identity(&stage, "web"), before, "{}", stage.story());
+    assert_eq!(stage.calls(), calls);
+    stage.assert_safe();
+}
+
+#[test]
 fn whoever_only_observes_claims_nothing() {
     let mut stage = Stage::new(Vec::new());
     let observed = Spec {
