@@ -166,6 +166,30 @@ mod tests {
     }
 
     #[test]
+    fn what_counts_no_more_is_not_remembered() {
+        let mut window = Window::default();
+        let mut kept_after = |at| {
+            window.spend(deletes(1), Timestamp(at));
+            window.begun.len()
+        };
+        let kept = [0, 1, HOUR, HOUR + 1, HOUR * 3].map(&mut kept_after);
+        assert_eq!(kept, [1, 2, 2, 2, 1]);
+        window.spend(deletes(0), Timestamp(HOUR * 5));
+        assert!(window.begun.is_empty());
+
+        let mut spenders = Spenders::default();
+        spenders.spend("a", deletes(0), Timestamp(0));
+        assert!(spenders.windows.is_empty());
+        let mut new_after = |digest: &str, at| {
+            spenders.swapped_in(digest.into(), Timestamp(at));
+            spenders.swapped.len()
+        };
+        let new = [("a", 0), ("b", 1), ("c", SWAP_IS_NEW_MS), ("d", HOUR * 9)];
+        let new = new.map(|(digest, at)| new_after(digest, at));
+        assert_eq!(new, [1, 2, 2, 1]);
+    }
+
+    #[test]
     fn what_is_being_committed_counts_as_spent() {
         let window = Window::default();
         let left = window.left(deletes(10), deletes(4), Timestamp(0));
@@ -204,6 +228,8 @@ mod tests {
             (budget(1, 5, 10), budget(2, 5, 20), budget(1, 5, 10)),
             (budget(2, 5, 10), budget(1, 5, 20), budget(1, 5, 20)),
             (budget(1, 5, 10), budget(2, 3, 20), budget(1, 3, 20)),
+            (budget(1, 5, 30), budget(1, 3, 20), budget(1, 3, 20)),
+            (budget(5, 1, 30), budget(3, 1, 20), budget(3, 1, 20)),
             (budget(1, 1, 30), budget(1, 1, 20), budget(1, 1, 30)),
         ];
         for (a, b, expected) in cases {
