@@ -40,6 +40,8 @@ mod approvals;
 
 mod restores;
 
+mod leases;
+
 mod rivals;
 
 mod swaps;
