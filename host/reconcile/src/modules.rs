@@ -75,3 +75,50 @@ impl Modules {
         Some(module.description.reason_codes.iter().cloned().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::plan::Description;
+
+    use super::*;
+
+    fn module(digest: &str) -> ActiveModule {
+        ActiveModule {
+            name: None,
+            digest: digest.into(),
+            description: Description {
+                name: "one-by-one".into(),
+                version: "1.0.0".into(),
+                reason_codes: vec!["turn".into()],
+                settings_schema: String::new(),
+                default_settings: String::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_module_that_cannot_be_had_says_why_and_never_pushes_one_out() {
+        let mut modules = Modules::default();
+        let missing = |text: &str| Err(Absent::Missing(text.into()));
+        assert_eq!(modules.get(None), Err(Absent::Loading));
+        for text in ["no such file", "no component"] {
+            modules.missing(None, text.into());
+            assert_eq!(modules.get(None), missing(text));
+        }
+        let active = module("sha256:1");
+        assert!(modules.activate(active.clone()));
+        assert!(!modules.activate(active.clone()));
+        modules.missing(None, "no such file".into());
+        assert_eq!(modules.get(None), Ok(&active));
+        assert!(modules.activate(module("sha256:2")));
+    }
+
+    #[test]
+    fn a_module_is_held_to_its_own_words() {
+        let mut modules = Modules::default();
+        modules.activate(module("sha256:1"));
+        let words = |digest| modules.reason_codes(None, digest);
+        assert_eq!(words("sha256:1"), Some(["turn".to_owned()].into()));
+        assert_eq!(words("sha256:2"), None);
+    }
+}

@@ -119,3 +119,19 @@ fn members_that_are_back_are_lost_no_more() {
     stage.until_phase("db", "RUNNING", 60);
     stage.assert_safe();
 }
+
+#[test]
+fn while_vcenter_is_away_the_status_says_so_and_keeps_what_was_counted() {
+    let mut stage = settled(2);
+    stage.world.suffer(&WorldFault::RestartVCenter(120_000));
+    stage.world.run_for(60_000);
+    let status = stage.status("web");
+    let ready = status.conditions.iter().find(|it| it.kind == "Ready");
+    let ready = ready.map(|it| (it.status.as_str(), it.reason.as_str()));
+    assert_eq!(ready, Some(("Unknown", "VCenterUnavailable")));
+    assert!(!status.last_message.unwrap_or_default().is_empty());
+    assert_eq!(status.ready_replicas, Some(2));
+    stage.world.run_for(60_000);
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
