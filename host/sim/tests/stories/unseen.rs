@@ -149,3 +149,22 @@ fn a_group_goes_though_the_folder_of_another_one_is_still_being_removed() {
         stage.assert_safe();
     }
 }
+
+#[test]
+fn a_destruction_that_was_begun_right_before_a_crash_is_waited_for() {
+    let vcenter = VCenterOptions {
+        destroy: Latency::exactly(30_000),
+        ..VCenterOptions::default()
+    };
+    let crash = spoiled(Kind::Destroy, 1, RequestFault::CrashAfter);
+    let mut stage = on(vcenter, vec![crash]);
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.world.run_for(60_000);
+    stage.until_phase("web", "RUNNING", 60);
+    let story = stage.story();
+    assert_eq!(story.matches("committed delete").count(), 1, "{story}");
+    assert_eq!(stage.ids("web").len(), 1);
+    stage.assert_safe();
+}
