@@ -387,7 +387,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    fn machine(replica: Option<&str>) -> Machine {
+    pub(crate) fn machine(replica: Option<&str>) -> Machine {
         let config = Config {
             install: "test".into(),
             run: "run".into(),

@@ -5,7 +5,6 @@ use vmgroup_core::group::GroupKey;
 use crate::event::{Event, RefusedCredentials};
 use crate::lease::{Lease, Role};
 use crate::machine::Machine;
-use crate::queue::Queue;
 use crate::request::Request;
 
 impl Machine {
@@ -25,12 +24,10 @@ impl Machine {
     }
 
     /// Everything that another replica may have changed is forgotten and read
-    /// again: objects before they are written, vCenter by a new session.
+    /// again: objects, with what was in flight for them, before they are written,
+    /// vCenter by a new session.
     pub(crate) fn take_over(&mut self) {
         self.acting = true;
-        // Whatever was in flight when an object was first seen has ended since, or
-        // stands in the object as it is.
-        self.forget_flight();
         self.note(None, false, "acting", "this replica holds the lease".into());
         let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
         for key in keys {
@@ -44,16 +41,8 @@ impl Machine {
         self.acting = false;
         self.note(None, true, "not acting", "the lease is lost".into());
         self.asked.clear();
-        self.forget_flight();
         self.session.reset(self.now);
         self.out.push(Request::Logout);
-    }
-
-    fn forget_flight(&mut self) {
-        self.queue = Queue::new(self.config.caps);
-        self.queued.clear();
-        self.started.clear();
-        self.closing.clear();
     }
 
     pub(crate) fn stop(&mut self) {
@@ -88,6 +77,69 @@ impl Machine {
         if let Some(lease) = &mut self.lease {
             let refused = RefusedCredentials { version, at };
             lease.remember_refused(Some(refused), self.now.monotonic);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::time::{Monotonic, Now};
+
+    use super::*;
+    use crate::event::LeaseRecord;
+    use crate::limits::LEASE_RETRY_MS;
+    use crate::machine::tests::machine;
+
+    fn at(ms: u64) -> Now {
+        Now {
+            monotonic: Monotonic(ms),
+            ..Now::default()
+        }
+    }
+
+    /// What was written to the lease.
+    fn written(asked: &[Request]) -> Vec<&LeaseRecord> {
+        let leases = asked.iter().filter_map(|request| match request {
+            Request::WriteLease { lease, .. } => Some(lease),
+            _ => None,
+        });
+        leases.collect()
+    }
+
+    #[test]
+    fn a_farewell_waits_for_the_renewal_that_is_under_way() {
+        for fails in [false, true] {
+            let mut machine = machine(Some("me"));
+            let answer = |machine: &mut Machine, asked: &[Request], fails, ms| {
+                let [Request::WriteLease { id, lease }] = asked else {
+                    panic!("{asked:?}");
+                };
+                let event = if fails {
+                    Event::LeaseFailed {
+                        id: *id,
+                        message: "no route".into(),
+                    }
+                } else {
+                    Event::LeaseSeen {
+                        lease: Some(lease.clone()),
+                        id: Some(*id),
+                    }
+                };
+                machine.step(event, at(ms))
+            };
+            let absent = Event::LeaseSeen {
+                lease: None,
+                id: None,
+            };
+            let created = machine.step(absent, at(0));
+            answer(&mut machine, &created, false, 1);
+            assert!(machine.is_acting());
+            let renewal = machine.step(Event::Time, at(LEASE_RETRY_MS));
+            let farewell = machine.step(Event::Stop, at(LEASE_RETRY_MS + 1));
+            assert!(written(&farewell).is_empty(), "{farewell:?}");
+            let asked = answer(&mut machine, &renewal, fails, LEASE_RETRY_MS + 2);
+            let holders = written(&asked).into_iter().map(|lease| &*lease.holder);
+            assert_eq!(holders.collect::<Vec<_>>(), [""], "{asked:?}");
         }
     }
 }
