@@ -124,12 +124,12 @@ fn a_vm_of_the_group_that_turns_up_in_its_folder_at_the_end_goes_too() {
         stage.until_phase("web", "RUNNING", 60);
         stage.act(Deed::Adopt(key("web"), adoption));
         stage.world.run_for(1_000);
-        stage.world.suffer(&WorldFault::LagFeed(0, 30_000));
         let first = Which::Member(key("web"), 0);
         let folder = Place::Folder("default-web".into());
         stage.act(Deed::Twin(first, "twin".into(), folder));
         let twin = stage.world.find(&Which::Named("twin".into())).unwrap();
         stage.remark(&twin, |marker| marker.slot = 7);
+        stage.world.suffer(&WorldFault::PartialFeed(0));
         stage.act(Deed::Delete(key("web")));
         stage.until_empty(300);
         assert!(
