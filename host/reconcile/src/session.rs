@@ -597,4 +597,91 @@ mod tests {
         assert!(session.feed_reset(RequestId(7), at(6_000)));
         assert_eq!(session.listed_at(), Some(Monotonic(5_000)));
     }
+
+    #[test]
+    fn while_there_is_no_view_it_is_said_why() {
+        let mut session = Session::new();
+        assert_eq!(session.problem().0, "VCenterConnecting");
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        let failed = LoginResult::Failed {
+            message: "no route".into(),
+        };
+        session.login_answered(RequestId(1), failed, at(10));
+        let away = ("VCenterUnavailable", "no route".to_owned());
+        assert_eq!(session.problem(), away);
+        session.credentials_changed("v2".into(), None, at(20));
+        login(&mut session, 2, at(20));
+        session.login_answered(RequestId(2), refused("v2"), at(30));
+        let (reason, message) = session.problem();
+        assert_eq!(reason, "CredentialsRefused");
+        assert!(
+            message.contains("refused the credentials (no)"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn only_what_is_waited_for_counts() {
+        let inside = |vcenter: &str| LoginResult::In {
+            vcenter: vcenter.into(),
+        };
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 2, at(0));
+        // Answers and feeds of a login that was given up.
+        session.login_answered(RequestId(1), inside("former"), at(1));
+        session.login_answered(RequestId(1), refused("v1"), at(1));
+        assert!(!session.feed_reset(RequestId(1), at(1)));
+        assert_eq!(session.drive(at(1)), None);
+        assert!(session.vcenter().is_empty() && !session.is_logged_in());
+        session.login_answered(RequestId(2), inside("vc"), at(2));
+        assert!(!session.feed_reset(RequestId(1), at(3)));
+        assert!(session.feed_reset(RequestId(2), at(3)) && session.is_live());
+        assert_eq!(session.vcenter(), "vc");
+    }
+
+    #[test]
+    fn a_feed_that_is_lost_before_there_is_a_session_changes_nothing() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        session.feed_lost("cut".into(), at(0));
+        assert_eq!(session.deadline(), Some(Monotonic(0)), "no time is lost");
+        let mut session = live();
+        session.feed_lost("cut".into(), at(10));
+        assert!(session.deadline() > Some(Monotonic(10)));
+    }
+
+    #[test]
+    fn a_login_that_is_never_answered_is_given_up() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        assert_eq!(session.drive(at(LOGIN_MS_MAX - 1)), None);
+        assert_eq!(session.problem().0, "VCenterConnecting");
+        assert_eq!(session.drive(at(LOGIN_MS_MAX)), None);
+        assert_eq!(session.problem().1, "the login was never answered");
+    }
+
+    #[test]
+    fn one_view_is_asked_for_at_a_time() {
+        let mut session = live();
+        session.want_relist("an answer was lost");
+        let wish = session.drive(at(5_000)).expect("a relist");
+        session.started(&wish, RequestId(7), at(5_000));
+        session.want_relist("another one");
+        session.feed_alive(at(60_000));
+        assert_eq!(session.drive(at(60_000)), None);
+        assert!(session.feed_reset(RequestId(7), at(61_000)));
+        assert!(session.drive(at(61_000)).is_some());
+    }
+
+    #[test]
+    fn whoever_steps_down_keeps_nothing_of_the_view() {
+        let mut session = live();
+        session.want_relist("an answer was lost");
+        session.reset(at(5_000));
+        assert!(!session.is_live() && session.listed_at().is_none());
+        login(&mut session, 2, at(5_000));
+    }
 }
