@@ -188,6 +188,8 @@ impl Lease {
 
 #[cfg(test)]
 mod tests {
+    use vmgroup_core::time::Timestamp;
+
     use super::*;
 
     fn lease(holder: &str, version: &str) -> LeaseRecord {
@@ -284,5 +286,66 @@ mod tests {
         me.saw(Some(lease("me", "2")), true, Monotonic(2_010));
         let given_up = me.give_up().expect("nothing is under way");
         assert_eq!(given_up.resource_version, "2");
+    }
+
+    #[test]
+    fn a_lease_of_ones_own_is_renewed_at_once_and_changes_no_holder() {
+        let mut me = Lease::new("me".into());
+        me.saw(Some(lease("me", "5")), false, Monotonic(7));
+        let wish = me.drive(Monotonic(7)).expect("a renewal");
+        assert_eq!((wish.resource_version.as_str(), wish.transitions), ("5", 0));
+    }
+
+    #[test]
+    fn a_lease_that_was_given_up_is_taken_at_once() {
+        let mut me = Lease::new("me".into());
+        me.saw(Some(lease("", "5")), false, Monotonic(7));
+        assert_eq!(me.deadline(), Some(Monotonic(7)));
+        let wish = me.drive(Monotonic(7)).expect("a take-over");
+        assert_eq!((wish.resource_version.as_str(), wish.transitions), ("5", 1));
+    }
+
+    #[test]
+    fn it_is_looked_at_when_something_can_be_done() {
+        let mut me = Lease::new("me".into());
+        assert_eq!(me.deadline(), None);
+        me.saw(None, false, Monotonic(5));
+        assert_eq!(me.deadline(), Some(Monotonic(5)));
+        me.saw(Some(lease("other", "1")), false, Monotonic(100));
+        assert_eq!(me.deadline(), Some(Monotonic(15_100)));
+
+        let mut me = holding(0);
+        assert_eq!(me.deadline(), Some(Monotonic(LEASE_RETRY_MS)));
+        assert!(me.drive(Monotonic(LEASE_RETRY_MS)).is_some());
+        assert_eq!(me.deadline(), Some(Monotonic(LEASE_RENEW_DEADLINE_MS)));
+        me.failed(Monotonic(3_000));
+        assert_eq!(me.deadline(), Some(Monotonic(3_000 + LEASE_RETRY_MS)));
+    }
+
+    #[test]
+    fn refused_credentials_are_written_soon_and_handed_on() {
+        let refused = || RefusedCredentials {
+            version: "v1".into(),
+            at: Timestamp(7),
+        };
+        let mut me = holding(0);
+        me.remember_refused(Some(refused()), Monotonic(10));
+        let wish = me.drive(Monotonic(10)).expect("a renewal");
+        assert_eq!(wish.refused, Some(refused()));
+        me.saw(
+            Some(LeaseRecord {
+                resource_version: "2".into(),
+                ..wish
+            }),
+            true,
+            Monotonic(11),
+        );
+        let given_up = me.give_up().expect("nothing is under way");
+        assert_eq!(given_up.refused, Some(refused()));
+        let mut other = Lease::new("other".into());
+        other.saw(Some(given_up), false, Monotonic(12));
+        assert_eq!(other.refused(), Some(&refused()));
+        other.remember_refused(None, Monotonic(13));
+        assert_eq!(other.refused(), None);
     }
 }
