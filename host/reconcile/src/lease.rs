@@ -257,11 +257,13 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_read_too_late_renews_nothing() {
-        let mut me = holding(0);
-        assert!(me.drive(Monotonic(2_000)).is_some());
-        assert_eq!(me.drive(Monotonic(30_000)), None);
-        me.saw(Some(lease("me", "2")), true, Monotonic(30_000));
-        assert_eq!(me.role(), Role::Waiting);
+        for read_at in [2_000 + LEASE_RENEW_DEADLINE_MS, 30_000] {
+            let mut me = holding(0);
+            assert!(me.drive(Monotonic(2_000)).is_some());
+            assert_eq!(me.drive(Monotonic(read_at)), None);
+            me.saw(Some(lease("me", "2")), true, Monotonic(read_at));
+            assert_eq!(me.role(), Role::Waiting);
+        }
     }
 
     #[test]

@@ -215,6 +215,8 @@ impl Stage {
     pub(crate) fn assert_safe(&self) {
         let breaches = safety(&self.world);
         assert!(breaches.is_empty(), "{breaches:#?}\n{}", self.story());
+        let hot = self.world.hot_wakeups();
+        assert!(hot < 10, "woken without end, {hot} times\n{}", self.story());
     }
 
     /// The end of the trace, without what repeats for ever.

@@ -274,6 +274,15 @@ fn what_was_committed_for_a_spec_that_has_changed_by_then_is_not_begun() {
     assert!(committed, "{}", stage.story());
     stage.act(Deed::Scale(key("web"), 1));
     stage.until_phase("web", "RUNNING", 60);
+    let begun = stage.story().matches("committed clone").count();
+    assert_eq!(begun, 1, "the first of all\n{}", stage.story());
     assert_eq!(stage.calls(), calls, "{}", stage.story());
+    stage.assert_safe();
+}
+
+#[test]
+fn clones_that_wait_for_a_place_wake_nobody() {
+    let stage = quiet(Vec::new(), 50);
+    assert_eq!(stage.world.hot_wakeups(), 0);
     stage.assert_safe();
 }
