@@ -65,6 +65,7 @@ mod tests {
 
     #[test]
     fn a_mass_loss_is_over_when_its_window_ends() {
+        assert!(!after_losing(6).is_on(10, Monotonic(MASS_LOSS_WINDOW_MS)));
         assert!(!after_losing(6).is_on(10, Monotonic(MASS_LOSS_WINDOW_MS + 10)));
     }
 }

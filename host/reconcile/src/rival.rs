@@ -108,3 +108,80 @@ impl Machine {
         group.spent = before.spent;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::observation::OperationKind;
+    use vmgroup_core::status::{Intent, IntentStep, Status};
+    use vmgroup_core::time::Timestamp;
+
+    use super::*;
+    use crate::machine::tests::object;
+
+    fn showing(intent: Option<Intent>) -> GroupObject {
+        GroupObject {
+            status: Status {
+                intent,
+                ..Status::default()
+            },
+            ..object("web")
+        }
+    }
+
+    /// A commit, with something of it in flight or not.
+    fn intent(by: &str, id: u64, is_busy: bool) -> Intent {
+        let step = IntentStep {
+            slot: 0,
+            kind: OperationKind::Clone,
+            vm: None,
+            intent: id,
+            task: None,
+        };
+        Intent {
+            id,
+            by: by.into(),
+            generation: 1,
+            steps: is_busy.then_some(step).into_iter().collect(),
+        }
+    }
+
+    /// Whether the rival is heeded, and busy, once the object shows these one by one.
+    fn heeded(known: Option<Intent>, shown: &[Intent]) -> Option<bool> {
+        let mut group = Group::restore(showing(known), None, Timestamp(0));
+        for intent in shown {
+            let newer = showing(Some(intent.clone()));
+            group.heed_rival(&newer, "mine", Monotonic(0));
+            group.object = newer;
+        }
+        group.rival.map(|rival| rival.is_busy)
+    }
+
+    #[test]
+    fn a_commit_of_another_host_is_heeded_until_nothing_of_it_is_in_flight() {
+        let theirs = || intent("theirs", 5, true);
+        assert_eq!(heeded(None, &[theirs()]), Some(true));
+        assert_eq!(heeded(Some(theirs()), &[theirs()]), None, "no news");
+        let ended = [theirs(), intent("theirs", 5, false)];
+        assert_eq!(heeded(None, &ended), Some(false));
+        let again = [
+            theirs(),
+            intent("theirs", 5, false),
+            intent("theirs", 6, true),
+        ];
+        assert_eq!(heeded(None, &again), Some(true));
+    }
+
+    #[test]
+    fn ones_own_commit_and_one_that_went_back_are_no_rivals() {
+        assert_eq!(heeded(None, &[intent("mine", 5, true)]), None);
+        let restored = [intent("theirs", 4, true)];
+        assert_eq!(heeded(Some(intent("mine", 5, true)), &restored), None);
+    }
+
+    #[test]
+    fn without_a_name_a_commit_is_ones_own_by_its_number() {
+        let known = || Some(intent("", 5, false));
+        assert_eq!(heeded(known(), &[intent("", 5, true)]), None);
+        assert_eq!(heeded(known(), &[intent("", 6, true)]), Some(true));
+    }
+}
