@@ -159,17 +159,15 @@ impl Machine {
 
     /// An event on the object when its phase or reason changes, never otherwise.
     pub(crate) fn tell_transition(&mut self, key: &GroupKey, before: &Status, after: &Status) {
-        let ready = |status: &Status| {
-            let condition = status
-                .conditions
-                .iter()
-                .find(|condition| condition.kind == "Ready");
-            condition.map(|condition| (condition.status.clone(), condition.reason.clone()))
+        // All conditions carry the same reason, and each reason stands for one row of them.
+        let reason = |status: &Status| {
+            let condition = status.conditions.first();
+            condition.map(|condition| condition.reason.clone())
         };
-        let (Some((_, reason)), message) = (ready(after), after.last_message.clone()) else {
+        let (Some(now), message) = (reason(after), after.last_message.clone()) else {
             return;
         };
-        if ready(before) == ready(after) {
+        if reason(before).as_ref() == Some(&now) {
             return;
         }
         let message = message.unwrap_or_default();
@@ -180,7 +178,7 @@ impl Machine {
             self.out.push(Request::Tell {
                 target: target(&group.object),
                 warning,
-                reason,
+                reason: now,
                 message,
             });
         }

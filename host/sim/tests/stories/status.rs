@@ -128,7 +128,7 @@ fn what_changes_all_the_time_is_written_now_and_then_and_at_last() {
         stage.world.run_for(100);
     }
     stage.act(Deed::Hold(member(0), true));
-    stage.world.run_for(400);
+    stage.world.run_for(330);
     let written = writes(&stage) - before;
     assert!((2..=9).contains(&written), "{written} writes in 2.4 s");
     let status = stage.status("web");
@@ -139,23 +139,31 @@ fn what_changes_all_the_time_is_written_now_and_then_and_at_last() {
 fn a_memo_alone_is_written_once_a_minute() {
     let mut stage = settled(1);
     let before = writes(&stage);
-    let remember = |stage: &mut Stage, memo: &str| {
+    let remember = |stage: &mut Stage, memo: &str, because: Deed| {
         let plan = Plan {
             memo: Some(memo.to_owned()),
             ..Plan::default()
         };
         stage.world.decide_mut().instead = Some(DecideResult::Answered(Answer::Plan(plan)));
-        stage.act(Deed::Occupy(member(0), 100));
+        stage.act(because);
         stage.world.run_for(5_000);
     };
+    let busy = || Deed::Occupy(member(0), 100);
     stage.world.run_for(60_000);
     for count in 0..10 {
-        remember(&mut stage, &format!("memo {count}"));
+        remember(&mut stage, &format!("memo {count}"), busy());
     }
     assert_eq!(writes(&stage) - before, 1, "{}", stage.story());
-    stage.world.run_for(15_000);
-    remember(&mut stage, "the last one");
-    assert_eq!(writes(&stage) - before, 2, "{}", stage.story());
-    let memo = stage.status("web").memo.map(|memo| memo.text);
-    assert_eq!(memo.as_deref(), Some("the last one"));
+    let memo = |stage: &Stage| stage.status("web").memo.map(|memo| memo.text);
+    let off = Deed::Power(member(0), PowerState::Off);
+    remember(&mut stage, "together with something else", off);
+    assert_eq!(
+        memo(&stage).as_deref(),
+        Some("together with something else")
+    );
+    stage.world.run_for(60_000);
+    let before = writes(&stage);
+    remember(&mut stage, "the last one", busy());
+    assert_eq!(writes(&stage) - before, 1, "{}", stage.story());
+    assert_eq!(memo(&stage).as_deref(), Some("the last one"));
 }
