@@ -132,7 +132,8 @@ pub(crate) fn is_test(path: &Path) -> bool {
     in_folder || stem == "tests" || stem.ends_with("_tests")
 }
 
-/// What of a source is compiled into the program: all of it but a test module at its end.
+/// What of a source is compiled into the program: all of it but a test module at its end. It is
+/// the same before the module was written and after.
 pub(crate) fn before_tests(text: &str) -> &str {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let tests = lines
@@ -149,7 +150,10 @@ pub(crate) fn before_tests(text: &str) -> &str {
                 && after.iter().skip(1).filter(|line| line.starts_with('}')).count() == 1
         });
     let length = |tests: usize| lines[..tests].iter().map(|line| line.len()).sum();
-    &text[..tests.map_or(text.len(), length)]
+    let code = &text[..tests.map_or(text.len(), length)];
+    // As it would end without the module.
+    let blank = code.len() - code.trim_end().len();
+    &code[..code.len() - blank.saturating_sub(1)]
 }
 
 /// All text files of the repository, read once.

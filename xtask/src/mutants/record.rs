@@ -256,6 +256,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_first_test_of_a_file_decides_nothing_anew() {
+        let code = "fn a() {\n}\n";
+        let tested = format!("{code}\n#[cfg(test)]\nmod tests {{\n    fn b() {{}}\n}}\n");
+        assert_eq!(code_hash(code), code_hash(&tested));
+        assert_ne!(code_hash(code), code_hash("fn a() {}\n"));
+    }
+
+    #[test]
     fn what_is_unviable_or_open_is_not_in_the_rate() {
         let mut tally = Tally::default();
         let outcomes = [
