@@ -51,6 +51,8 @@ pub(crate) fn jitter_ms(most_ms: u64, who: &impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -70,5 +72,16 @@ mod tests {
         for _ in 0..1_000 {
             assert!(backoff.fail(&1) <= 60_000);
         }
+    }
+
+    #[test]
+    fn those_that_failed_together_do_not_come_back_together() {
+        let waits: BTreeSet<u64> = (0..100).map(|who| wait_ms(1_000, 9_000, 2, &who)).collect();
+        let (first, last) = (waits.first().copied(), waits.last().copied());
+        assert!((3_000..3_200).contains(&first.unwrap_or(0)), "{waits:?}");
+        assert!((3_800..=4_000).contains(&last.unwrap_or(0)), "{waits:?}");
+        assert!(waits.len() > 50, "{waits:?}");
+        let small: BTreeSet<u64> = (0..100).map(|who| jitter_ms(3, &who)).collect();
+        assert_eq!(small, [0, 1, 2, 3].into());
     }
 }

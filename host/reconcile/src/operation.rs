@@ -357,4 +357,54 @@ mod tests {
         assert_eq!(shown(Work::PowerOn).as_deref(), Some("vm-1"));
         assert_eq!(shown(Work::Clone), None);
     }
+
+    #[test]
+    fn a_power_state_that_is_wanted_is_no_fault() {
+        let hard = || Work::PowerOff(PowerOffMode::Hard);
+        let judged = |work: Work, existing| judge(&work, &Fault::InvalidPowerState { existing });
+        for (work, existing) in [
+            (Work::PowerOn, PowerState::On),
+            (hard(), PowerState::Off),
+            (Work::Suspend, PowerState::Suspended),
+        ] {
+            assert_eq!(judged(work, existing), Verdict::AlreadyDone);
+        }
+        for (work, existing) in [
+            (Work::PowerOn, PowerState::Suspended),
+            (hard(), PowerState::On),
+            (Work::Suspend, PowerState::Off),
+            (Work::Delete, PowerState::On),
+        ] {
+            let verdict = judged(work, existing);
+            assert!(matches!(verdict, Verdict::Failed(..)), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn an_effect_is_there_when_the_feed_shows_it() {
+        let shown = |work: Work, power, spec_hash: Option<&str>| {
+            let vm = Vm {
+                power,
+                spec_hash: spec_hash.map(Into::into),
+                ..vm("vm-1")
+            };
+            settled(&work, Some(&vm), "v1:wanted", false)
+        };
+        let on = |work, hash| shown(work, PowerState::On, hash);
+        assert_eq!(on(Work::Suspend, None), Settled::NotYet);
+        let suspended = shown(Work::Suspend, PowerState::Suspended, None);
+        assert_eq!(suspended, Settled::Over);
+        assert_eq!(on(Work::Delete, None), Settled::NotYet);
+        let off = shown(Work::Delete, PowerState::Off, None);
+        assert_eq!(off, Settled::StepDone);
+        assert_eq!(settled(&Work::Delete, None, "", false), Settled::Over);
+        assert_eq!(settled(&Work::Clone, None, "", false), Settled::NotYet);
+        let reconfigured = on(Work::Reconfigure, Some("v1:wanted"));
+        assert_eq!(reconfigured, Settled::Over);
+        let former = on(Work::Reconfigure, Some("v1:former"));
+        assert_eq!(
+            (former, on(Work::Reconfigure, None)),
+            (Settled::NotYet, Settled::NotYet)
+        );
+    }
 }
