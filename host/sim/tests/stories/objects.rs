@@ -4,6 +4,7 @@
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 
 use crate::stage::{Stage, key, spec};
@@ -109,10 +110,22 @@ fn what_happens_to_members_is_noticed_after_another_group_has_gone() {
     stage.act(Deed::Delete(key("db")));
     stage.world.run_for(60_000);
     assert!(stage.ids("db").is_empty(), "{}", stage.story());
-    let member = Which::Member(key("web"), 0);
-    stage.act(Deed::Power(member, PowerState::Off));
+    let id = stage.ids("web").remove(0);
+    let member = || Which::Id(id.clone());
+    stage.act(Deed::Power(member(), PowerState::Off));
     stage.world.run_for(2_000);
     assert_ne!(stage.status("web").phase.as_deref(), Some("RUNNING"));
     stage.until_phase("web", "RUNNING", 600);
+    // Of one without its marker the record alone tells whose it is.
+    stage.act(Deed::Unmark(member()));
+    stage.world.run_for(5_000);
+    let decided = |stage: &Stage| {
+        let decided = |fact: &&Fact| matches!(fact, Fact::Decided(_));
+        stage.world.facts().iter().filter(decided).count()
+    };
+    let before = decided(&stage);
+    stage.act(Deed::Power(member(), PowerState::Off));
+    stage.world.run_for(1_000);
+    assert!(decided(&stage) > before, "{}", stage.story());
     stage.assert_safe();
 }
