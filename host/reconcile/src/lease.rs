@@ -344,6 +344,10 @@ mod tests {
         );
         let given_up = me.give_up().expect("nothing is under way");
         assert_eq!(given_up.refused, Some(refused()));
+        let mut hasty = holding(0);
+        hasty.remember_refused(Some(refused()), Monotonic(10));
+        let unwritten = hasty.give_up().expect("nothing is under way");
+        assert_eq!(unwritten.refused, Some(refused()));
         let mut other = Lease::new("other".into());
         other.saw(Some(given_up), false, Monotonic(12));
         assert_eq!(other.refused(), Some(&refused()));
