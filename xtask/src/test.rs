@@ -129,12 +129,12 @@ impl Run<'_> {
         };
         if count.failed > 0 {
             let shown = self.workspace.shown(&log);
-            match count::failures(&text).trim() {
-                "" => {
-                    say(format_args!("---- the last {SHOWN_LINES} lines of {shown}"));
-                    say(child::last_lines(&log, SHOWN_LINES)?);
-                }
-                failures => say(failures),
+            let failures = count::failures(&text);
+            say(failures.trim());
+            // A program that crashed has no list of what failed.
+            if failures.is_empty() || text.contains("process didn't exit successfully") {
+                say(format_args!("---- the last {SHOWN_LINES} lines of {shown}"));
+                say(child::last_lines(&log, SHOWN_LINES)?);
             }
             say(format_args!("---- all of it: {shown}"));
             for name in count::failed_tests(&text) {

@@ -110,10 +110,18 @@ pub fn run_side_by_side<P: Pair>(
         ended.collect()
     });
     let mut all = Report::default();
+    let mut trouble = None;
     for report in reports {
-        all.add(report?);
+        match report {
+            Ok(report) => all.add(report),
+            Err(error) => trouble = trouble.or(Some(error)),
+        }
     }
-    Ok(all)
+    match trouble {
+        // What was found counts, whatever became of the others.
+        Some(error) if all.failure.is_none() => Err(error),
+        _ => Ok(all),
+    }
 }
 
 /// The seeds that nobody has tried yet.
@@ -144,8 +152,26 @@ impl Seeds {
     }
 }
 
+/// Ends the others' work, too, if its owner does not come to an end.
+struct Ending<'a> {
+    seeds: &'a Seeds,
+    is_well: bool,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if !self.is_well {
+            self.seeds.ended.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 fn try_seeds<P: Pair>(pair: &mut P, seeds: &Seeds, effort: Effort) -> Result<Report> {
     let begun = Instant::now();
+    let mut ending = Ending {
+        seeds,
+        is_well: false,
+    };
     let mut report = Report {
         next_seed: effort.first_seed,
         ..Report::default()
@@ -153,8 +179,7 @@ fn try_seeds<P: Pair>(pair: &mut P, seeds: &Seeds, effort: Effort) -> Result<Rep
     while let Some(seed) = seeds.take() {
         report.next_seed = seed.saturating_add(1);
         let operations = P::draw(&mut Random::new(seed), effort.length);
-        let comparison = compare(pair, &operations)
-            .inspect_err(|_| seeds.ended.store(true, Ordering::Relaxed))?;
+        let comparison = compare(pair, &operations)?;
         report.totals.add(&comparison);
         if let Some(found) = comparison.disagreement {
             seeds.ended.store(true, Ordering::Relaxed);
@@ -163,6 +188,7 @@ fn try_seeds<P: Pair>(pair: &mut P, seeds: &Seeds, effort: Effort) -> Result<Rep
         }
     }
     report.took = begun.elapsed();
+    ending.is_well = report.failure.is_none();
     Ok(report)
 }
 

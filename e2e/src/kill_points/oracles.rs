@@ -155,8 +155,8 @@ pub(crate) fn nothing_is_left(stage: &Stage<'_>) {
     );
 }
 
-/// What was done, by method, group and slot. What is gone goes once, though a busy
-/// simulator may let two tasks that destroy it end well.
+/// What was done, by method, group and slot. A call that was repeated on its way destroys
+/// once, though a busy simulator may let both of its tasks end well.
 fn effects(stage: &Stage<'_>, calls: &[Call], tasks: &BTreeMap<&str, &Task>) -> Effects {
     let mut effects = Effects::new();
     let mut gone = BTreeSet::new();
@@ -167,7 +167,7 @@ fn effects(stage: &Stage<'_>, calls: &[Call], tasks: &BTreeMap<&str, &Task>) -> 
             None => call.outcome == "ok",
         };
         let destroys = call.method.ends_with("Destroy_Task");
-        if !happened || (destroys && !gone.insert(&call.object)) {
+        if !happened || (destroys && !gone.insert((&call.object, &call.operation_id))) {
             continue;
         }
         let (identity, slot) = call.operation_id.split_once('/').unwrap_or_default();

@@ -159,8 +159,14 @@ impl Machine {
         }
         let (folder, vms, others) = match result {
             ReadResult::Folder { id, vms, others } => (id, vms, others),
-            ReadResult::Gone | ReadResult::NoFolder => {
+            ReadResult::NoFolder => {
                 self.release(key);
+                return;
+            }
+            ReadResult::Gone => {
+                // One of its name may have been made since, right before a crash.
+                self.folder_lost(key);
+                self.wake(key, 0, WakeReason::OperationEnded);
                 return;
             }
             _ => return self.try_later(key),
@@ -182,14 +188,13 @@ impl Machine {
             !known.is_readable() || (named && !(brought && ignored))
         };
         let ours: Vec<Vm> = vms.into_iter().filter(of_ours).collect();
-        let Some(first) = ours.first() else {
+        let Some(first) = ours.iter().map(|vm| &vm.id).min() else {
             self.release(key);
             return;
         };
         let why = format!(
-            "VM {} in its folder may be of this group; if it cannot be read, bring its host or \
-             its files back, or move it elsewhere",
-            first.id
+            "VM {first} in its folder may be of this group; if it cannot be read, bring its host \
+             or its files back, or move it elsewhere"
         );
         for vm in ours {
             self.put_stray(vm);

@@ -100,6 +100,7 @@ impl Machine {
     /// read again first.
     pub(crate) fn restore(&mut self, key: &GroupKey) {
         if let Some(group) = self.drop_group(key) {
+            self.closing.retain(|_, owner| owner != key);
             self.begin(group.object);
             self.doubt(key, WakeReason::Started);
         }

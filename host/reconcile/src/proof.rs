@@ -190,29 +190,30 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return BTreeSet::new();
         };
-        let sorted = self.membership(group);
-        let left = |slot: &Slot| {
-            let record = group.slots.get(slot);
-            let known = record.and_then(|record| self.inventory.vm(&record.vm));
-            known.is_some_and(|known| !self.tie(key, *slot, &known.vm).may_fill())
-        };
-        let new: Vec<(Slot, VmId)> = sorted
-            .members
-            .into_iter()
-            .filter(|(slot, _)| !group.slots.contains_key(slot) || left(slot))
+        let members = self.membership(group).members.into_iter();
+        let new: Vec<(Slot, VmId)> = members
+            .filter(|(slot, _)| !group.slots.contains_key(slot) || self.has_left(key, *slot))
             .filter_map(|(slot, vms)| Some((slot, vms.into_iter().next()?)))
-            .collect();
-        let departed = group
-            .slots
-            .keys()
-            .filter(|slot| group.object.deleting && !group.operations.contains_key(slot))
-            .filter(|slot| left(slot))
-            .copied()
             .collect();
         for (slot, vm) in new {
             self.record_slot(key, slot, vm);
         }
-        departed
+        let Some(group) = self.groups.get(key).filter(|group| group.object.deleting) else {
+            return BTreeSet::new();
+        };
+        let idle = |slot: &&Slot| !group.operations.contains_key(slot);
+        let idle = group.slots.keys().filter(idle).copied();
+        idle.filter(|slot| self.has_left(key, *slot)).collect()
+    }
+
+    /// The slot's VM, as the feed shows it, is plainly no member any more.
+    fn has_left(&self, key: &GroupKey, slot: Slot) -> bool {
+        let record = self
+            .groups
+            .get(key)
+            .and_then(|group| group.slots.get(&slot));
+        let known = record.and_then(|record| self.inventory.vm(&record.vm));
+        known.is_some_and(|known| !self.tie(key, slot, &known.vm).may_fill())
     }
 
     /// Somebody took the VM's marker away: it is not the group's any more, and

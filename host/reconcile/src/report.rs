@@ -157,7 +157,7 @@ impl Machine {
         shown.collect()
     }
 
-    /// An event on the object when its phase or reason changes, never otherwise.
+    /// An event on the object when the reason of its standing changes, never otherwise.
     pub(crate) fn tell_transition(&mut self, key: &GroupKey, before: &Status, after: &Status) {
         // All conditions carry the same reason, and each reason stands for one row of them.
         let reason = |status: &Status| {

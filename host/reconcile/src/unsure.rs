@@ -5,7 +5,7 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
 use vmgroup_core::observation::{FailureClass, Slot};
 
-use crate::inventory::{TaskState, Vm};
+use crate::inventory::{Task, TaskState, Vm};
 use crate::machine::Machine;
 use crate::operation::{Operation, Stage, Work};
 use crate::request::{Read, Request};
@@ -58,13 +58,13 @@ impl Machine {
             return false;
         };
         let wanted = names::operation_id(group.identity(), slot, operation.intent);
-        self.may_clone_unseen(|named| named == wanted)
+        self.may_clone_unseen(|named| named == wanted).is_some()
     }
 
-    /// A task runs that may clone: it has an operation id of that kind, or tells none,
-    /// is followed by nobody and works on no member.
-    pub(crate) fn may_clone_unseen(&self, is_meant: impl Fn(&str) -> bool) -> bool {
-        self.inventory.tasks().any(|task| {
+    /// A running task that may clone: it has an operation id of that kind, or tells
+    /// none, is followed by nobody and works on no member.
+    pub(crate) fn may_clone_unseen(&self, is_meant: impl Fn(&str) -> bool) -> Option<&Task> {
+        self.inventory.tasks().find(|task| {
             let may_clone = match &task.operation_id {
                 Some(named) => is_meant(named),
                 None => {

@@ -6,6 +6,7 @@ use vmgroup_core::group::{DeletionPolicy, GroupKey};
 use vmgroup_core::status::Standing;
 
 use crate::group::{Stage, count};
+use crate::inventory::Task;
 use crate::machine::{Machine, target};
 use crate::operation::Work;
 use crate::pipeline::Next;
@@ -27,20 +28,29 @@ impl Machine {
 
     /// Waits for a task that may still make a VM of the group.
     fn await_unmatched(&mut self, key: &GroupKey) -> Option<Next> {
-        if !self.runs_unmatched(key) {
-            return None;
-        }
+        let task = self.unmatched(key)?;
+        let entity = task.entity.as_deref().unwrap_or("something unnamed");
+        let why = format!(
+            "task {} runs in vCenter on {entity} and may still make a VM of this group",
+            task.id
+        );
         // A complete view tells if it has vanished.
         self.session
             .want_relist("a task of a deleted group is unaccounted for");
-        let task = "a task runs in vCenter that may still make a VM of this group";
-        self.deletion_waits(key, task);
+        self.deletion_waits(key, &why);
         Some(Next::Wait)
     }
 
     /// The deletion cannot go on yet, for that reason.
     pub(crate) fn deletion_waits(&mut self, key: &GroupKey, why: &str) {
         self.try_later(key);
+        if let Some(group) = self.groups.get_mut(key)
+            && group.has_nothing()
+            && let Some(seen) = &mut group.seen
+        {
+            // The last ones have gone since the module was asked.
+            seen.members.clear();
+        }
         let standing = Standing::Failing {
             reason: "DeletionWaits",
             message: format!("being deleted, and waits: {why}"),
@@ -48,12 +58,10 @@ impl Machine {
         self.report(key, standing);
     }
 
-    /// A task of the group runs that no operation here follows: another host's,
+    /// A running task of the group that no operation here follows: another host's,
     /// or one of an earlier life.
-    fn runs_unmatched(&self, key: &GroupKey) -> bool {
-        let Some(group) = self.groups.get(key) else {
-            return false;
-        };
+    fn unmatched(&self, key: &GroupKey) -> Option<&Task> {
+        let group = self.groups.get(key)?;
         let folder = format!("{}/folder", group.identity());
         self.may_clone_unseen(|id| {
             let owner = id.split_once('/').map(|(identity, _)| identity);

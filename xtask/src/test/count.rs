@@ -79,19 +79,32 @@ pub(super) fn failed_tests(log: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What failed tests said: of each test binary what stands between `failures:` and the
-/// list of their names, which begins with the same word.
+/// Lines of what one failed test said that are shown.
+const LINES_OF_A_TEST: usize = 80;
+
+/// What failed tests said, each cut to a page: of each test binary what stands between
+/// `failures:` and the list of their names, which begins with the same word.
 pub(super) fn failures(log: &str) -> String {
     let mut said = String::new();
     let mut inside = false;
+    let mut lines = 0;
     for line in log.lines() {
         if line == "failures:" {
             inside = !inside;
         } else if line.starts_with("test result: ") {
             inside = false;
         } else if inside {
-            said.push_str(line);
-            said.push('\n');
+            lines = if line.starts_with("---- ") {
+                0
+            } else {
+                lines + 1
+            };
+            if lines < LINES_OF_A_TEST {
+                said.push_str(line);
+                said.push('\n');
+            } else if lines == LINES_OF_A_TEST {
+                said.push_str("(the rest stands in the log)\n");
+            }
         }
     }
     said
@@ -152,5 +165,12 @@ mod tests {
         );
         assert_eq!(failures(&log).trim(), "---- a ----\nnot so");
         assert_eq!(failures(&format!("{OK}\n{BAD}\n")), "");
+        let long = "a long story\n".repeat(2_000);
+        let log = format!("failures:\n---- a ----\n{long}\n---- b ----\nshort\n\nfailures:\n");
+        let said = failures(&log);
+        assert!(
+            said.lines().count() < 100 && said.contains("short"),
+            "{said}"
+        );
     }
 }

@@ -117,6 +117,7 @@ fn left_overs_of_the_demo_wait_for_their_owner() {
         stage.says("web", "the demo's finalizer stands on it");
         assert_eq!((stage.calls(), has_finalizer(&stage, "web")), (0, false));
         stage.act(Deed::Adopt(key("web"), Some(adoption)));
+        // Sooner than any list that would be asked for.
         stage.until_phase("web", "RUNNING", 9);
         let demo = stage
             .world

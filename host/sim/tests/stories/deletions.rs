@@ -74,6 +74,11 @@ fn a_vm_in_the_folder_that_cannot_be_read_may_be_the_groups_and_keeps_the_object
     assert_eq!(stage.ids("web").len(), 0);
     assert!(is_there(&stage, "web"), "{}", stage.story());
     stage.says("web", "in its folder may be of this group");
+    stage.world.suffer(&WorldFault::RestartVCenter(30_000));
+    stage.world.run_for(600_000);
+    stage.says("web", "in its folder may be of this group");
+    let status = stage.status("web");
+    assert_eq!((status.current_replicas, status.members), (Some(0), vec![]));
     stage.act(Deed::Connect(stranger(), Connection::Connected));
     stage.until_empty(600);
     assert!(stage.world.find(&stranger()).is_ok());

@@ -1,5 +1,6 @@
 //! A slot is free only by proof: members that the feed does not show any more.
 
+use vmgroup_core::group::Spec;
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault};
@@ -127,6 +128,25 @@ fn reads(stage: &Stage) -> u32 {
     let arrivals = stage.world.arrivals().iter();
     let reads = arrivals.filter(|arrival| arrival.kind == Kind::ReadVm);
     u32::try_from(reads.count()).unwrap()
+}
+
+#[test]
+fn a_suspended_group_looks_for_a_member_that_cannot_be_found_too() {
+    let mut stage = unreadable_for(1_000);
+    let suspended = Spec {
+        suspend: true,
+        ..spec(10)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(suspended))));
+    stage.act(Deed::Move(member(3), Place::Elsewhere));
+    let asked = |stage: &Stage| {
+        let asks = |line: &&str| line.contains("operator    -> #") && line.contains(" read vm-");
+        stage.story().lines().filter(asks).count()
+    };
+    let before = asked(&stage);
+    stage.world.run_for(100_000);
+    let made = asked(&stage) - before;
+    assert!((5..=10).contains(&made), "{made} reads\n{}", stage.story());
 }
 
 #[test]

@@ -119,7 +119,8 @@ fn a_clone_that_nobody_remembers_keeps_the_object_until_its_vm_is_there_and_gone
         stage.act(Deed::Delete(key("web")));
         stage.world.run_for(240_000);
         assert!(is_there(&stage, "web"), "{}", stage.story());
-        stage.says("web", "a task runs in vCenter that may still make a VM");
+        stage.says("web", "may still make a VM of this group");
+        assert_eq!(stage.status("web").current_replicas, Some(0));
         stage.until_empty(600);
         assert!(stage.ids("web").is_empty(), "{}", stage.story());
         stage.assert_safe();
