@@ -189,7 +189,7 @@ async fn every_call_carries_its_operation() {
     let trace = world.control().trace(before).unwrap();
     for method in ["CreateFolder", "CloneVM_Task"] {
         let call = trace.of(method).next().unwrap();
-        assert!(call.operation_id.starts_with("op-"), "{call:?}");
+        assert!(call.operation_id.starts_with("uid/0/"), "{call:?}");
     }
 }
 
@@ -219,7 +219,7 @@ async fn many_calls_at_once_are_all_answered_and_followed() {
         world.ask(vmgroup_reconcile::request::Request::Call {
             id,
             group: vmgroup_core::group::GroupKey::new("n", "g"),
-            operation_id: format!("op-{}", id.0),
+            operation_id: format!("uid/0/{}", id.0),
             call: clone_call(&folder, &format!("vm-{n}")),
         });
     }

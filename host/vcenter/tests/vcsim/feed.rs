@@ -110,7 +110,7 @@ async fn a_relist_shows_running_tasks_with_their_operation() {
     world.relist().await;
     assert_eq!(world.tasks[&task].state, TaskState::Running);
     let operation = world.tasks[&task].operation_id.clone();
-    assert!(operation.unwrap().starts_with("op-"));
+    assert!(operation.unwrap().starts_with("uid/0/"));
     // Another session finds it too, as after a restart.
     let id = world.login().await.unwrap();
     world.until(|w| w.resets.contains(&id)).await;

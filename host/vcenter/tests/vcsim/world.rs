@@ -124,7 +124,7 @@ impl World {
         self.ask(Request::Call {
             id,
             group: GroupKey::new("n", "g"),
-            operation_id: format!("op-{}", id.0),
+            operation_id: format!("uid/0/{}", id.0),
             call,
         });
         self.answer(|event| match event {
