@@ -11,10 +11,6 @@ use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec};
 
-fn is_there(stage: &Stage, name: &str) -> bool {
-    stage.world.cluster().group(&key(name)).is_some()
-}
-
 #[test]
 fn an_orphaned_group_waits_for_a_member_that_cannot_be_read() {
     let mut stage = Stage::new(Vec::new());
@@ -54,7 +50,7 @@ fn a_group_goes_while_the_clones_of_others_run() {
     stage.world.run_for(5_000);
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(30_000);
-    assert!(!is_there(&stage, "web"), "{}", stage.story());
+    assert!(!stage.is_there("web"), "{}", stage.story());
     assert_eq!(stage.ids("db").len(), 0, "its clone still runs");
     stage.until_phase("db", "RUNNING", 120);
     stage.assert_safe();
@@ -72,7 +68,7 @@ fn a_vm_in_the_folder_that_cannot_be_read_may_be_the_groups_and_keeps_the_object
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(600_000);
     assert_eq!(stage.ids("web").len(), 0);
-    assert!(is_there(&stage, "web"), "{}", stage.story());
+    assert!(stage.is_there("web"), "{}", stage.story());
     stage.says("web", "in its folder may be of this group");
     stage.world.suffer(&WorldFault::RestartVCenter(30_000));
     stage.world.run_for(600_000);

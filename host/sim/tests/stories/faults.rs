@@ -231,18 +231,13 @@ fn a_folder_that_cannot_be_made_is_asked_for_as_seldom_as_its_clones() {
     let mut stage = Stage::new(Vec::new());
     stage.create("web", spec(0));
     stage.until_phase("web", "RUNNING", 60);
-    let before = decisions(&stage);
+    let before = stage.decisions();
     // The feed's answer is under way for longer than vCenter is away.
     stage.world.suffer(&WorldFault::LagFeed(0, 20_000));
     stage.world.suffer(&WorldFault::CutVCenter(20_000));
     stage.act(Deed::Scale(key("web"), 4));
     stage.world.run_for(20_000);
-    let made = decisions(&stage) - before;
+    let made = stage.decisions() - before;
     assert!(made < 40, "{made} decisions\n{}", stage.story());
     stage.until_phase("web", "RUNNING", 120);
-}
-
-fn decisions(stage: &Stage) -> usize {
-    let decided = |fact: &&Fact| matches!(fact, Fact::Decided(_));
-    stage.world.facts().iter().filter(decided).count()
 }

@@ -4,7 +4,6 @@
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
-use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 
 use crate::stage::{Stage, key, spec};
@@ -119,13 +118,9 @@ fn what_happens_to_members_is_noticed_after_another_group_has_gone() {
     // Of one without its marker the record alone tells whose it is.
     stage.act(Deed::Unmark(member()));
     stage.world.run_for(5_000);
-    let decided = |stage: &Stage| {
-        let decided = |fact: &&Fact| matches!(fact, Fact::Decided(_));
-        stage.world.facts().iter().filter(decided).count()
-    };
-    let before = decided(&stage);
+    let before = stage.decisions();
     stage.act(Deed::Power(member(), PowerState::Off));
     stage.world.run_for(1_000);
-    assert!(decided(&stage) > before, "{}", stage.story());
+    assert!(stage.decisions() > before, "{}", stage.story());
     stage.assert_safe();
 }

@@ -10,6 +10,7 @@ use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
 use vmgroup_reconcile::machine::{Caps, Config};
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, FaultPlan};
+use vmgroup_sim::history::Fact;
 use vmgroup_sim::host::{Decide, Host, no_module};
 use vmgroup_sim::options::Options;
 use vmgroup_sim::oracles::safety;
@@ -97,6 +98,17 @@ impl Stage {
 
     pub(crate) fn create(&mut self, name: &str, spec: Spec) {
         self.act(Deed::Create(key(name), Box::new(Ok(spec))));
+    }
+
+    /// The group's object exists.
+    pub(crate) fn is_there(&self, name: &str) -> bool {
+        self.world.cluster().group(&key(name)).is_some()
+    }
+
+    /// How often a module was asked.
+    pub(crate) fn decisions(&self) -> usize {
+        let decided = |fact: &&Fact| matches!(fact, Fact::Decided(_));
+        self.world.facts().iter().filter(decided).count()
     }
 
     /// Changes a VM by hand.
@@ -188,9 +200,7 @@ impl Stage {
 
     /// Calls that change vCenter, of all groups.
     pub(crate) fn calls(&self) -> usize {
-        let called = |fact: &&vmgroup_sim::history::Fact| {
-            matches!(fact, vmgroup_sim::history::Fact::Called(_))
-        };
+        let called = |fact: &&Fact| matches!(fact, Fact::Called(_));
         self.world.facts().iter().filter(called).count()
     }
 

@@ -44,10 +44,6 @@ fn clones(stage: &Stage) -> usize {
     stage.world.facts().iter().filter(clone).count()
 }
 
-fn is_there(stage: &Stage, name: &str) -> bool {
-    stage.world.cluster().group(&key(name)).is_some()
-}
-
 #[test]
 fn a_clone_whose_answer_was_lost_is_waited_for_as_long_as_it_may_run() {
     for tells_operations in [true, false] {
@@ -118,7 +114,7 @@ fn a_clone_that_nobody_remembers_keeps_the_object_until_its_vm_is_there_and_gone
         stage.act(Deed::WipeStatus(key("web")));
         stage.act(Deed::Delete(key("web")));
         stage.world.run_for(240_000);
-        assert!(is_there(&stage, "web"), "{}", stage.story());
+        assert!(stage.is_there("web"), "{}", stage.story());
         stage.says("web", "may still make a VM of this group");
         assert_eq!(stage.status("web").current_replicas, Some(0));
         stage.until_empty(600);
@@ -145,7 +141,7 @@ fn a_group_goes_though_the_folder_of_another_one_is_still_being_removed() {
         stage.act(Deed::Delete(key("db")));
         // A VM each, then a folder each; nothing waits for anything of the other one.
         stage.world.run_for(500_000);
-        assert!(!is_there(&stage, "web"), "{}", stage.story());
+        assert!(!stage.is_there("web"), "{}", stage.story());
         stage.until_empty(130);
         stage.assert_safe();
     }

@@ -4,7 +4,6 @@ use vmgroup_core::group::Spec;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::WorldFault;
-use vmgroup_sim::history::Fact;
 
 use crate::stage::{Stage, key, spec};
 
@@ -18,21 +17,16 @@ fn what_is_done_already_is_not_decided_again_before_the_feed_shows_it() {
     stage.world.suffer(&WorldFault::LoseUpdates(0, 1_000));
     stage.act(Deed::Power(Which::Member(key("web"), 0), PowerState::Off));
     stage.world.run_for(2_000);
-    let before = decisions(&stage);
+    let before = stage.decisions();
     let off = Spec {
         power_state: PowerState::Off,
         ..spec(1)
     };
     stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
     stage.until_phase("web", "RUNNING", 60);
-    let made = decisions(&stage) - before;
+    let made = stage.decisions() - before;
     assert!(made < 10, "{made} decisions\n{}", stage.story());
     stage.assert_safe();
-}
-
-fn decisions(stage: &Stage) -> usize {
-    let decided = |fact: &&Fact| matches!(fact, Fact::Decided(_));
-    stage.world.facts().iter().filter(decided).count()
 }
 
 fn settled(replicas: u32) -> Stage {
@@ -51,28 +45,28 @@ fn member(slot: u32) -> Which {
 fn what_decides_nothing_wakes_no_module() {
     let mut stage = settled(1);
     let id = stage.ids("web").remove(0);
-    let before = decisions(&stage);
+    let before = stage.decisions();
     stage.shape(&id, |vm| vm.ip = Some("192.0.2.77".into()));
     stage.world.run_for(1_000);
-    assert_eq!(decisions(&stage), before, "its address\n{}", stage.story());
+    assert_eq!(stage.decisions(), before, "its address\n{}", stage.story());
     stage.act(Deed::Power(member(0), PowerState::Off));
     stage.world.run_for(1_000);
     stage.until_phase("web", "RUNNING", 600);
     let story = stage.story();
     // Off, the grace is over, on its way, on, its tools run.
-    let made = decisions(&stage) - before;
+    let made = stage.decisions() - before;
     assert!(made <= 6, "{made} decisions, its own task is none\n{story}");
 }
 
 #[test]
 fn a_task_of_somebody_else_wakes_the_module_and_so_does_its_end() {
     let mut stage = settled(1);
-    let before = decisions(&stage);
+    let before = stage.decisions();
     stage.act(Deed::Occupy(member(0), 5_000));
     stage.world.run_for(1_000);
-    assert_eq!(decisions(&stage), before + 1, "{}", stage.story());
+    assert_eq!(stage.decisions(), before + 1, "{}", stage.story());
     stage.world.run_for(6_000);
-    assert_eq!(decisions(&stage), before + 2, "{}", stage.story());
+    assert_eq!(stage.decisions(), before + 2, "{}", stage.story());
 }
 
 #[test]
