@@ -171,12 +171,12 @@ impl Operator {
         self.child.signal(Signal::CONT);
     }
 
-    /// Asks it to end, which it does soon and well.
+    /// Asks it to end, which it does soon and well. Returns what it said.
     ///
     /// # Panics
     /// When it does not.
     #[track_caller]
-    pub fn stop(mut self) {
+    pub fn stop(mut self) -> String {
         self.child.signal(Signal::TERM);
         let (status, _) = self.child.ended(STOP_LIMIT);
         assert!(
@@ -186,6 +186,7 @@ impl Operator {
             self.tail()
         );
         self.check_log();
+        self.log()
     }
 
     #[track_caller]

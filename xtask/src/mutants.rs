@@ -26,10 +26,11 @@ const BATCH_MAX: usize = 8;
 /// Change vmgroup-core and vmgroup-reconcile in one place at a time, and see whether a test notices.
 ///
 /// cargo-mutants makes the changes ("mutants"): another operator, another constant answer, an arm
-/// of a match left out. A mutant of core has to be caught by the unit tests of core; one of reconcile by
-/// stories in the simulated world, or, where these let it pass, by its own tests, by the script with a fault
-/// at every place and by schedules. What no test notices is missed: a better test is needed, or, where the mutant does what the code does, a line in xtask/mutants.json that
-/// says why nothing can tell them apart.
+/// of a match left out. A mutant of core has to be caught by the unit tests of core; one of
+/// reconcile by stories in the simulated world, or, where these let it pass, by its own tests, by
+/// the script with a fault at every place and by schedules. What no test notices is missed: a
+/// better test is needed, or, where the mutant does what the code does, a line in
+/// xtask/mutants.json that says why nothing can tell them apart.
 ///
 /// All work is done in a copy of the sources (target/mutants/tree), so files can be edited
 /// meanwhile. What is decided is kept in docs/reference/mutants.json by file, as long as the file
@@ -37,6 +38,7 @@ const BATCH_MAX: usize = 8;
 /// hours. Name files or folders to begin with them:
 ///
 ///   cargo xtask mutants --minutes 30 host/core/src/check
+///
 ///   cargo xtask mutants --missed host/core/src/check
 ///
 /// Prints a line for each file, and for each mutant that was missed:

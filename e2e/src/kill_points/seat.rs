@@ -130,8 +130,7 @@ impl<'a> Seat<'a> {
     pub(crate) fn leave(&mut self) {
         // The plan may still kill it on its way out.
         if let Some(operator) = self.operator.take() {
-            self.said.push_str(&operator.log());
-            operator.stop();
+            self.said.push_str(&operator.stop());
         }
     }
 

@@ -144,15 +144,16 @@ impl Machine {
     /// Takes in what happened; returns what is to be done, in this order.
     pub fn step(&mut self, event: Event, now: Now) -> Vec<Request> {
         self.now = now;
-        if self.stopped {
-            self.hear_after_stop(event);
-            return std::mem::take(&mut self.out);
-        }
-        // A host that stood still may not act any more, whatever it hears.
-        self.drive_lease();
-        self.file(event);
-        if !self.stopped {
-            self.drive();
+        match event {
+            event if self.stopped => self.hear_after_stop(event),
+            // Nothing is begun any more, not even a renewal that is due.
+            Event::Stop => self.stop(),
+            event => {
+                // A host that stood still may not act any more, whatever it hears.
+                self.drive_lease();
+                self.file(event);
+                self.drive();
+            }
         }
         std::mem::take(&mut self.out)
     }
@@ -187,7 +188,7 @@ impl Machine {
 
     fn file(&mut self, event: Event) {
         match event {
-            Event::Time => {}
+            Event::Time | Event::Stop => {}
             Event::GroupsListed(objects) => self.groups_listed(objects),
             Event::GroupChanged(object) => self.group_changed(*object),
             Event::GroupGone { key, uid } => self.group_gone(&key, &uid),
@@ -247,7 +248,6 @@ impl Machine {
                 stage,
                 message,
             } => self.module_refused(name.as_deref(), &stage, &message),
-            Event::Stop => self.stop(),
         }
     }
 

@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::event::LeaseRecord;
-    use crate::limits::LEASE_RETRY_MS;
+    use crate::limits::{LEASE_RENEW_DEADLINE_MS, LEASE_RETRY_MS};
     use crate::machine::tests::machine;
 
     fn at(ms: u64) -> Now {
@@ -106,40 +106,58 @@ mod tests {
         leases.collect()
     }
 
+    fn holders(asked: &[Request]) -> Vec<&str> {
+        written(asked).iter().map(|lease| &*lease.holder).collect()
+    }
+
+    /// The only request, which writes the lease, is answered.
+    fn answered(machine: &mut Machine, asked: &[Request], fails: bool, ms: u64) -> Vec<Request> {
+        let [Request::WriteLease { id, lease }] = asked else {
+            panic!("{asked:?}");
+        };
+        let event = if fails {
+            Event::LeaseFailed {
+                id: *id,
+                message: "no route".into(),
+            }
+        } else {
+            Event::LeaseSeen {
+                lease: Some(lease.clone()),
+                id: Some(*id),
+            }
+        };
+        machine.step(event, at(ms))
+    }
+
+    fn holding() -> Machine {
+        let mut machine = machine(Some("me"));
+        let absent = Event::LeaseSeen {
+            lease: None,
+            id: None,
+        };
+        let created = machine.step(absent, at(0));
+        answered(&mut machine, &created, false, 1);
+        assert!(machine.is_acting());
+        machine
+    }
+
     #[test]
     fn a_farewell_waits_for_the_renewal_that_is_under_way() {
         for fails in [false, true] {
-            let mut machine = machine(Some("me"));
-            let answer = |machine: &mut Machine, asked: &[Request], fails, ms| {
-                let [Request::WriteLease { id, lease }] = asked else {
-                    panic!("{asked:?}");
-                };
-                let event = if fails {
-                    Event::LeaseFailed {
-                        id: *id,
-                        message: "no route".into(),
-                    }
-                } else {
-                    Event::LeaseSeen {
-                        lease: Some(lease.clone()),
-                        id: Some(*id),
-                    }
-                };
-                machine.step(event, at(ms))
-            };
-            let absent = Event::LeaseSeen {
-                lease: None,
-                id: None,
-            };
-            let created = machine.step(absent, at(0));
-            answer(&mut machine, &created, false, 1);
-            assert!(machine.is_acting());
+            let mut machine = holding();
             let renewal = machine.step(Event::Time, at(LEASE_RETRY_MS));
             let farewell = machine.step(Event::Stop, at(LEASE_RETRY_MS + 1));
             assert!(written(&farewell).is_empty(), "{farewell:?}");
-            let asked = answer(&mut machine, &renewal, fails, LEASE_RETRY_MS + 2);
-            let holders = written(&asked).into_iter().map(|lease| &*lease.holder);
-            assert_eq!(holders.collect::<Vec<_>>(), [""], "{asked:?}");
+            let asked = answered(&mut machine, &renewal, fails, LEASE_RETRY_MS + 2);
+            assert_eq!(holders(&asked), [""], "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_farewell_takes_the_place_of_a_renewal_that_is_due() {
+        for asked_at in [LEASE_RETRY_MS, LEASE_RENEW_DEADLINE_MS] {
+            let farewell = holding().step(Event::Stop, at(asked_at));
+            assert_eq!(holders(&farewell), [""], "{farewell:?}");
         }
     }
 }

@@ -103,6 +103,10 @@ pub(crate) async fn drive(
                 () = hands.idle() => break,
             }
         }
+        // The last one may have been answered between the two looks.
+        while let Ok(event) = events.try_recv() {
+            farewell.extend(machine.step(event, clocks.now()));
+        }
     };
     if timeout(CALLS_END, answers).await.is_err() {
         tracing::warn!("calls that were under way have not been answered");
