@@ -43,7 +43,7 @@ mod words;
 mod world;
 
 pub use flaw::{FLAWS, Flaw};
-pub use named::SCOPES;
+pub use named::scopes;
 pub use scope::{Deed, FaultKind, Scope, Size};
 pub use search::{End, Found, Limits, search};
 pub use world::Breach;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use vmgroup_scopes::{End, FLAWS, Flaw, Found, Limits, SCOPES, Scope, Size, search};
+use vmgroup_scopes::{End, FLAWS, Flaw, Found, Limits, Scope, Size, scopes, search};
 
 /// Search small scopes exhaustively: the operator's state machine against
 /// everything that can happen in a tiny world.
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         list();
         return ExitCode::SUCCESS;
     }
-    let named = |name: &str| SCOPES.iter().find(|scope| scope.name == name);
+    let named = |name: &str| scopes().find(|scope| scope.name == name);
     for name in &arguments.scopes {
         if named(name).is_none() {
             println!("there is no scope `{name}`; see --list");
@@ -92,10 +92,7 @@ fn main() -> ExitCode {
     let (mut states, mut fine) = (0, true);
     let (mut held, mut broken) = (0, 0);
     let begun = Instant::now();
-    let scopes = SCOPES
-        .iter()
-        .filter(chosen)
-        .skip(arguments.from as usize - 1);
+    let scopes = scopes().filter(chosen).skip(arguments.from as usize - 1);
     let in_time = |_: &&Scope| begun.elapsed() < Duration::from_secs(arguments.begin_within);
     for scope in scopes.take_while(in_time) {
         let found = search(scope, arguments.flaw, limits);
@@ -119,7 +116,7 @@ fn main() -> ExitCode {
 }
 
 fn list() {
-    for scope in SCOPES {
+    for scope in scopes() {
         let size = match scope.size {
             Size::Small => "small",
             Size::Large => "large",
