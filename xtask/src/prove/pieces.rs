@@ -57,6 +57,22 @@ pub(super) const PIECES: &[Piece] = &[
         seconds_min: 10,
     },
     Piece {
+        name: "clones",
+        about: "clones while one in five answers is lost, none of which may be made twice",
+        sources: LOGIC,
+        needs_guests: false,
+        needs_rig: false,
+        program: Program::optimised("vmgroup-prove", Target::Bin("clones")),
+        bounds: from_within,
+        adds: &["clones", "requests", "answers lost"],
+        keeps: &[],
+        zeroes: &["duplicates", "worlds that broke"],
+        next: Some("next seed"),
+        goal: 100_000,
+        share: 1,
+        seconds_min: 10,
+    },
+    Piece {
         name: "scopes",
         about: "every interleaving of small worlds",
         sources: &["host/core/src", "host/reconcile/src", "host/sim/scopes/src"],
@@ -220,6 +236,14 @@ fn from_for(next: u64, seconds: u64) -> Vec<String> {
     words.to_vec()
 }
 
+fn from_within(next: u64, seconds: u64) -> Vec<String> {
+    vec![
+        format!("--first={next}"),
+        "--count=1000000000".to_owned(),
+        format!("--seconds={seconds}"),
+    ]
+}
+
 fn from(next: u64, _seconds: u64) -> Vec<String> {
     vec!["--first".to_owned(), next.to_string()]
 }
@@ -243,6 +267,7 @@ fn minutes_of_plans(next: u64, seconds: u64) -> Vec<String> {
         format!("--first={next}"),
         "--count=100000".to_owned(),
         "--again".to_owned(),
+        "--side-by-side=8".to_owned(),
         format!("--minutes={minutes}"),
     ]
 }

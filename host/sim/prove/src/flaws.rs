@@ -48,9 +48,13 @@ struct Flawed {
     memory: Memory,
 }
 
-/// Makes operators that have the bug.
+/// Makes the schedule's operators so that they have the bug.
 pub fn operators(schedule: &Schedule, bug: Bug) -> Factory {
-    let leased = schedule.profile.leased && schedule.hosts > 1;
+    flawed(bug, schedule.profile.leased && schedule.hosts > 1)
+}
+
+/// Makes operators that have the bug.
+pub fn flawed(bug: Bug, leased: bool) -> Factory {
     Box::new(move |host, life, now| -> Box<dyn Host> {
         let leased = leased && (host == 0 || bug != Bug::ActsWithoutLease);
         let config = Config {

@@ -9,5 +9,7 @@ pub mod known;
 
 pub mod flaws;
 
+pub mod clones;
+
 #[cfg(feature = "wasm")]
 pub mod sandbox;

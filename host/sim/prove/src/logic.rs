@@ -97,6 +97,12 @@ impl Logic {
     }
 }
 
+impl Default for Native {
+    fn default() -> Self {
+        Native { active: at_first() }
+    }
+}
+
 impl Decide for Native {
     fn decide(&mut self, module: Option<&str>, seen: &Observation) -> (String, DecideResult) {
         let place = module.map(str::to_owned);
@@ -130,7 +136,7 @@ pub fn modules() -> Vec<ActiveModule> {
 /// What runs in a schedule's world, natively.
 pub fn cast(schedule: &Schedule) -> Cast<Native> {
     Cast {
-        decide: Native { active: at_first() },
+        decide: Native::default(),
         modules: modules(),
         factory: schedule.operators(),
     }
