@@ -6,6 +6,7 @@ mod piece;
 mod pieces;
 mod record;
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -113,21 +114,26 @@ fn prove(piece: &Piece, seconds: u64, workspace: &Workspace) -> Result<bool> {
         .args((piece.bounds)(next, seconds))
         .current_dir(workspace.root())
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
     let begun = Instant::now();
-    let output = command
-        .output()
+    let mut program = command
+        .spawn()
         .with_context(|| format!("failed to start `{}`", child::line(&command)))?;
-    let said = String::from_utf8_lossy(&output.stdout);
+    let mut said = String::new();
+    let stdout = program.stdout.take().context("its output is not there")?;
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        say(format_args!("  {line}"));
+        said.push_str(&line);
+        said.push('\n');
+    }
+    let status = program.wait()?;
     let mut figures = piece.figures(&said);
     if figures.is_empty() {
-        bail!(
-            "`{}` ({}) told no figures:\n{said}",
-            child::line(&command),
-            output.status
-        );
+        bail!("`{}` ({status}) told no figures", child::line(&command));
     }
-    figures.insert(FAILED.to_owned(), u64::from(!output.status.success()));
+    figures.insert(FAILED.to_owned(), u64::from(!status.success()));
     let broke = piece.broke(&figures);
     let mut record = Record::read(workspace)?;
     let entry = record.entry(piece.name, &sources);
@@ -139,7 +145,7 @@ fn prove(piece: &Piece, seconds: u64, workspace: &Workspace) -> Result<bool> {
         print(format_args!("{}: {name}: {figure}", piece.name));
     }
     if broke {
-        say(format_args!("{}: something broke:\n{said}", piece.name));
+        say(format_args!("{}: something broke, see above", piece.name));
     }
     Ok(!broke)
 }
