@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -171,22 +171,32 @@ impl Operator {
         self.child.signal(Signal::CONT);
     }
 
-    /// Asks it to end, which it does soon and well. Returns what it said.
+    /// Waits until it says its first word: from before that on it can be asked to end.
+    pub fn until_it_speaks(&self) {
+        let begun = Instant::now();
+        while self.log().is_empty() && begun.elapsed() < STOP_LIMIT {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Asks it to end, which it does soon and well.
     ///
     /// # Panics
     /// When it does not.
     #[track_caller]
-    pub fn stop(mut self) -> String {
-        self.child.signal(Signal::TERM);
+    pub fn stop(self) {
+        let name = self.name;
+        let (well, said) = self.end();
+        assert!(well, "{name} did not end well:\n{said}");
+    }
+
+    /// Asks it to end, unless it has; tells whether it ended well, and all that it said.
+    #[track_caller]
+    pub fn end(mut self) -> (bool, String) {
+        self.child.ask_to_end();
         let (status, _) = self.child.ended(STOP_LIMIT);
-        assert!(
-            is_good(status),
-            "{} ended with {status}:\n{}",
-            self.name,
-            self.tail()
-        );
         self.check_log();
-        self.log()
+        (is_good(status), self.log())
     }
 
     #[track_caller]

@@ -91,6 +91,14 @@ impl Child {
         kill_process(pid, signal).expect("the process exists");
     }
 
+    /// Asks it to end, unless it has.
+    pub(crate) fn ask_to_end(&self) {
+        if let Some(pid) = Pid::from_raw(self.pid) {
+            // There may be no such process any more.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
     /// Waits until it has ended; gives how (0 or not), and after what time.
     ///
     /// # Panics

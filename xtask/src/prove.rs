@@ -24,9 +24,9 @@ pub(crate) use page::PAGE;
 
 /// Run the long proofs for some minutes, and add what they found to the record.
 ///
-/// Simulation, exhaustive search, seeded bugs, kill points, generated modules, honest simulators,
-/// fuzzing: each piece gets its share of the time and goes on where it last stopped. The record
-/// stands in docs/reference/proof.json, each piece keyed by a hash of the sources that it speaks
+/// Simulation, exhaustive search, seeded bugs, clones with lost answers, kill points, soak,
+/// generated modules, honest simulators, fuzzing: each piece gets its share of the time and goes on
+/// where it last stopped. The record stands in docs/reference/proof.json, each piece keyed by a hash of the sources that it speaks
 /// of: a piece whose sources have changed begins anew. docs/reference/proof.md is made from it.
 ///
 /// Exit code 1 if anything broke; what did is shown with its seed.
@@ -122,8 +122,9 @@ fn prove(piece: &Piece, seconds: u64, workspace: &Workspace) -> Result<bool> {
         .with_context(|| format!("failed to start `{}`", child::line(&command)))?;
     let mut said = String::new();
     let stdout = program.stdout.take().context("its output is not there")?;
-    for line in BufReader::new(stdout).lines() {
+    for line in BufReader::new(stdout).split(b'\n') {
         let line = line?;
+        let line = String::from_utf8_lossy(&line);
         say(format_args!("  {line}"));
         said.push_str(&line);
         said.push('\n');

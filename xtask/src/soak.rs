@@ -9,7 +9,7 @@ use crate::{Verdict, child, guests};
 
 /// Let people edit and things go wrong at random, for some minutes, on real components.
 ///
-/// Two operators run six groups on etcd, kube-apiserver and a vCenter simulator, behind a proxy
+/// Two operators run up to six groups on etcd, kube-apiserver and a vCenter simulator, behind a proxy
 /// that delays and resets calls, loses answers, answers 429, 500 and SOAP faults, cuts watches; the
 /// sessions expire, tasks fail, operators are killed and started again. Meanwhile groups are
 /// created, scaled, resized and deleted, VMs powered off, moved and destroyed by hand, and the

@@ -126,12 +126,17 @@ impl<'a> Seat<'a> {
             .unwrap_or_default()
     }
 
-    /// Asks it to end, which it does well.
+    /// Asks it to end, which it does well, unless the plan kills it on its way out.
     pub(crate) fn leave(&mut self) {
-        // The plan may still kill it on its way out.
-        if let Some(operator) = self.operator.take() {
-            self.said.push_str(&operator.stop());
-        }
+        let Some(operator) = self.operator.take() else {
+            return;
+        };
+        operator.until_it_speaks();
+        let (well, said) = operator.end();
+        self.said.push_str(&said);
+        let killed = self.proxy.host().pid().is_none();
+        assert!(well || killed, "{} did not end well", self.name);
+        self.killed += u64::from(killed);
     }
 
     fn begin(&mut self) {

@@ -313,9 +313,11 @@ fn meaning(object: &GroupObject) -> (i64, [bool; 3], Option<&String>, Option<Ado
 #[cfg(test)]
 mod tests {
     use vmgroup_core::group::Spec;
+    use vmgroup_core::time::Now;
 
     use super::*;
-    use crate::machine::tests::object;
+    use crate::event::Event;
+    use crate::machine::tests::{machine, object};
 
     /// The object at that version and generation, with so many replicas.
     fn at(resource_version: u64, generation: i64, replicas: u32) -> GroupObject {
@@ -347,5 +349,20 @@ mod tests {
         ] {
             assert_eq!(went_back(&before, &after), back, "{after:?}");
         }
+    }
+
+    #[test]
+    fn a_group_that_begins_anew_follows_the_end_of_its_folder_no_more() {
+        let mut machine = machine(None);
+        let objects = vec![object("db"), object("web")];
+        machine.step(Event::GroupsListed(objects.clone()), Now::default());
+        for (task, object) in ["task-1", "task-2"].into_iter().zip(&objects) {
+            machine.closing.insert(task.into(), object.key.clone());
+        }
+        machine.restore(&objects[0].key);
+        assert_eq!(
+            machine.closing,
+            [("task-2".to_owned(), objects[1].key.clone())].into()
+        );
     }
 }

@@ -306,8 +306,12 @@ fn rank(class: FailureClass) -> u8 {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use vmgroup_core::status::Intent;
+    use vmgroup_core::time::{Monotonic, Timestamp};
 
     use super::*;
+    use crate::event::GroupObject;
+    use crate::machine::tests::{machine, object};
 
     /// Of a group that wants two replicas.
     fn observation(desired: &Value, members: &[Value], operations: &Value) -> Observation {
@@ -415,5 +419,60 @@ mod tests {
             NotFound,
         ];
         assert!(worst_last.map(rank).is_sorted_by(|a, b| a < b));
+    }
+
+    /// A group that progresses, whose object shows that status.
+    fn progressing(shown: Status) -> Group {
+        let object = GroupObject {
+            status: shown,
+            ..object("web")
+        };
+        let mut group = Group::restore(object, None, Timestamp(0));
+        group.standing = Some(Standing::Progressing("one of two".into()));
+        group
+    }
+
+    #[test]
+    fn what_another_host_recorded_stays_beside_what_this_one_says() {
+        let theirs = Status {
+            intent: Some(Intent {
+                id: 5,
+                by: "theirs".into(),
+                generation: 1,
+                steps: Vec::new(),
+            }),
+            selector: Some("theirs".into()),
+            ..Status::default()
+        };
+        let mut group = progressing(Status::default());
+        let alone = machine(None).status(&group);
+        let newer = GroupObject {
+            status: theirs.clone(),
+            ..object("web")
+        };
+        group.heed_rival(&newer, "run", Monotonic(0));
+        group.object = newer;
+        let said = Status {
+            observed_generation: alone.observed_generation,
+            phase: alone.phase,
+            last_message: alone.last_message,
+            conditions: alone.conditions,
+            ..theirs
+        };
+        assert_ne!(said.phase, None);
+        assert_eq!(machine(None).status(&group), said);
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_struck_from_the_status() {
+        let mut group = progressing(Status {
+            folder: Some("group-7".into()),
+            ..Status::default()
+        });
+        for (folder, told) in [(Folder::Unknown, Some("group-7")), (Folder::Absent, None)] {
+            group.folder = folder;
+            let status = machine(None).status(&group);
+            assert_eq!(status.folder.as_deref(), told, "{:?}", group.folder);
+        }
     }
 }

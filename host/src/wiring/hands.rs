@@ -89,10 +89,14 @@ impl Hands {
                 });
             }
             _ => {
+                // Taken at once, so that it is under way from now on, if there is one.
+                let free = Arc::clone(&self.under_way).try_acquire_owned().ok();
                 let hands = Arc::clone(self);
                 tokio::spawn(async move {
-                    // The semaphore is never closed.
-                    let _place = hands.under_way.acquire().await;
+                    let _place = match free {
+                        Some(place) => Some(place),
+                        None => Arc::clone(&hands.under_way).acquire_owned().await.ok(),
+                    };
                     hands.perform(request).await;
                 });
             }
@@ -205,7 +209,7 @@ fn lost(request: &Request) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use vmgroup_core::group::GroupKey;
-    use vmgroup_reconcile::request::{Call, RequestId};
+    use vmgroup_reconcile::request::{Call, Read, RequestId};
 
     use super::*;
 
@@ -237,6 +241,18 @@ mod tests {
         );
         assert!(lost, "{event:?}");
         hands.idle().await;
+    }
+
+    #[tokio::test]
+    async fn what_has_just_been_begun_is_under_way() {
+        let (events, mut heard) = mpsc::channel(8);
+        let hands = Hands::new(Arc::new(Broken), Arc::new(Broken), Arc::default(), events);
+        hands.begin(Request::Read {
+            id: RequestId(9),
+            read: Read::Vm("vm-1".into()),
+        });
+        hands.idle().await;
+        assert!(heard.try_recv().is_ok(), "it was not waited for");
     }
 
     #[tokio::test]

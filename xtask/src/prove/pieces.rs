@@ -261,6 +261,7 @@ fn from_begun_within(next: u64, seconds: u64) -> Vec<String> {
     ]
 }
 
+/// Most plans wait most of the time: for a lease to lapse, or for a call to be made.
 fn minutes_of_plans(next: u64, seconds: u64) -> Vec<String> {
     let minutes = (seconds / 60).max(1);
     vec![

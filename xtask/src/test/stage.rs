@@ -203,7 +203,7 @@ pub(super) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "e2e",
-        about: "API-server and end-to-end tests on the rig",
+        about: "API-server and end-to-end tests on the rig, kill points",
         runner: Runner::Cargo,
         arguments: E2E,
         counting: Counting::Tests,
