@@ -11,6 +11,22 @@ const LOGIC: &[&str] = &[
     "host/sim/prove/src",
 ];
 
+/// The built operator, and what drives it.
+const OPERATOR: &[&str] = &[
+    "host/api",
+    "host/core",
+    "host/engine",
+    "host/files",
+    "host/kubernetes",
+    "host/modules",
+    "host/reconcile",
+    "host/sim/src",
+    "host/src",
+    "host/vcenter",
+    "host/vim",
+    "e2e",
+];
+
 const PROVE: Program = Program::optimised("vmgroup-prove", Target::Bin("vmgroup-prove"));
 
 const HONEST: Program = Program::plain("vmgroup-honest", Target::Bin("vmgroup-honest"));
@@ -91,7 +107,7 @@ pub(super) const PIECES: &[Piece] = &[
     Piece {
         name: "kill-points",
         about: "the operator killed, cut off or frozen at a call, on real components",
-        sources: &["host", "e2e"],
+        sources: OPERATOR,
         needs_guests: true,
         needs_rig: true,
         program: Program::plain("vmgroup-e2e", Target::Bin("kill_points")).beside("vmgroup"),
@@ -107,7 +123,7 @@ pub(super) const PIECES: &[Piece] = &[
     Piece {
         name: "soak",
         about: "random edits and faults on real components, and what the operator costs",
-        sources: &["host", "e2e"],
+        sources: OPERATOR,
         needs_guests: true,
         needs_rig: true,
         program: Program::plain("vmgroup-e2e", Target::Bin("soak")).beside("vmgroup"),
