@@ -9,6 +9,9 @@ use crate::operator::{Operator, Route, Start};
 
 use super::ground::Ground;
 
+/// What an operator says when it has the lease.
+const HOLDS_LEASE: &str = "this replica holds the lease";
+
 /// A replica's place.
 pub(crate) struct Seat<'a> {
     ground: &'a Ground,
@@ -19,6 +22,8 @@ pub(crate) struct Seat<'a> {
     /// What operators of this seat said before they were killed.
     said: String,
     pub(crate) killed: u64,
+    /// The last one went without having held the lease, or was killed: it may name the seat.
+    pub(crate) may_leave_lease: bool,
 }
 
 /// What a seat is made of.
@@ -81,6 +86,7 @@ impl<'a> Seat<'a> {
             operator: None,
             said: String::new(),
             killed: 0,
+            may_leave_lease: false,
         };
         seat.begin();
         seat
@@ -137,6 +143,7 @@ impl<'a> Seat<'a> {
         let killed = self.proxy.host().pid().is_none();
         assert!(well || killed, "{} did not end well", self.name);
         self.killed += u64::from(killed);
+        self.may_leave_lease = killed || !said.contains(HOLDS_LEASE);
     }
 
     fn begin(&mut self) {
