@@ -324,4 +324,59 @@ pub(super) const SCOPES: &[Scope] = &[
         size: Size::Large,
         ..PLAIN
     },
+    Scope {
+        name: "delete-made-loose",
+        about: "as delete-made-crash, and everything overtakes everything",
+        settled_first: true,
+        deeds: &[Delete(0)],
+        faults: 1,
+        kinds: &[Crash, LoseAnswer],
+        loose: true,
+        size: Size::Large,
+        ..PLAIN
+    },
+    Scope {
+        name: "hands-loose",
+        about: "as hands, and everything overtakes everything",
+        settled_first: true,
+        deeds: &[PowerOff(0, 0), Destroy(0, 0)],
+        faults: 1,
+        kinds: &[Crash, LoseAnswer],
+        loose: true,
+        size: Size::Large,
+        ..PLAIN
+    },
+    Scope {
+        name: "scale-down-loose",
+        about: "as scale-down-crash or with a lost answer, and everything overtakes everything",
+        groups: &[2],
+        settled_first: true,
+        deeds: &[Scale(0, 1)],
+        faults: 1,
+        kinds: &[Crash, LoseAnswer],
+        loose: true,
+        ..PLAIN
+    },
+    Scope {
+        name: "delete-made-two-faults-loose",
+        about: "as delete-made-two-faults, and everything overtakes everything",
+        settled_first: true,
+        deeds: &[Delete(0)],
+        faults: 2,
+        kinds: ANY,
+        loose: true,
+        size: Size::Large,
+        ..PLAIN
+    },
+    Scope {
+        name: "scale-back-two-faults",
+        about: "two VMs become one and two again, two things of any kind go wrong",
+        groups: &[2],
+        settled_first: true,
+        deeds: &[Scale(0, 1), Scale(0, 2)],
+        faults: 2,
+        kinds: ANY,
+        size: Size::Large,
+        ..PLAIN
+    },
 ];

@@ -95,4 +95,38 @@ pub(super) const SCOPES: &[Scope] = &[
         size: Size::Large,
         ..PLAIN
     },
+    Scope {
+        name: "two-active-lost-answer",
+        about: "two hosts act without a lease, a person powers a VM off and an answer is lost",
+        hosts: 2,
+        settled_first: true,
+        deeds: &[PowerOff(0, 0)],
+        faults: 1,
+        kinds: &[LoseAnswer],
+        size: Size::Large,
+        ..PLAIN
+    },
+    Scope {
+        name: "takeover-hands",
+        about: "a person powers a VM off, one of two hosts freezes or crashes",
+        hosts: 2,
+        lease: true,
+        settled_first: true,
+        deeds: &[PowerOff(0, 0)],
+        faults: 1,
+        kinds: &[Crash, Freeze],
+        size: Size::Large,
+        ..PLAIN
+    },
+    Scope {
+        name: "takeover-delete",
+        about: "a group of one is deleted, one of two hosts crashes",
+        hosts: 2,
+        lease: true,
+        settled_first: true,
+        deeds: &[Delete(0)],
+        faults: 1,
+        kinds: &[Crash],
+        ..PLAIN
+    },
 ];
