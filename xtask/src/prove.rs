@@ -26,8 +26,9 @@ pub(crate) use page::PAGE;
 ///
 /// Simulation, exhaustive search, seeded bugs, clones with lost answers, kill points, soak,
 /// generated modules, honest simulators, fuzzing: each piece gets its share of the time and goes on
-/// where it last stopped. The record stands in docs/reference/proof.json, each piece keyed by a hash of the sources that it speaks
-/// of: a piece whose sources have changed begins anew. docs/reference/proof.md is made from it.
+/// where it last stopped. The record stands in docs/reference/proof.json, each piece keyed by a
+/// hash of the sources that it speaks of: a piece whose sources have changed begins anew.
+/// docs/reference/proof.md is made from it.
 ///
 /// Exit code 1 if anything broke; what did is shown with its seed.
 #[derive(Args)]

@@ -9,10 +9,10 @@ use crate::{Verdict, child, guests};
 
 /// Let people edit and things go wrong at random, for some minutes, on real components.
 ///
-/// Two operators run up to six groups on etcd, kube-apiserver and a vCenter simulator, behind a proxy
-/// that delays and resets calls, loses answers, answers 429, 500 and SOAP faults, cuts watches; the
-/// sessions expire, tasks fail, operators are killed and started again. Meanwhile groups are
-/// created, scaled, resized and deleted, VMs powered off, moved and destroyed by hand, and the
+/// Two operators run up to six groups on etcd, kube-apiserver and a vCenter simulator, behind a
+/// proxy that delays and resets calls, loses answers, answers 429, 500 and SOAP faults, cuts
+/// watches; the sessions expire, tasks fail, operators are killed and started again. Meanwhile
+/// groups are created, scaled, resized and deleted, VMs powered off, moved and destroyed by hand, and the
 /// module is swapped. Every four rounds the faults end: within 60 s each group has to be as wished,
 /// with one VM a slot, no folder too many, no more sessions than operators, no running task, one
 /// lease; then memory, open files, threads, sessions, tasks and leases are sampled.

@@ -240,16 +240,9 @@ pub(super) const PIECES: &[Piece] = &[
 ];
 
 fn from_for(next: u64, seconds: u64) -> Vec<String> {
-    let words = [
-        "--first".to_owned(),
-        next.to_string(),
-        "--failures=1000".to_owned(),
-        "--count".to_owned(),
-        "1000000000".to_owned(),
-        "--seconds".to_owned(),
-        seconds.to_string(),
-    ];
-    words.to_vec()
+    let mut words = from_within(next, seconds);
+    words.push("--failures=1000".to_owned());
+    words
 }
 
 fn from_within(next: u64, seconds: u64) -> Vec<String> {
