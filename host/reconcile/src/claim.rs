@@ -236,6 +236,7 @@ impl Machine {
     }
 
     fn left_overs_read(&mut self, key: &GroupKey, result: ReadResult) {
+        let now = self.now.monotonic;
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
@@ -251,7 +252,7 @@ impl Machine {
             }
             ReadResult::NoFolder => {
                 group.left_overs = Some(Vec::new());
-                group.folder = Folder::Absent;
+                group.folder = Folder::Absent(now);
                 let woken = group.woken;
                 self.wake(key, 0, woken);
             }

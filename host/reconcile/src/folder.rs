@@ -10,6 +10,8 @@ use crate::claim::is_folder_of;
 use crate::event::{CallResult, ReadResult};
 use crate::group::{Folder, Stage};
 use crate::inventory::{Fault, Known, TaskId, TaskState, Vm};
+use crate::limits::LOOK_MS_MAX;
+use crate::look::too_slow;
 use crate::machine::{Asker, Machine};
 use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::Next;
@@ -24,13 +26,10 @@ impl Machine {
         };
         let operation_id = format!("{}/folder", group.identity());
         let before = group.folder.clone();
+        let now = self.now.monotonic;
         let id = self.id();
         let (folder, request) = match before {
-            Folder::Unknown => {
-                let read = Read::FolderNamed(name);
-                (Folder::Looking(id), Request::Read { id, read })
-            }
-            Folder::Absent => {
+            Folder::Absent(at) if now.since(at) <= LOOK_MS_MAX => {
                 let request = Request::Call {
                     id,
                     group: key.clone(),
@@ -39,7 +38,11 @@ impl Machine {
                 };
                 (Folder::Creating(id), request)
             }
-            Folder::Looking(_) | Folder::Creating(_) | Folder::Known(_) => return,
+            Folder::Unknown | Folder::Absent(_) => {
+                let read = Read::FolderNamed(name);
+                (Folder::Looking(id, now), Request::Read { id, read })
+            }
+            Folder::Looking(..) | Folder::Creating(_) | Folder::Known(_) => return,
         };
         if let Some(group) = self.groups.get_mut(key) {
             group.folder = folder;
@@ -49,12 +52,14 @@ impl Machine {
     }
 
     pub(crate) fn folder_found(&mut self, key: &GroupKey, id: RequestId, result: ReadResult) {
+        let now = self.now.monotonic;
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        if group.folder != Folder::Looking(id) {
-            return;
-        }
+        let begun_at = match group.folder {
+            Folder::Looking(waiting, begun_at) if waiting == id => begun_at,
+            _ => return,
+        };
         group.folder = match result {
             ReadResult::Folder { vms, .. } if !is_folder_of(key, &vms) => {
                 group.folder = Folder::Unknown;
@@ -64,7 +69,12 @@ impl Machine {
                 return;
             }
             ReadResult::Folder { id, .. } => Folder::Known(id),
-            ReadResult::NoFolder | ReadResult::Gone => Folder::Absent,
+            ReadResult::NoFolder | ReadResult::Gone if now.since(begun_at) > LOOK_MS_MAX => {
+                group.folder = Folder::Unknown;
+                self.clones_fail(key, FailureClass::Transient, &too_slow());
+                return;
+            }
+            ReadResult::NoFolder | ReadResult::Gone => Folder::Absent(begun_at),
             _ => Folder::Unknown,
         };
         if group.folder == Folder::Unknown {
@@ -144,7 +154,7 @@ impl Machine {
             // It would be made when nobody is left to remove it.
             Folder::Creating(_) => return Next::Wait,
             // It may have been created right before a crash.
-            Folder::Unknown | Folder::Looking(_) | Folder::Absent => {
+            Folder::Unknown | Folder::Looking(..) | Folder::Absent(_) => {
                 Read::FolderNamed(names::folder_name(key))
             }
         };

@@ -73,12 +73,12 @@ pub(crate) struct Commit {
 pub(crate) enum Folder {
     /// Nobody has looked.
     Unknown,
-    /// A look is under way for a clone.
-    Looking(RequestId),
+    /// A look is under way for a clone, begun at that time.
+    Looking(RequestId, Monotonic),
     /// It is being created.
     Creating(RequestId),
-    /// The root has no such folder.
-    Absent,
+    /// The root had no such folder at that time.
+    Absent(Monotonic),
     /// This one.
     Known(FolderId),
 }

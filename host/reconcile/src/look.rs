@@ -32,9 +32,7 @@ impl Machine {
             (Stage::Looking { begun_at, .. }, ReadResult::Vms(_) | ReadResult::Vm(_))
                 if now.since(*begun_at) > LOOK_MS_MAX =>
             {
-                let seconds = LOOK_MS_MAX / 1_000;
-                let what = format!("the look right before the call took more than {seconds} s");
-                self.failed(key, slot, FailureClass::Transient, &what);
+                self.failed(key, slot, FailureClass::Transient, &too_slow());
             }
             (Stage::Looking { .. }, ReadResult::Vms(vms)) => {
                 self.looked_for_identity(key, slot, vms);
@@ -271,6 +269,12 @@ fn blocking(work: &Work, known: &Known) -> Option<Hold> {
         | Hold::ForeignTask
         | Hold::Duplicate => true,
     })
+}
+
+/// Why nothing follows from a look that took too long.
+pub(crate) fn too_slow() -> String {
+    let seconds = LOOK_MS_MAX / 1_000;
+    format!("the look right before the call took more than {seconds} s")
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ impl Machine {
             conditions: summary.conditions,
             folder: match &group.folder {
                 Folder::Known(folder) => Some(folder.clone()),
-                Folder::Absent => None,
+                Folder::Absent(_) => None,
                 _ => before.folder.clone(),
             },
             slots: group.slots.clone(),
@@ -469,7 +469,10 @@ mod tests {
             folder: Some("group-7".into()),
             ..Status::default()
         });
-        for (folder, told) in [(Folder::Unknown, Some("group-7")), (Folder::Absent, None)] {
+        for (folder, told) in [
+            (Folder::Unknown, Some("group-7")),
+            (Folder::Absent(Monotonic(0)), None),
+        ] {
             group.folder = folder;
             let status = machine(None).status(&group);
             assert_eq!(status.folder.as_deref(), told, "{:?}", group.folder);

@@ -8,6 +8,8 @@ use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
+use vmgroup_sim::options::Options;
+use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec};
 
@@ -214,4 +216,34 @@ fn a_look_that_took_long_is_not_acted_on() {
         "{story}"
     );
     stage.until_phase("web", "RUNNING", 60);
+}
+
+#[test]
+fn a_folder_is_created_after_a_look_that_was_answered_at_once() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::ReadFolderNamed,
+        nth: 2,
+        what: RequestFault::Slow(6_000),
+    };
+    // The look before the claim is too old by then.
+    let options = Options {
+        decide: Latency::exactly(6_000),
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, vec![slow]);
+    stage.create("web", spec(1));
+    let told = stage.world.run_to(60_000, |world| {
+        let message = world
+            .cluster()
+            .group(&key("web"))
+            .and_then(|it| it.status.last_message.clone());
+        message.is_some_and(|it| it.contains("the look right before the call took more than 5 s"))
+    });
+    assert!(told, "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 120);
+    let told = stage.story();
+    let looks = told.matches("result: NoFolder").count();
+    assert_eq!(looks, 3, "{told}");
+    stage.assert_safe();
 }

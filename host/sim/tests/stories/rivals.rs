@@ -3,6 +3,7 @@
 use vmgroup_core::group::Spec;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Unsent, WorldFault};
+use vmgroup_sim::oracles::l2_deletion;
 
 use crate::stage::{Stage, key, spec};
 
@@ -134,4 +135,26 @@ fn a_status_of_the_former_run_that_a_restore_brings_back_is_no_other_operators()
     let story = stage.story();
     assert!(!story.contains("another operator"), "{story}");
     stage.assert_safe();
+}
+
+/// Found by profile rivals, seed 1072046: what a host had seen before it stood still was
+/// enough for it to create a folder, though the group was gone.
+#[test]
+fn a_host_that_stood_still_looks_again_before_it_creates_a_folder() {
+    for host in [0, 1] {
+        for frozen_at in 80..200 {
+            let mut stage = Stage::rivals(Vec::new());
+            stage.create("web", spec(2));
+            stage.world.run_for(frozen_at);
+            stage.world.suffer(&WorldFault::Freeze(host, 36_000));
+            stage.world.run_for(4_500);
+            stage.act(Deed::Delete(key("web")));
+            stage.until_empty(600);
+            stage.world.run_for(60_000);
+            let world = &stage.world;
+            let now = world.now().monotonic;
+            let left = l2_deletion(world.cluster(), world.vcenter(), world.facts(), now, 0);
+            assert!(left.is_empty(), "{frozen_at}: {left:#?}\n{}", stage.story());
+        }
+    }
 }
