@@ -2,7 +2,7 @@
 //! groups, an identity, a slot.
 
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::names::{folder_name, instance_uuid, operation_id, vm_name};
+use vmgroup_core::names::{OperationId, folder_name, identity_problem, instance_uuid, vm_name};
 use vmgroup_core::text::one_line;
 
 use crate::{Target, Verdict, seeds, text};
@@ -60,10 +60,12 @@ fn run(bytes: &[u8]) -> Verdict {
     assert!(uuid.len() == 36 && uuid.as_bytes()[14] == b'5', "{uuid}");
     let next = slot.wrapping_add(1);
     assert_ne!(instance_uuid(identity, next), uuid);
-    assert_ne!(
-        operation_id(identity, slot, 1),
-        operation_id(identity, next, 1)
-    );
+    let id = OperationId::in_slot(identity, slot, 1);
+    let named = id.to_string();
+    assert_ne!(named, OperationId::in_slot(identity, next, 1).to_string());
+    if identity_problem(identity).is_none() {
+        assert_eq!(OperationId::read(&named), Some(id), "{named}");
+    }
     Verdict::Accepted
 }
 

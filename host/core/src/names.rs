@@ -1,6 +1,8 @@
 //! Names that follow from what a group is. Golden values in the tests pin
 //! them: a change here would make every existing VM a stranger.
 
+use std::fmt::{self, Display, Formatter};
+
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -10,6 +12,9 @@ use crate::observation::Slot;
 
 /// Namespace of the UUIDs of members, chosen once.
 const MEMBERS: Uuid = Uuid::from_u128(0x7f0c_5c1e_93b2_4d68_a1d7_42e8_60b9_35fa);
+
+/// Stands in the place of slot and commit.
+const FOLDER: &str = "folder";
 
 /// `instanceUuid` of the VM in that slot: the UUIDv5, in `MEMBERS`, of the bytes
 /// `identity`, `/` and the slot in decimal.
@@ -69,8 +74,52 @@ pub fn folder_name(group: &GroupKey) -> String {
 
 /// Id of one effect, the same however often it is repeated. vCenter logs it and
 /// shows it on the task.
-pub fn operation_id(identity: &str, slot: Slot, intent: u64) -> String {
-    format!("{identity}/{slot}/{intent}")
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationId<'a> {
+    /// The group's.
+    pub identity: &'a str,
+    /// Slot and number of the commit; none if the group's folder is made or removed.
+    pub committed: Option<(Slot, u64)>,
+}
+
+impl<'a> OperationId<'a> {
+    /// An effect that a commit has in a slot.
+    pub fn in_slot(identity: &'a str, slot: Slot, intent: u64) -> Self {
+        OperationId {
+            identity,
+            committed: Some((slot, intent)),
+        }
+    }
+
+    /// The group's folder is made or removed.
+    pub fn of_folder(identity: &'a str) -> Self {
+        OperationId {
+            identity,
+            committed: None,
+        }
+    }
+
+    /// What a text names; nothing if it is not one that `Display` writes.
+    pub fn read(text: &'a str) -> Option<Self> {
+        let (identity, rest) = text.split_once('/')?;
+        match rest.split_once('/') {
+            None => (rest == FOLDER).then_some(Self::of_folder(identity)),
+            Some((slot, intent)) => Some(Self::in_slot(
+                identity,
+                slot.parse().ok()?,
+                intent.parse().ok()?,
+            )),
+        }
+    }
+}
+
+impl Display for OperationId<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.committed {
+            Some((slot, intent)) => write!(f, "{}/{slot}/{intent}", self.identity),
+            None => write!(f, "{}/{FOLDER}", self.identity),
+        }
+    }
 }
 
 fn member_uuid(identity: &str, slot: Slot) -> Uuid {
@@ -123,7 +172,29 @@ mod tests {
             vm_name(&"w".repeat(70), IDENTITY, 10),
             "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww-4c6302c9-replica-mlirhzth"
         );
-        assert_eq!(operation_id("id", 3, 7), "id/3/7");
+        assert_eq!(OperationId::in_slot("id", 3, 7).to_string(), "id/3/7");
+        assert_eq!(OperationId::of_folder("id").to_string(), "id/folder");
+    }
+
+    /// A token of vCenter's own names no call of the operator.
+    #[test]
+    fn an_operation_id_is_read_as_it_is_written_and_nothing_else_is() {
+        for text in ["uid-1/0/1764", "uid-1/999/1", "uid-1/folder"] {
+            let read = OperationId::read(text).map(|id| id.to_string());
+            assert_eq!(read.as_deref(), Some(text));
+        }
+        for other in [
+            "",
+            "5d2e-11",
+            "uid-1/0/1764-5d",
+            "uid-1/0",
+            "h5-dvportgroup/0/x",
+            "a/b/c/d",
+            "uid-1/folder/1",
+            "uid-1/0/1/2",
+        ] {
+            assert_eq!(OperationId::read(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use vmgroup_core::group::{Adoption, GroupKey};
 use vmgroup_core::marker::Claim;
-use vmgroup_core::names;
+use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
 
 use crate::claim::is_folder_of;
@@ -24,7 +24,7 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return;
         };
-        let operation_id = format!("{}/folder", group.identity());
+        let operation_id = OperationId::of_folder(group.identity()).to_string();
         let before = group.folder.clone();
         let now = self.now.monotonic;
         let id = self.id();
@@ -224,7 +224,7 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return;
         };
-        let operation_id = format!("{}/folder", group.identity());
+        let operation_id = OperationId::of_folder(group.identity()).to_string();
         let call = crate::request::Call::DestroyFolder(folder);
         let group = key.clone();
         self.ask(key, |id| {

@@ -5,7 +5,7 @@
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::hash;
 use vmgroup_core::marker::Marker;
-use vmgroup_core::names;
+use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot};
 
 use crate::claim::is_left_over;
@@ -211,7 +211,8 @@ impl Machine {
             self.abandon(key, slot);
             return;
         }
-        let operation_id = names::operation_id(group.identity(), slot, operation.intent);
+        let operation_id =
+            OperationId::in_slot(group.identity(), slot, operation.intent).to_string();
         let group = key.clone();
         self.set_stage(key, slot, |id| {
             let request = Request::Call {

@@ -2,7 +2,7 @@
 //! It is found out before anything is done about it, never assumed.
 
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::names;
+use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Slot};
 
 use crate::inventory::{Task, TaskState, Vm};
@@ -57,16 +57,19 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return false;
         };
-        let wanted = names::operation_id(group.identity(), slot, operation.intent);
+        let wanted = OperationId::in_slot(group.identity(), slot, operation.intent);
         self.may_clone_unseen(|named| named == wanted).is_some()
     }
 
     /// A running task that may clone: it has an operation id of that kind, or tells
     /// none, is followed by nobody and works on no member.
-    pub(crate) fn may_clone_unseen(&self, is_meant: impl Fn(&str) -> bool) -> Option<&Task> {
+    pub(crate) fn may_clone_unseen(
+        &self,
+        is_meant: impl Fn(OperationId<'_>) -> bool,
+    ) -> Option<&Task> {
         self.inventory.tasks().find(|task| {
             let may_clone = match &task.operation_id {
-                Some(named) => is_meant(named),
+                Some(named) => OperationId::read(named).is_some_and(&is_meant),
                 None => {
                     let entity = task.entity.as_deref();
                     let on_member = entity.is_some_and(|id| self.recorded.contains_key(id));

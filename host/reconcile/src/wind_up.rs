@@ -62,11 +62,7 @@ impl Machine {
     /// or one of an earlier life.
     fn unmatched(&self, key: &GroupKey) -> Option<&Task> {
         let group = self.groups.get(key)?;
-        let folder = format!("{}/folder", group.identity());
-        self.may_clone_unseen(|id| {
-            let owner = id.split_once('/').map(|(identity, _)| identity);
-            owner == Some(group.identity()) && id != folder
-        })
+        self.may_clone_unseen(|id| id.identity == group.identity() && id.committed.is_some())
     }
 
     /// `deletionPolicy: Orphan`: removes markers and touches nothing else.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vmgroup_core::names::OperationId;
 use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::inventory::{Fault, Task, TaskId, TaskState, Vm, VmId};
 use vmgroup_reconcile::request::RequestId;
@@ -304,19 +305,11 @@ fn see(session: &Session, info: TaskInfo) -> Seen {
     Seen {
         state,
         ours,
-        operation: started.or(info.activation_id.filter(|token| is_operation_id(token))),
+        operation: started.or(info
+            .activation_id
+            .filter(|token| OperationId::read(token).is_some())),
         entity,
         inner,
-    }
-}
-
-/// Whether a token of vCenter's is one that the operator gives: `<identity>/<slot>/<intent>`
-/// or `<identity>/folder`. One that vCenter made up, or changed, names nothing.
-fn is_operation_id(token: &str) -> bool {
-    match token.split('/').collect::<Vec<_>>().as_slice() {
-        [_, "folder"] => true,
-        [_, slot, intent] => slot.parse::<u32>().is_ok() && intent.parse::<u64>().is_ok(),
-        _ => false,
     }
 }
 
@@ -357,27 +350,5 @@ fn power_on(result: &Value) -> (TaskState, Option<TaskId>) {
         }
         // The VM's power state tells.
         Err(_) => (done, None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_token_of_our_own_names_a_call() {
-        for ours in ["uid-1/0/1764", "uid-1/999/1", "uid-1/folder"] {
-            assert!(is_operation_id(ours), "{ours}");
-        }
-        for other in [
-            "",
-            "5d2e-11",
-            "uid-1/0/1764-5d",
-            "uid-1/0",
-            "h5-dvportgroup/0/x",
-            "a/b/c/d",
-        ] {
-            assert!(!is_operation_id(other), "{other}");
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that can happen next in a world.
 
+use vmgroup_core::names::OperationId;
 use vmgroup_reconcile::event::{Event, GroupObject};
 use vmgroup_reconcile::request::{MetaChange, Request};
 
@@ -139,17 +140,17 @@ impl World {
     /// A group whose task runs has committed again and again since. With a task
     /// that never ends, it could be so for ever, with other numbers each time.
     fn is_overdue(&self, job: &Job) -> bool {
-        let mut parts = job.operation_id.split('/');
-        let identity = parts.next();
-        let intent = parts.next_back().and_then(|part| part.parse::<u64>().ok());
-        let owner = |object: &&GroupObject| object.identity.as_deref() == identity;
+        let Some(id) = OperationId::read(&job.operation_id) else {
+            return false;
+        };
+        let owner = |object: &&GroupObject| object.identity.as_deref() == Some(id.identity);
         let mut groups = self.cluster.groups.values().map(|stored| &stored.value);
         let committed = groups
             .find(owner)
             .and_then(|object| object.status.intent.as_ref());
         let since = committed
-            .zip(intent)
-            .map(|(committed, intent)| committed.id.saturating_sub(intent));
+            .zip(id.committed)
+            .map(|(committed, (_, intent))| committed.id.saturating_sub(intent));
         job.runs() && since.is_some_and(|since| since >= COMMITS_MAX)
     }
 

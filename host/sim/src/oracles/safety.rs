@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
+use vmgroup_core::names::OperationId;
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::{CallResult, GroupObject};
 use vmgroup_reconcile::request::Call;
@@ -115,8 +116,8 @@ impl Revisions {
     /// Most VMs wanted by any spec not older than the last one committed, or
     /// than the one that this very call was committed on.
     fn bound(&self, operation_id: Option<&String>) -> u32 {
-        let intent = operation_id.and_then(|id| id.rsplit_once('/')?.1.parse().ok());
-        let own = intent.and_then(|intent: u64| self.commits.get(&intent));
+        let committed = operation_id.and_then(|id| OperationId::read(id)?.committed);
+        let own = committed.and_then(|(_, intent)| self.commits.get(&intent));
         let since = own.map_or(self.committed, |(own, _)| self.committed.min(*own));
         let known = self.wanted.range(since..).map(|(_, most)| *most);
         known.chain(own.map(|(_, most)| *most)).max().unwrap_or(0)
