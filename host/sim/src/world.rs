@@ -303,7 +303,7 @@ impl<D: Decide> World<D> {
             Occurrence::Sent(seat, outgoing) => self.arrive(seat, *outgoing),
             Occurrence::Heard(seat, life, event) => self.hear(seat, life, *event),
             Occurrence::Deed(deed) => {
-                if let Err(refused) = self.act(&deed) {
+                if let Err(refused) = self.act_as_planned(&deed) {
                     self.say("person", Detail::Everything, || {
                         format!("in vain: {refused}")
                     });

@@ -1,11 +1,12 @@
 //! S4.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::hash;
 use vmgroup_core::marker::{HOLD_KEY, SPEC_HASH_KEY};
+use vmgroup_core::names::OperationId;
 use vmgroup_core::observation::{HealPolicy, Parking, PowerState, Slot, UpdatePolicy};
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::GroupObject;
@@ -101,10 +102,10 @@ struct Revision<'a> {
 
 impl Revision<'_> {
     /// It holds this commit, of a group of this identity.
-    fn holds(&self, identity: &str, intent: &str) -> bool {
+    fn holds(&self, identity: &str, intent: u64) -> bool {
         let commit = self.object.status.intent.as_ref();
         self.object.identity.as_deref() == Some(identity)
-            && commit.is_some_and(|it| it.id.to_string() == intent)
+            && commit.is_some_and(|it| it.id == intent)
     }
 }
 
@@ -125,8 +126,9 @@ impl<'a> Past<'a> {
     /// What speaks against the call; none if it is justified.
     fn against(&mut self, called: &Called) -> Option<&'static str> {
         let all = self.revisions.get(&called.group)?;
-        let (identity, rest) = called.operation_id.split_once('/')?;
-        let (_, intent) = rest.split_once('/')?;
+        let id = OperationId::read(&called.operation_id)?;
+        let identity = id.identity;
+        let (slot, intent) = id.committed?;
         // The first revision that holds the commit, in the latest life that has it.
         let committed = all
             .iter()
@@ -160,7 +162,7 @@ impl<'a> Past<'a> {
         }
         let window = Monotonic(since.0.saturating_sub(VIEW_MS));
         let marked = target.agreed().map(|marker| marker.slot);
-        let slot = marked.or_else(|| slot_of(&called.operation_id))?;
+        let slot = marked.unwrap_or(slot);
         let left = self.left(identity, slot, window);
         if matches!(called.call, Call::Destroy(_)) {
             let destroys = self.destroys.entry(identity.to_owned()).or_default();
@@ -193,18 +195,29 @@ impl<'a> Past<'a> {
     }
 
     /// How many members a delete in `slot` would leave, at best: of those at any time
-    /// since `since`, without those that were destroyed later or are being.
+    /// since `since`, without those that were destroyed later or are being. Of one that
+    /// went by itself since then the view may not know: updates can be lost.
     fn left(&self, identity: &str, slot: Slot, since: Monotonic) -> usize {
         let destroys = self.destroys.get(identity).map_or(&[][..], Vec::as_slice);
         let counts = self.counts.get(identity).map_or(&[][..], Vec::as_slice);
-        let later = counts.iter().rev().take_while(|(at, _)| *at >= since);
-        let before = counts.iter().rev().find(|(at, _)| *at < since);
-        let left = later.chain(before).map(|(at, slots)| {
+        let first = counts.partition_point(|(at, _)| *at < since);
+        let mut before: &[Slot] = &[];
+        let mut unheard: BTreeSet<Slot> = BTreeSet::new();
+        let left = counts[first.saturating_sub(1)..].iter().map(|(at, slots)| {
+            let by_itself = |slot: &Slot| {
+                let ours = |it: &Destroy| slot_of(&it.operation_id) == Some(*slot);
+                !destroys
+                    .iter()
+                    .any(|it| ours(it) && it.done_at == Some(*at))
+            };
+            unheard.extend(before.iter().copied().filter(by_itself));
+            unheard.retain(|slot| !slots.contains(slot));
+            before = slots;
             let going = destroys
                 .iter()
                 .filter(|destroy| destroy.done_at.is_none_or(|done| done > *at))
                 .filter_map(|destroy| slot_of(&destroy.operation_id));
-            let mut left = slots.to_vec();
+            let mut left: Vec<Slot> = slots.iter().chain(&unheard).copied().collect();
             for slot in going.chain([slot]) {
                 if let Some(place) = left.iter().position(|it| *it == slot) {
                     left.swap_remove(place);
@@ -218,7 +231,9 @@ impl<'a> Past<'a> {
 
 /// The slot in an operation id.
 fn slot_of(operation_id: &str) -> Option<Slot> {
-    operation_id.split('/').nth(1)?.parse().ok()
+    OperationId::read(operation_id)?
+        .committed
+        .map(|(slot, _)| slot)
 }
 
 /// Somebody else's will that has stood for a while speaks against the call.

@@ -3,13 +3,18 @@
 
 use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
 use vmgroup_core::marker::{HOLD_KEY, Marker};
-use vmgroup_core::observation::Connection;
+use vmgroup_core::names;
+use vmgroup_core::observation::{Connection, Slot};
+use vmgroup_reconcile::event::GroupObject;
 
 use super::draw::{POISON, TEMPLATE, key};
 use crate::deed::{Deed, Place, Which};
 use crate::host::Decide;
 use crate::vcenter::VmTruth;
 use crate::world::World;
+
+/// No schedule fills a slot above.
+const SLOTS_MAX: Slot = 32;
 
 /// Puts everything right.
 pub(super) fn everything<D: Decide>(world: &mut World<D>) {
@@ -97,14 +102,14 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
     let which = || Which::Id(vm.id.clone());
     let made_by_hand = world.vcenter().foreign().any(|it| it.id == vm.id);
     // A restored backup beside its original, be it a template by now or without its
-    // marker in a slot; and a member without its marker.
+    // marker, in a slot or in the way of one; and a member without its marker.
     let marker = vm.marker();
     let agrees = |marker: &Marker| marker.instance_uuid == vm.instance_uuid;
-    let has_slot = world.cluster().groups().any(|it| {
+    let in_the_way = world.cluster().groups().any(|it| {
         let mut slots = it.status.slots.values();
-        slots.any(|slot| slot.vm == vm.id)
+        slots.any(|slot| slot.vm == vm.id) || is_born_for(vm, it)
     });
-    let twin = made_by_hand && (has_slot || marker.as_ref().is_some_and(agrees));
+    let twin = made_by_hand && (in_the_way || marker.as_ref().is_some_and(agrees));
     if twin || (!made_by_hand && marker.is_none()) {
         return act(world, &Deed::Destroy(which()));
     }
@@ -140,6 +145,15 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
         acted |= removed.is_ok();
     }
     acted
+}
+
+/// It has the instanceUuid that belongs to a slot of the group.
+fn is_born_for(vm: &VmTruth, group: &GroupObject) -> bool {
+    let Some(identity) = &group.identity else {
+        return false;
+    };
+    let of_slot = |slot| vm.instance_uuid == names::instance_uuid(identity, slot);
+    (0..SLOTS_MAX).any(of_slot)
 }
 
 fn mend<D: Decide>(world: &mut World<D>, group: &GroupKey) {

@@ -33,6 +33,37 @@ impl<D: Decide> World<D> {
         done
     }
 
+    /// Does what was planned, except what would hide a member: out of view, with no
+    /// status that tells of it, it is lost to an operator that crashes. That is one of
+    /// the things that docs/testing.md lists as what it cannot help.
+    pub(super) fn act_as_planned(&mut self, deed: &Deed) -> Result<(), Refused> {
+        match self.hidden_by(deed) {
+            None => self.act(deed),
+            Some(vm) => Err(Refused::Impossible {
+                what: "VM",
+                name: vm.id.clone(),
+                why: "would be out of view, and no status would tell of it",
+            }),
+        }
+    }
+
+    fn hidden_by(&self, deed: &Deed) -> Option<&VmTruth> {
+        match deed {
+            Deed::WipeStatus(key) => {
+                let elsewhere = self.vcenter.elsewhere();
+                let mut moved = self.vcenter.vms().filter(|vm| vm.folder == *elsewhere);
+                moved.find(|vm| vm.agreed().is_some_and(|it| it.group() == *key))
+            }
+            Deed::Move(which, Place::Elsewhere) => {
+                let vm = self.vcenter.vm(&self.find(which).ok()?)?;
+                let object = self.cluster.group(&vm.agreed()?.group())?;
+                let is_told = object.status.slots.values().any(|slot| slot.vm == vm.id);
+                (!is_told).then_some(vm)
+            }
+            _ => None,
+        }
+    }
+
     fn act_in_cluster(&mut self, now: Now, deed: &Deed) -> Option<Result<(), Refused>> {
         let cluster = &mut self.cluster;
         Some(match deed {

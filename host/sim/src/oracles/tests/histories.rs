@@ -17,7 +17,7 @@ mod lives;
 use super::super::*;
 use crate::cluster::Told;
 use crate::faults::{FaultPlan, WorldFault};
-use crate::history::{Arrival, Called, Decided, Fact};
+use crate::history::{self, Arrival, Called, Decided, Fact};
 use crate::host::Host;
 use crate::kind::Kind;
 use crate::options::Options;
@@ -83,8 +83,15 @@ fn counted(at: u64, slots: &[u32]) -> Fact {
 }
 
 fn member() -> VmTruth {
-    let instance_uuid = names::instance_uuid(IDENTITY, 0);
-    let marker = marker(&key(), &instance_uuid);
+    member_in(0)
+}
+
+fn member_in(slot: u32) -> VmTruth {
+    let instance_uuid = names::instance_uuid(IDENTITY, slot);
+    let marker = Marker {
+        slot,
+        ..marker(&key(), &instance_uuid)
+    };
     VmTruth {
         id: "vm-1".into(),
         name: "web-replica-a".into(),
@@ -146,6 +153,20 @@ fn call(at: u64, call: Call) -> Fact {
     Fact::Called(Box::new(called(at, call)))
 }
 
+fn effect(at: u64, kind: Kind, operation_id: &str) -> Fact {
+    Fact::Effect(Box::new(history::Effect {
+        at: Monotonic(at),
+        group: key(),
+        operation_id: operation_id.into(),
+        held_up: false,
+        kind,
+        changed: true,
+        vm: Some(format!("vm-{at}")),
+        marker: None,
+        claimants: Vec::new(),
+    }))
+}
+
 fn clone_into(folder: &str, group: &GroupKey) -> Call {
     let instance_uuid = names::instance_uuid(IDENTITY, 0);
     Call::Clone(CloneCall {
@@ -177,6 +198,49 @@ fn s4_sees_a_delete_without_a_surplus() {
     };
     assert_eq!(names_of(&s4_justified(&history(1))), ["S4"]);
     assert_eq!(s4_justified(&history(0)), []);
+}
+
+/// Found by profile poison, seed 887098: the update that told of it was lost.
+#[test]
+fn s4_lets_a_view_lack_what_went_by_itself_but_not_what_was_destroyed() {
+    let steps = || vec![step(OperationKind::Delete, Some("vm-1"))];
+    let delete = || call(20, Call::Destroy("vm-1".into()));
+    let of = |replicas| object(1, small_spec(replicas, "base"), steps());
+    let by_itself = [
+        counted(2, &[0, 1]),
+        counted(5, &[0]),
+        counted(6, &[0, 2]),
+        revised(10, of(2)),
+        delete(),
+    ];
+    assert_eq!(s4_justified(&by_itself), []);
+    let filled_again = [
+        counted(2, &[0, 1]),
+        counted(5, &[0]),
+        counted(6, &[0, 1]),
+        revised(10, of(2)),
+        delete(),
+    ];
+    assert_eq!(names_of(&s4_justified(&filled_again)), ["S4"]);
+    let mut other = called(3, Call::Destroy("vm-2".into()));
+    other.operation_id = format!("{IDENTITY}/1/1");
+    other.target = Some(member_in(1));
+    let destroyed = [
+        counted(2, &[0, 1]),
+        revised(2, of(1)),
+        Fact::Called(Box::new(other.clone())),
+        effect(5, Kind::Destroy, &other.operation_id),
+        counted(5, &[0]),
+        delete(),
+    ];
+    assert_eq!(names_of(&s4_justified(&destroyed)), ["S4"]);
+    let of_old = [
+        counted(2, &[0, 1]),
+        counted(5, &[0]),
+        revised(200_000, of(1)),
+        call(200_010, Call::Destroy("vm-1".into())),
+    ];
+    assert_eq!(names_of(&s4_justified(&of_old)), ["S4"]);
 }
 
 #[test]

@@ -4,7 +4,6 @@ use vmgroup_core::observation::OperationKind;
 
 use super::*;
 use crate::deed::Deed;
-use crate::history::Effect;
 
 fn deletes() -> Vec<IntentStep> {
     vec![step(OperationKind::Delete, Some("vm-1"))]
@@ -222,19 +221,7 @@ fn s1_measures_a_late_clone_by_the_spec_that_it_was_committed_on() {
 /// left: its numbers go on where the former one's ended.
 #[test]
 fn s7_sees_an_effect_again_under_the_number_of_a_former_object() {
-    let effect = |at| {
-        Fact::Effect(Box::new(Effect {
-            at: Monotonic(at),
-            group: key(),
-            operation_id: format!("{IDENTITY}/0/1"),
-            held_up: false,
-            kind: Kind::Clone,
-            changed: true,
-            vm: Some(format!("vm-{at}")),
-            marker: None,
-            claimants: Vec::new(),
-        }))
-    };
+    let effect = |at| effect(at, Kind::Clone, &format!("{IDENTITY}/0/1"));
     let gone = stripped(object(1, small_spec(1, "base"), Vec::new()));
     let breaches = s7_effect_once(&[effect(10), gone, effect(30)]);
     assert_eq!(names_of(&breaches), ["S7"]);
