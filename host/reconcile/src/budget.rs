@@ -137,7 +137,16 @@ fn tighter(a: Budget, b: Budget) -> Budget {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use vmgroup_core::check::{Circumstances, check};
+    use vmgroup_core::observation::Observation;
+    use vmgroup_core::plan::{Action, Effect, Plan, Reason};
+    use vmgroup_core::time::Now;
+
     use super::*;
+    use crate::event::Event;
+    use crate::group::Commit;
+    use crate::machine::tests::{machine, object};
 
     const HOUR: u64 = BUDGET_WINDOW_MS;
 
@@ -194,6 +203,53 @@ mod tests {
         let window = Window::default();
         let left = window.left(deletes(10), deletes(4), Timestamp(0));
         assert_eq!(left.deletes, 6);
+    }
+
+    /// A group that commits the replacement of both of its members, as that module decided.
+    fn committing(digest: &str) -> Machine {
+        let mut machine = machine(None);
+        let object = object("busy");
+        let key = object.key.clone();
+        machine.step(Event::GroupsListed(vec![object]), Now::default());
+        let outdated =
+            |slot| json!({ "id": format!("vm-{slot}"), "slot": slot, "drift": "replace" });
+        let seen = json!({
+            "context": { "now": 0 },
+            "desired": { "replicas": 2, "maxUnavailable": 2, "update": "rolling-replace" },
+            "members": [outdated(0), outdated(1)],
+        });
+        let seen: Observation = serde_json::from_value(seen).expect("an observation");
+        let delete = |id: &str| Action {
+            effect: Effect::Delete(id.into()),
+            reason: Reason {
+                code: "update".into(),
+                message: "is outdated".into(),
+            },
+        };
+        let plan = Plan {
+            actions: vec![delete("vm-0"), delete("vm-1")],
+            ..Plan::default()
+        };
+        let checked = check(&seen, &plan, &Circumstances::default());
+        let commit = Commit {
+            operations: BTreeMap::new(),
+            plan: checked.checked().cloned(),
+            module: Some(digest.into()),
+            used_approvals: Vec::new(),
+        };
+        machine.groups.get_mut(&key).expect("a group").stage = Stage::Committing(Box::new(commit));
+        machine
+    }
+
+    #[test]
+    fn what_another_group_is_committing_counts_against_its_module_alone() {
+        let mut machine = committing("a");
+        for digest in ["a", "b"] {
+            machine.spenders.swapped_in(digest.into(), Timestamp(0));
+        }
+        let web = Group::restore(object("web"), None, Timestamp(0));
+        let left = |digest| machine.budget(&web, Some(digest)).deletes;
+        assert_eq!((left("a"), left("b")), (8, 10));
     }
 
     #[test]

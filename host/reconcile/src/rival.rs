@@ -113,10 +113,13 @@ impl Machine {
 mod tests {
     use vmgroup_core::observation::OperationKind;
     use vmgroup_core::status::{Intent, IntentStep, Status};
-    use vmgroup_core::time::Timestamp;
+    use vmgroup_core::time::{Now, Timestamp};
 
     use super::*;
-    use crate::machine::tests::object;
+    use crate::event::{Event, LoginResult};
+    use crate::machine::tests::{machine, object};
+    use crate::operation::{self, Operation, Work};
+    use crate::request::{Request, RequestId};
 
     fn showing(intent: Option<Intent>) -> GroupObject {
         GroupObject {
@@ -183,5 +186,57 @@ mod tests {
         let known = || Some(intent("", 5, false));
         assert_eq!(heeded(known(), &[intent("", 5, true)]), None);
         assert_eq!(heeded(known(), &[intent("", 6, true)]), Some(true));
+    }
+
+    /// A group whose rival is idle, seen in a view that began later, with an operation of
+    /// an earlier generation.
+    fn after_a_rival(stage: operation::Stage) -> Machine {
+        let mut machine = machine(None);
+        let web = object("web");
+        let key = web.key.clone();
+        let at = |ms| Now {
+            monotonic: Monotonic(ms),
+            ..Now::default()
+        };
+        machine.step(Event::GroupsListed(vec![web]), at(0));
+        let version = "v1".to_owned();
+        let asked = machine.step(Event::CredentialsChanged { version }, at(1));
+        let Some(Request::Login { id, .. }) = asked.last() else {
+            panic!("{asked:?}");
+        };
+        let vcenter = "vc".to_owned();
+        let result = LoginResult::In { vcenter };
+        machine.step(Event::LoginAnswered { id: *id, result }, at(2));
+        let (vms, tasks) = (Vec::new(), Vec::new());
+        machine.step(
+            Event::FeedReset {
+                id: *id,
+                vms,
+                tasks,
+            },
+            at(3),
+        );
+        let group = machine.groups.get_mut(&key).expect("a group");
+        group.rival = Some(Rival {
+            acted_at: Monotonic(0),
+            is_busy: false,
+        });
+        let work = Work::Delete;
+        let mut operation = Operation::queued(work, Some("vm-1".into()), (1, None), Timestamp(0));
+        operation.stage = stage;
+        group.operations.insert(0, operation);
+        machine
+    }
+
+    #[test]
+    fn no_turn_is_taken_while_a_call_is_unanswered() {
+        let key = object("web").key;
+        let waits = |stage| {
+            let mut machine = after_a_rival(stage);
+            assert!(machine.yields_to_rival(&key));
+            machine.groups[&key].rival.is_some()
+        };
+        assert!(waits(operation::Stage::Calling(RequestId(99))));
+        assert!(!waits(operation::Stage::Queued));
     }
 }
