@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -169,14 +169,6 @@ impl Operator {
     #[track_caller]
     pub fn thaw(&self) {
         self.child.signal(Signal::CONT);
-    }
-
-    /// Waits until it says its first word: from before that on it can be asked to end.
-    pub fn until_it_speaks(&self) {
-        let begun = Instant::now();
-        while self.log().is_empty() && begun.elapsed() < STOP_LIMIT {
-            std::thread::sleep(Duration::from_millis(20));
-        }
     }
 
     /// Asks it to end, which it does soon and well.

@@ -149,10 +149,10 @@ pub(crate) fn nothing_is_left(stage: &Stage<'_>) {
     let mut last = renewals.iter().rev().take(2);
     let struck = last.any(|renewal| !renewal.rules.is_empty());
     let holder = stage.holder();
-    let left = stage.seats.iter().filter(|seat| seat.may_leave_lease);
-    let lapses = left
-        .map(|seat| Some(seat.name))
-        .any(|name| name == holder.as_deref());
+    let lapses = stage
+        .seats
+        .iter()
+        .any(|seat| seat.may_leave_lease && holder.as_deref() == Some(seat.name));
     assert!(
         struck || lapses || holder.is_none(),
         "S6: {holder:?} has gone and holds the lease"

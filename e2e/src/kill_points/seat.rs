@@ -1,16 +1,20 @@
 //! An operator behind a proxy of its own, started again when it was killed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use vmgroup_faults::{Options, Plan, Proxy, Target, Trace};
 use vmgroup_rig::Rig;
 
 use crate::operator::{Operator, Route, Start};
+use crate::patience::eventually;
 
 use super::ground::Ground;
 
 /// What an operator says when it has the lease.
 const HOLDS_LEASE: &str = "this replica holds the lease";
+
+const FIRST_WORD_MAX: Duration = Duration::from_secs(10);
 
 /// A replica's place.
 pub(crate) struct Seat<'a> {
@@ -137,7 +141,14 @@ impl<'a> Seat<'a> {
         let Some(operator) = self.operator.take() else {
             return;
         };
-        operator.until_it_speaks();
+        // From before its first word on it can be asked to end.
+        eventually("its first word", FIRST_WORD_MAX, || {
+            let is_killed = self.proxy.host().pid().is_none();
+            match operator.log() {
+                log if log.is_empty() && !is_killed => Err("nothing".to_owned()),
+                _ => Ok(()),
+            }
+        });
         let (well, said) = operator.end();
         self.said.push_str(&said);
         let killed = self.proxy.host().pid().is_none();
