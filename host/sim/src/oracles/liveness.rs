@@ -224,20 +224,22 @@ fn closes(facts: &[Fact], key: &GroupKey) -> bool {
     if !before.is_some_and(|object| object.finalizer) {
         return false;
     }
-    let gone = facts.iter().rev().find_map(|fact| match fact {
+    let kept = facts.iter().rev().find_map(|fact| match fact {
         Fact::Vanished {
             object,
             by_hand,
             inside,
             ..
-        } if object.key == *key => Some((object, *by_hand || *inside > 0)),
+        } if object.key == *key => Some(*by_hand || *inside > 0),
         _ => None,
     });
-    gone.is_some_and(|(object, kept)| {
-        let deletes = object
-            .spec
-            .as_ref()
-            .is_ok_and(|spec| spec.deletion == DeletionPolicy::Delete && spec.mode == Mode::Apply);
-        deletes && !kept
-    })
+    // Somebody else's finalizer may keep it for long, and its spec may change.
+    let released = facts.iter().rev().find_map(|fact| match fact {
+        Fact::Revised { object, .. } if object.key == *key && object.finalizer => Some(object),
+        _ => None,
+    });
+    let deletes = released
+        .and_then(|object| object.spec.as_ref().ok())
+        .is_some_and(|spec| spec.deletion == DeletionPolicy::Delete && spec.mode == Mode::Apply);
+    kept == Some(false) && deletes
 }

@@ -7,6 +7,7 @@ use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::oracles::l2_deletion;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec};
@@ -140,4 +141,37 @@ fn a_vm_of_the_group_that_turns_up_in_its_folder_at_the_end_goes_too() {
         );
         stage.assert_safe();
     }
+}
+
+/// Found by profile usual, seed 1754649: L2 asked the spec of an object that somebody else's
+/// finalizer had kept, and that was edited after the operator had let it go.
+#[test]
+fn an_orphaned_group_keeps_its_folder_whatever_its_spec_says_later() {
+    let mut stage = Stage::new(Vec::new());
+    let orphan = Spec {
+        template: "missing".into(),
+        deletion: DeletionPolicy::Orphan,
+        ..spec(1)
+    };
+    stage.create("web", orphan);
+    stage.until_phase("web", "ERROR", 60);
+    stage.act(Deed::Finalizer(key("web"), true));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(60_000);
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(1)))));
+    stage.world.run_for(60_000);
+    stage.act(Deed::Finalizer(key("web"), false));
+    stage.until_empty(60);
+    let world = &stage.world;
+    assert_eq!(
+        world
+            .vcenter()
+            .folders()
+            .filter(|it| it.name == "default-web")
+            .count(),
+        1
+    );
+    let now = world.now().monotonic;
+    let left = l2_deletion(world.cluster(), world.vcenter(), world.facts(), now, 0);
+    assert!(left.is_empty(), "{left:#?}\n{}", stage.story());
 }
