@@ -87,7 +87,9 @@ pub fn l4_resume<D: Decide>(world: &World<D>) -> Vec<Breach> {
         let in_vain = arrivals().any(|it| {
             let during = it.at >= outage.from && it.at < outage.to;
             let group = it.in_vain_for.as_ref();
-            during && !it.reached && !group.is_some_and(|key| went(world, key, it.at, until))
+            // It may have gone while the request was on its way.
+            let is_gone = group.is_some_and(|key| went(world, key, outage.from, until));
+            during && !it.reached && !is_gone
         });
         let resumed = arrivals().any(|it| it.reached && it.at >= outage.to && it.at <= until);
         if in_vain && !resumed {

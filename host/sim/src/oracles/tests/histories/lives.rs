@@ -174,10 +174,11 @@ impl Host for Forgetful {
     }
 }
 
-/// Found by seed 45050: the group was deleted during the outage.
+/// Found by seeds 45050 and 1886719: the group was deleted during the outage, in the
+/// latter while the request was on its way.
 #[test]
 fn l4_asks_nobody_to_resume_for_a_group_that_is_gone() {
-    let broken = |deleted| {
+    let broken = |deleted_at: Option<u64>| {
         let factory = Box::new(|_: usize, _: u32, _| -> Box<dyn Host> {
             Box::new(Forgetful { awake: true })
         });
@@ -185,15 +186,17 @@ fn l4_asks_nobody_to_resume_for_a_group_that_is_gone() {
         let spec = Box::new(Ok(small_spec(1, "base")));
         world.act(&Deed::Create(key(), spec)).expect("a new group");
         world.plan_fault(Monotonic(5_000), WorldFault::CutCluster(10_000));
-        world.run_for(10_000);
-        if deleted {
+        world.run_for(deleted_at.unwrap_or(10_000));
+        if deleted_at.is_some() {
             world.act(&Deed::Delete(key())).expect("a known group");
         }
         world.run_for(50_000);
         names_of(&l4_resume(&world))
     };
-    assert_eq!(broken(false), ["L4"]);
-    assert_eq!(broken(true), Vec::<&str>::new());
+    assert_eq!(broken(None), ["L4"]);
+    for deleted_at in [5_500, 10_000] {
+        assert_eq!(broken(Some(deleted_at)), Vec::<&str>::new(), "{deleted_at}");
+    }
 }
 
 /// Found by profile leased, seed 6195: the host stood still before a clone, and
