@@ -14,6 +14,7 @@ use super::ground::Ground;
 /// What an operator says when it has the lease.
 const HOLDS_LEASE: &str = "this replica holds the lease";
 
+/// An operator says something as soon as it has begun.
 const FIRST_WORD_MAX: Duration = Duration::from_secs(10);
 
 /// A replica's place.
@@ -141,7 +142,7 @@ impl<'a> Seat<'a> {
         let Some(operator) = self.operator.take() else {
             return;
         };
-        // From before its first word on it can be asked to end.
+        // Before that a signal ends it as it ends any program.
         eventually("its first word", FIRST_WORD_MAX, || {
             let is_killed = self.proxy.host().pid().is_none();
             match operator.log() {

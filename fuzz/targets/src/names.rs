@@ -64,7 +64,7 @@ fn run(bytes: &[u8]) -> Verdict {
     let named = id.to_string();
     assert_ne!(named, OperationId::in_slot(identity, next, 1).to_string());
     if identity_problem(identity).is_none() {
-        assert_eq!(OperationId::read(&named), Some(id), "{named}");
+        assert_eq!(OperationId::parse(&named), Some(id), "{named}");
     }
     Verdict::Accepted
 }

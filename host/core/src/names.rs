@@ -100,16 +100,16 @@ impl<'a> OperationId<'a> {
     }
 
     /// What a text names; nothing if it is not one that `Display` writes.
-    pub fn read(text: &'a str) -> Option<Self> {
+    pub fn parse(text: &'a str) -> Option<Self> {
         let (identity, rest) = text.split_once('/')?;
-        match rest.split_once('/') {
-            None => (rest == FOLDER).then_some(Self::of_folder(identity)),
-            Some((slot, intent)) => Some(Self::in_slot(
-                identity,
-                slot.parse().ok()?,
-                intent.parse().ok()?,
-            )),
-        }
+        let id = match rest.split_once('/') {
+            None => Self::of_folder(identity),
+            Some((slot, intent)) => {
+                Self::in_slot(identity, slot.parse().ok()?, intent.parse().ok()?)
+            }
+        };
+        // Numbers have other forms, and a folder has one word.
+        (id.to_string() == text).then_some(id)
     }
 }
 
@@ -178,10 +178,10 @@ mod tests {
 
     /// A token of vCenter's own names no call of the operator.
     #[test]
-    fn an_operation_id_is_read_as_it_is_written_and_nothing_else_is() {
+    fn an_operation_id_is_parsed_as_it_is_written_and_nothing_else_is() {
         for text in ["uid-1/0/1764", "uid-1/999/1", "uid-1/folder"] {
-            let read = OperationId::read(text).map(|id| id.to_string());
-            assert_eq!(read.as_deref(), Some(text));
+            let parsed = OperationId::parse(text).map(|id| id.to_string());
+            assert_eq!(parsed.as_deref(), Some(text));
         }
         for other in [
             "",
@@ -192,8 +192,10 @@ mod tests {
             "a/b/c/d",
             "uid-1/folder/1",
             "uid-1/0/1/2",
+            "uid-1/+1/7",
+            "uid-1/1/007",
         ] {
-            assert_eq!(OperationId::read(other), None, "{other}");
+            assert_eq!(OperationId::parse(other), None, "{other}");
         }
     }
 

@@ -7,6 +7,7 @@ use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
 use vmgroup_core::names;
 use vmgroup_core::observation::Slot;
 use vmgroup_core::status::SlotRecord;
+use vmgroup_core::time::Monotonic;
 
 use crate::event::ReadResult;
 use crate::group::{Folder, Stage};
@@ -142,8 +143,10 @@ impl Machine {
             return None;
         }
         let read = Read::FolderNamed(names::folder_name(key));
+        let begun_at = self.now.monotonic;
         self.ask(key, |id| {
-            (Stage::LookingForLeftOvers, Request::Read { id, read })
+            let stage = Stage::LookingForLeftOvers { begun_at };
+            (stage, Request::Read { id, read })
         });
         Some(Next::Wait)
     }
@@ -223,20 +226,21 @@ impl Machine {
                     }
                 }
             }
-            Stage::LookingForLeftOvers => {
+            Stage::LookingForLeftOvers { begun_at } => {
+                let begun_at = *begun_at;
                 group.stage = Stage::Idle;
-                self.left_overs_read(key, result);
+                self.left_overs_read(key, begun_at, result);
             }
-            Stage::ClosingFolder => {
+            Stage::ClosingFolder { begun_at } => {
+                let begun_at = *begun_at;
                 group.stage = Stage::Idle;
-                self.folder_closed(key, result);
+                self.folder_closed(key, begun_at, result);
             }
             _ => {}
         }
     }
 
-    fn left_overs_read(&mut self, key: &GroupKey, result: ReadResult) {
-        let now = self.now.monotonic;
+    fn left_overs_read(&mut self, key: &GroupKey, begun_at: Monotonic, result: ReadResult) {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
@@ -245,14 +249,14 @@ impl Machine {
                 let left_overs = vms.iter().filter(|vm| is_left_over(key, vm));
                 group.left_overs = Some(left_overs.map(|vm| vm.id.clone()).collect());
                 if is_folder_of(key, &vms) {
-                    group.folder = Folder::Known(id);
+                    group.folder_is(Folder::Known(id));
                 }
                 let woken = group.woken;
                 self.wake(key, 0, woken);
             }
             ReadResult::NoFolder => {
                 group.left_overs = Some(Vec::new());
-                group.folder = Folder::Absent(now);
+                group.folder_is(Folder::Absent { begun_at });
                 let woken = group.woken;
                 self.wake(key, 0, woken);
             }

@@ -5,6 +5,7 @@ use vmgroup_core::group::{Adoption, GroupKey};
 use vmgroup_core::marker::Claim;
 use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
+use vmgroup_core::time::Monotonic;
 
 use crate::claim::is_folder_of;
 use crate::event::{CallResult, ReadResult};
@@ -29,7 +30,7 @@ impl Machine {
         let now = self.now.monotonic;
         let id = self.id();
         let (folder, request) = match before {
-            Folder::Absent(at) if now.since(at) <= LOOK_MS_MAX => {
+            Folder::Absent { begun_at } if now.since(begun_at) <= LOOK_MS_MAX => {
                 let request = Request::Call {
                     id,
                     group: key.clone(),
@@ -38,11 +39,12 @@ impl Machine {
                 };
                 (Folder::Creating(id), request)
             }
-            Folder::Unknown | Folder::Absent(_) => {
+            Folder::Unknown | Folder::Absent { .. } => {
                 let read = Read::FolderNamed(name);
-                (Folder::Looking(id, now), Request::Read { id, read })
+                let looking = Folder::Looking { id, begun_at: now };
+                (looking, Request::Read { id, read })
             }
-            Folder::Looking(..) | Folder::Creating(_) | Folder::Known(_) => return,
+            Folder::Looking { .. } | Folder::Creating(_) | Folder::Known(_) => return,
         };
         if let Some(group) = self.groups.get_mut(key) {
             group.folder = folder;
@@ -57,7 +59,7 @@ impl Machine {
             return;
         };
         let begun_at = match group.folder {
-            Folder::Looking(waiting, begun_at) if waiting == id => begun_at,
+            Folder::Looking { id: own, begun_at } if own == id => begun_at,
             _ => return,
         };
         group.folder = match result {
@@ -74,7 +76,7 @@ impl Machine {
                 self.clones_fail(key, FailureClass::Transient, &too_slow());
                 return;
             }
-            ReadResult::NoFolder | ReadResult::Gone => Folder::Absent(begun_at),
+            ReadResult::NoFolder | ReadResult::Gone => Folder::Absent { begun_at },
             _ => Folder::Unknown,
         };
         if group.folder == Folder::Unknown {
@@ -154,17 +156,27 @@ impl Machine {
             // It would be made when nobody is left to remove it.
             Folder::Creating(_) => return Next::Wait,
             // It may have been created right before a crash.
-            Folder::Unknown | Folder::Looking(..) | Folder::Absent(_) => {
+            Folder::Unknown | Folder::Looking { .. } | Folder::Absent { .. } => {
                 Read::FolderNamed(names::folder_name(key))
             }
         };
-        self.ask(key, |id| (Stage::ClosingFolder, Request::Read { id, read }));
+        let begun_at = self.now.monotonic;
+        self.ask(key, |id| {
+            let stage = Stage::ClosingFolder { begun_at };
+            (stage, Request::Read { id, read })
+        });
         Next::Wait
     }
 
-    pub(crate) fn folder_closed(&mut self, key: &GroupKey, result: ReadResult) {
-        if self.has_member_in_view(key) {
-            // A template that was left alone is a VM again.
+    pub(crate) fn folder_closed(
+        &mut self,
+        key: &GroupKey,
+        begun_at: Monotonic,
+        result: ReadResult,
+    ) {
+        let is_old = self.now.monotonic.since(begun_at) > LOOK_MS_MAX;
+        // A template that was left alone may be a VM again.
+        if is_old || self.has_member_in_view(key) {
             return self.try_later(key);
         }
         let (folder, vms, others) = match result {
@@ -300,6 +312,38 @@ impl Machine {
     pub(crate) fn folder_lost(&mut self, key: &GroupKey) {
         if let Some(group) = self.groups.get_mut(key) {
             group.folder = Folder::Unknown;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::time::Timestamp;
+
+    use super::*;
+    use crate::group::Group;
+    use crate::machine::tests::object;
+
+    #[test]
+    fn what_a_clone_has_asked_for_is_not_hidden_by_what_a_pass_saw() {
+        let begun_at = Monotonic(1);
+        let seen = || Folder::Absent { begun_at };
+        let mut group = Group::restore(object("web"), None, Timestamp(0));
+        for asked in [
+            Folder::Creating(RequestId(7)),
+            Folder::Looking {
+                id: RequestId(7),
+                begun_at,
+            },
+        ] {
+            group.folder = asked.clone();
+            group.folder_is(seen());
+            assert_eq!(group.folder, asked);
+        }
+        for known in [Folder::Unknown, Folder::Known("group-7".into())] {
+            group.folder = known;
+            group.folder_is(seen());
+            assert_eq!(group.folder, seen());
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) enum Stage {
     /// version was the newest one then.
     Rereading(u64),
     /// Looking for a folder of the demo before the group is claimed.
-    LookingForLeftOvers,
+    LookingForLeftOvers { begun_at: Monotonic },
     /// Writing finalizer and identity.
     Claiming,
     /// Proving that slots are empty.
@@ -48,7 +48,7 @@ pub(crate) enum Stage {
     /// Writing the status.
     Reporting,
     /// Reading the folder once more before it is removed.
-    ClosingFolder,
+    ClosingFolder { begun_at: Monotonic },
     /// Removing the folder.
     RemovingFolder,
     /// Removing the finalizer.
@@ -73,12 +73,12 @@ pub(crate) struct Commit {
 pub(crate) enum Folder {
     /// Nobody has looked.
     Unknown,
-    /// A look is under way for a clone, begun at that time.
-    Looking(RequestId, Monotonic),
+    /// A look is under way for a clone.
+    Looking { id: RequestId, begun_at: Monotonic },
     /// It is being created.
     Creating(RequestId),
-    /// The root had no such folder at that time.
-    Absent(Monotonic),
+    /// The root had no such folder, as a look says that was begun then.
+    Absent { begun_at: Monotonic },
     /// This one.
     Known(FolderId),
 }
@@ -180,6 +180,13 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// A look has shown that, unless a look or a creation of its own is under way.
+    pub(crate) fn folder_is(&mut self, seen: Folder) {
+        if !matches!(self.folder, Folder::Looking { .. } | Folder::Creating(_)) {
+            self.folder = seen;
+        }
+    }
+
     /// A group as its object tells. Of what was in flight, vCenter was last
     /// heard at `heard_at`.
     pub(crate) fn restore(

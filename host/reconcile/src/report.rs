@@ -112,7 +112,7 @@ impl Machine {
             conditions: summary.conditions,
             folder: match &group.folder {
                 Folder::Known(folder) => Some(folder.clone()),
-                Folder::Absent(_) => None,
+                Folder::Absent { .. } => None,
                 _ => before.folder.clone(),
             },
             slots: group.slots.clone(),
@@ -471,7 +471,12 @@ mod tests {
         });
         for (folder, told) in [
             (Folder::Unknown, Some("group-7")),
-            (Folder::Absent(Monotonic(0)), None),
+            (
+                Folder::Absent {
+                    begun_at: Monotonic(0),
+                },
+                None,
+            ),
         ] {
             group.folder = folder;
             let status = machine(None).status(&group);

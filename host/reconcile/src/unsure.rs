@@ -68,8 +68,9 @@ impl Machine {
         is_meant: impl Fn(OperationId<'_>) -> bool,
     ) -> Option<&Task> {
         self.inventory.tasks().find(|task| {
-            let may_clone = match &task.operation_id {
-                Some(named) => OperationId::read(named).is_some_and(&is_meant),
+            let named = task.operation_id.as_deref().and_then(OperationId::parse);
+            let may_clone = match named {
+                Some(named) => is_meant(named),
                 None => {
                     let entity = task.entity.as_deref();
                     let on_member = entity.is_some_and(|id| self.recorded.contains_key(id));

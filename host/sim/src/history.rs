@@ -56,6 +56,13 @@ pub enum Fact {
         /// Slots that are filled, one entry a VM.
         slots: Vec<Slot>,
     },
+    /// Updates of a session's feed get lost.
+    UpdatesLost {
+        /// Since when.
+        at: Monotonic,
+        /// Until when.
+        until: Monotonic,
+    },
     /// A module was asked, and answered.
     Decided(Box<Decided>),
     /// Another module is in that place since then.
@@ -213,6 +220,7 @@ impl Fact {
             | Fact::LoggedIn { at, .. }
             | Fact::Restored { at, .. }
             | Fact::Counted { at, .. }
+            | Fact::UpdatesLost { at, .. }
             | Fact::Swapped { at, .. }
             | Fact::Leased { at, .. }
             | Fact::Failed { at, .. }

@@ -307,7 +307,7 @@ fn see(session: &Session, info: TaskInfo) -> Seen {
         ours,
         operation: started.or(info
             .activation_id
-            .filter(|token| OperationId::read(token).is_some())),
+            .filter(|token| OperationId::parse(token).is_some())),
         entity,
         inner,
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use vmgroup_core::group::GroupKey;
+use vmgroup_core::names::OperationId;
 use vmgroup_core::observation::PowerState;
 use vmgroup_reconcile::event::GroupObject;
 use vmgroup_reconcile::inventory::TaskId;
@@ -106,11 +107,9 @@ fn committed(object: Option<&GroupObject>, job: &Job, breaches: &mut Vec<Breach>
     let intent = object.and_then(|object| object.status.intent.as_ref());
     let mut steps = intent.into_iter().flat_map(|intent| &intent.steps);
     let of_slot = !matches!(job.call, Call::DestroyFolder(_) | Call::CreateFolder { .. });
-    let ending = |step: &vmgroup_core::status::IntentStep| {
-        job.operation_id
-            .ends_with(&format!("/{}/{}", step.slot, step.intent))
-    };
-    if of_slot && !steps.any(ending) {
+    let id = OperationId::parse(&job.operation_id);
+    let named = id.and_then(|id| id.committed);
+    if of_slot && !steps.any(|step| named == Some((step.slot, step.intent))) {
         breach(
             breaches,
             "S10",

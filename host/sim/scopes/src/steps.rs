@@ -140,7 +140,7 @@ impl World {
     /// A group whose task runs has committed again and again since. With a task
     /// that never ends, it could be so for ever, with other numbers each time.
     fn is_overdue(&self, job: &Job) -> bool {
-        let Some(id) = OperationId::read(&job.operation_id) else {
+        let Some(id) = OperationId::parse(&job.operation_id) else {
             return false;
         };
         let owner = |object: &&GroupObject| object.identity.as_deref() == Some(id.identity);

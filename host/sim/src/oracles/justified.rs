@@ -23,6 +23,9 @@ use crate::vcenter::VmTruth;
 /// stale), and its call comes within the time that a commit takes.
 const VIEW_MS: u64 = 150_000;
 
+/// The feed tells of what happened at most so long ago.
+const FLUSH_MS: u64 = 1_000;
+
 /// From the fresh look to its call, which arrives within two seconds.
 pub(super) const LOOKED_MS: u64 = LOOK_MS_MAX + 2_000;
 
@@ -51,6 +54,7 @@ pub fn s4_justified(facts: &[Fact]) -> Vec<Breach> {
                 identity,
                 slots,
             } => past.counts.entry(identity).or_default().push((*at, slots)),
+            Fact::UpdatesLost { at, until } => past.deaf.push((*at, *until)),
             Fact::Effect(effect) if effect.kind == Kind::Destroy => {
                 for destroy in past.destroys.iter_mut().flat_map(|(_, all)| all) {
                     if destroy.operation_id == effect.operation_id {
@@ -88,6 +92,8 @@ struct Past<'a> {
     revisions: BTreeMap<&'a GroupKey, Vec<Revision<'a>>>,
     /// The slots of the members, one entry a VM, by identity.
     counts: BTreeMap<&'a str, Vec<(Monotonic, &'a Vec<Slot>)>>,
+    /// When updates of some feed were lost.
+    deaf: Vec<(Monotonic, Monotonic)>,
     /// Members that were destroyed, by identity.
     destroys: BTreeMap<String, Vec<Destroy>>,
 }
@@ -126,7 +132,9 @@ impl<'a> Past<'a> {
     /// What speaks against the call; none if it is justified.
     fn against(&mut self, called: &Called) -> Option<&'static str> {
         let all = self.revisions.get(&called.group)?;
-        let id = OperationId::read(&called.operation_id)?;
+        let Some(id) = OperationId::parse(&called.operation_id) else {
+            return Some("its operation has no id");
+        };
         let identity = id.identity;
         let (slot, intent) = id.committed?;
         // The first revision that holds the commit, in the latest life that has it.
@@ -195,22 +203,24 @@ impl<'a> Past<'a> {
     }
 
     /// How many members a delete in `slot` would leave, at best: of those at any time
-    /// since `since`, without those that were destroyed later or are being. Of one that
-    /// went by itself since then the view may not know: updates can be lost.
+    /// since `since`, without those that were destroyed later or are being. What went
+    /// by itself while updates were lost, the view may still show.
     fn left(&self, identity: &str, slot: Slot, since: Monotonic) -> usize {
         let destroys = self.destroys.get(identity).map_or(&[][..], Vec::as_slice);
         let counts = self.counts.get(identity).map_or(&[][..], Vec::as_slice);
         let first = counts.partition_point(|(at, _)| *at < since);
         let mut before: &[Slot] = &[];
         let mut unheard: BTreeSet<Slot> = BTreeSet::new();
-        let left = counts[first.saturating_sub(1)..].iter().map(|(at, slots)| {
+        let left = counts.iter().map(|(at, slots)| {
             let by_itself = |slot: &Slot| {
                 let ours = |it: &Destroy| slot_of(&it.operation_id) == Some(*slot);
                 !destroys
                     .iter()
                     .any(|it| ours(it) && it.done_at == Some(*at))
             };
-            unheard.extend(before.iter().copied().filter(by_itself));
+            if self.is_deaf(*at) {
+                unheard.extend(before.iter().copied().filter(by_itself));
+            }
             unheard.retain(|slot| !slots.contains(slot));
             before = slots;
             let going = destroys
@@ -225,13 +235,19 @@ impl<'a> Past<'a> {
             }
             left.len()
         });
-        left.max().unwrap_or(0)
+        left.skip(first.saturating_sub(1)).max().unwrap_or(0)
+    }
+
+    /// An update of that moment may have been lost.
+    fn is_deaf(&self, at: Monotonic) -> bool {
+        let mut deaf = self.deaf.iter();
+        deaf.any(|(from, until)| at.plus(FLUSH_MS) >= *from && at < *until)
     }
 }
 
 /// The slot in an operation id.
 fn slot_of(operation_id: &str) -> Option<Slot> {
-    OperationId::read(operation_id)?
+    OperationId::parse(operation_id)?
         .committed
         .map(|(slot, _)| slot)
 }

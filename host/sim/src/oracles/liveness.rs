@@ -206,8 +206,9 @@ pub fn l2_deletion(
         .collect()
 }
 
-/// The group was let go by the operator, not by a person's force, and with nothing
-/// of anybody in its folder; one that is orphaned keeps its folder, and so does one that was only observed.
+/// The group was let go by the operator, not by a person's force, and with nothing of
+/// anybody in its folder; one that was orphaned, or only observed, when it was let go keeps
+/// its folder.
 fn closes(facts: &[Fact], key: &GroupKey) -> bool {
     // What a restore has taken the finalizer from, the operator is not asked about.
     if facts

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey};
+use vmgroup_core::names::OperationId;
 use vmgroup_core::observation::OperationKind;
 use vmgroup_core::plan::Effect;
 use vmgroup_core::status::IntentStep;
@@ -69,7 +70,7 @@ pub fn s10_output(facts: &[Fact]) -> Vec<Breach> {
             Fact::Revised { at, object } => {
                 let identity = object.identity.as_deref().unwrap_or(&object.uid);
                 for step in fresh_steps(object) {
-                    let id = format!("{identity}/{}/{}", step.slot, step.intent);
+                    let id = OperationId::in_slot(identity, step.slot, step.intent).to_string();
                     let is_new = committed.insert((id.clone(), step.kind));
                     let plans = decided.get(&object.key);
                     let planned = plans.into_iter().flatten().any(|it| plans_step(it, step));

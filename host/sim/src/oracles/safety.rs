@@ -116,7 +116,7 @@ impl Revisions {
     /// Most VMs wanted by any spec not older than the last one committed, or
     /// than the one that this very call was committed on.
     fn bound(&self, operation_id: Option<&String>) -> u32 {
-        let committed = operation_id.and_then(|id| OperationId::read(id)?.committed);
+        let committed = operation_id.and_then(|id| OperationId::parse(id)?.committed);
         let own = committed.and_then(|(_, intent)| self.commits.get(&intent));
         let since = own.map_or(self.committed, |(own, _)| self.committed.min(*own));
         let known = self.wanted.range(since..).map(|(_, most)| *most);

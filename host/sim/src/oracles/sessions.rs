@@ -87,9 +87,8 @@ pub fn l4_resume<D: Decide>(world: &World<D>) -> Vec<Breach> {
         let in_vain = arrivals().any(|it| {
             let during = it.at >= outage.from && it.at < outage.to;
             let group = it.in_vain_for.as_ref();
-            // It may have gone while the request was on its way.
-            let is_gone = group.is_some_and(|key| went(world, key, outage.from, until));
-            during && !it.reached && !is_gone
+            let lacks = group.is_some_and(|key| is_missing(world, key, it.at, until));
+            during && !it.reached && !lacks
         });
         let resumed = arrivals().any(|it| it.reached && it.at >= outage.to && it.at <= until);
         if in_vain && !resumed {
@@ -100,16 +99,27 @@ pub fn l4_resume<D: Decide>(world: &World<D>) -> Vec<Breach> {
     breaches("L4", texts)
 }
 
-/// The group's object went in that time: nobody asks for it again.
-fn went<D: Decide>(world: &World<D>, key: &GroupKey, from: Monotonic, until: Monotonic) -> bool {
-    world.facts().iter().any(|fact| {
-        let gone = match fact {
-            Fact::Vanished { object, .. } => object.key == *key,
-            Fact::Restored { objects, .. } => objects.iter().all(|it| it.key != *key),
-            _ => false,
+/// The group's object was not there at some moment of that time: nobody asks for it again.
+fn is_missing<D: Decide>(
+    world: &World<D>,
+    key: &GroupKey,
+    from: Monotonic,
+    until: Monotonic,
+) -> bool {
+    let is_there_since = world.facts().iter().filter_map(|fact| {
+        let is_there = match fact {
+            Fact::Revised { object, .. } if object.key == *key => true,
+            Fact::Vanished { object, .. } if object.key == *key => false,
+            Fact::Restored { objects, .. } => objects.iter().any(|it| it.key == *key),
+            _ => return None,
         };
-        gone && fact.at() >= from && fact.at() <= until
-    })
+        Some((fact.at(), is_there))
+    });
+    let is_there_since: Vec<(Monotonic, bool)> = is_there_since.collect();
+    let before = is_there_since.partition_point(|(at, _)| *at <= from);
+    let (before, later) = is_there_since.split_at(before);
+    let was_there = before.last().is_some_and(|(_, is_there)| *is_there);
+    !was_there || later.iter().any(|(at, is_there)| *at <= until && !is_there)
 }
 
 fn breaches(oracle: &'static str, texts: Vec<(Monotonic, String)>) -> Vec<Breach> {

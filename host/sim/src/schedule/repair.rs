@@ -105,10 +105,11 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
     // marker, in a slot or in the way of one; and a member without its marker.
     let marker = vm.marker();
     let agrees = |marker: &Marker| marker.instance_uuid == vm.instance_uuid;
-    let in_the_way = world.cluster().groups().any(|it| {
+    let has_slot = world.cluster().groups().any(|it| {
         let mut slots = it.status.slots.values();
-        slots.any(|slot| slot.vm == vm.id) || is_born_for(vm, it)
+        slots.any(|slot| slot.vm == vm.id)
     });
+    let in_the_way = has_slot || world.cluster().groups().any(|it| is_born_for(vm, it));
     let twin = made_by_hand && (in_the_way || marker.as_ref().is_some_and(agrees));
     if twin || (!made_by_hand && marker.is_none()) {
         return act(world, &Deed::Destroy(which()));
@@ -129,7 +130,9 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
     if vm.snapshot {
         acted |= act(world, &Deed::Snapshot(which(), false));
     }
-    if vm.template {
+    // One out of view that has no slot any more was left alone by a group that goes: it
+    // stays a template, for nothing would tell of the VM.
+    if vm.template && (has_slot || vm.folder != *world.vcenter().elsewhere()) {
         acted |= act(world, &Deed::Template(which(), false));
     }
     if vm.extra_config.contains_key(HOLD_KEY) {

@@ -9,6 +9,7 @@ use vmgroup_reconcile::inventory::{Task, TaskId, VmId};
 use vmgroup_reconcile::request::RequestId;
 
 use super::{Due, SessionId, VCenter};
+use crate::history::Fact;
 
 #[derive(Debug, Clone)]
 pub(super) struct Feed {
@@ -67,7 +68,9 @@ impl VCenter {
             .get_mut(&session)
             .and_then(|it| it.feed.as_mut());
         if let Some(feed) = feed {
-            feed.loses_until = now.monotonic.plus(for_ms);
+            let (at, until) = (now.monotonic, now.monotonic.plus(for_ms));
+            feed.loses_until = until;
+            self.log.push(Fact::UpdatesLost { at, until });
         }
     }
 

@@ -33,9 +33,9 @@ impl<D: Decide> World<D> {
         done
     }
 
-    /// Does what was planned, except what would hide a member: out of view, with no
-    /// status that tells of it, it is lost to an operator that crashes. That is one of
-    /// the things that docs/testing.md lists as what it cannot help.
+    /// Does what was planned, except what would leave a member out of view of which an
+    /// empty status does not tell: an operator that begins with that does not look for
+    /// it (docs/testing.md, what is open).
     pub(super) fn act_as_planned(&mut self, deed: &Deed) -> Result<(), Refused> {
         match self.hidden_by(deed) {
             None => self.act(deed),
@@ -57,8 +57,7 @@ impl<D: Decide> World<D> {
             Deed::Move(which, Place::Elsewhere) => {
                 let vm = self.vcenter.vm(&self.find(which).ok()?)?;
                 let object = self.cluster.group(&vm.agreed()?.group())?;
-                let is_told = object.status.slots.values().any(|slot| slot.vm == vm.id);
-                (!is_told).then_some(vm)
+                object.status.slots.is_empty().then_some(vm)
             }
             _ => None,
         }

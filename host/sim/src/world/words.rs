@@ -203,6 +203,7 @@ pub(super) fn of_fact(fact: &Fact) -> Option<(&'static str, Detail, String)> {
             format!("restored from a backup with {} groups", objects.len()),
         )),
         Fact::Counted { .. }
+        | Fact::UpdatesLost { .. }
         | Fact::Decided(_)
         | Fact::Swapped { .. }
         | Fact::Leased { .. }

@@ -247,3 +247,22 @@ fn a_folder_is_created_after_a_look_that_was_answered_at_once() {
     assert_eq!(looks, 3, "{told}");
     stage.assert_safe();
 }
+
+#[test]
+fn a_folder_is_removed_after_a_look_that_was_answered_at_once() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::ReadFolder,
+        nth: 1,
+        what: RequestFault::Slow(6_000),
+    };
+    let mut stage = Stage::new(vec![slow]);
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    let told = stage.story();
+    let looks = told.matches("result: Folder").count();
+    assert_eq!(looks, 2, "{told}");
+    stage.assert_safe();
+}

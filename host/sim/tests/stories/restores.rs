@@ -2,7 +2,7 @@
 
 use vmgroup_core::group::{Mode, Spec};
 use vmgroup_core::time::Monotonic;
-use vmgroup_sim::deed::Deed;
+use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 
@@ -269,5 +269,22 @@ fn a_commit_that_is_answered_after_its_group_went_missing_begins_nothing() {
     stage.world.suffer(&WorldFault::RestoreCluster(2_000));
     stage.world.run_for(60_000);
     assert_eq!(stage.vms("web").len(), 0, "{}", stage.story());
+    stage.assert_safe();
+}
+
+#[test]
+fn a_status_that_is_wiped_tells_of_a_member_out_of_view_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let slots = stage.status("web").slots;
+    stage.act(Deed::Move(Which::Member(key("web"), 1), Place::Elsewhere));
+    stage.world.run_for(1_000);
+    stage.act(Deed::WipeStatus(key("web")));
+    stage.world.run_for(1_000);
+    assert_eq!(stage.status("web").slots, slots, "{}", stage.story());
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.until_phase("web", "RUNNING", 600);
+    assert_eq!(stage.vms("web"), Vec::<String>::new());
     stage.assert_safe();
 }

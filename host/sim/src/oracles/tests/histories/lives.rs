@@ -175,10 +175,10 @@ impl Host for Forgetful {
 }
 
 /// Found by seeds 45050 and 1886719: the group was deleted during the outage, in the
-/// latter while the request was on its way.
+/// latter before the request arrived.
 #[test]
 fn l4_asks_nobody_to_resume_for_a_group_that_is_gone() {
-    let broken = |deleted_at: Option<u64>| {
+    let broken = |deleted_at: Option<u64>, made_anew: bool| {
         let factory = Box::new(|_: usize, _: u32, _| -> Box<dyn Host> {
             Box::new(Forgetful { awake: true })
         });
@@ -190,12 +190,18 @@ fn l4_asks_nobody_to_resume_for_a_group_that_is_gone() {
         if deleted_at.is_some() {
             world.act(&Deed::Delete(key())).expect("a known group");
         }
+        if made_anew {
+            let spec = Box::new(Ok(small_spec(1, "base")));
+            world.act(&Deed::Create(key(), spec)).expect("a new group");
+        }
         world.run_for(50_000);
         names_of(&l4_resume(&world))
     };
-    assert_eq!(broken(None), ["L4"]);
+    assert_eq!(broken(None, false), ["L4"]);
+    assert_eq!(broken(Some(5_500), true), ["L4"]);
     for deleted_at in [5_500, 10_000] {
-        assert_eq!(broken(Some(deleted_at)), Vec::<&str>::new(), "{deleted_at}");
+        let broken = broken(Some(deleted_at), false);
+        assert_eq!(broken, Vec::<&str>::new(), "{deleted_at}");
     }
 }
 
