@@ -1,11 +1,14 @@
 //! `flaws`: seeded bugs, and how many schedules it takes to catch each.
 
 use std::io::Write;
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{available_parallelism, scope};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Parser;
-use vmgroup_prove::flaws::{FLAWS, Flaw, hunt};
+use vmgroup_prove::flaws::{Caught, FLAWS, Flaw, hunt};
 
 /// Hunts every seeded bug. Exit code 1 if one gets away.
 #[derive(Debug, Parser)]
@@ -16,7 +19,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     first: u64,
     /// Schedules to draw for one bug at most.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 50_000)]
     most: u64,
 }
 
@@ -36,8 +39,8 @@ fn main() -> Result<ExitCode> {
     std::panic::set_hook(Box::new(|_| {}));
     let mut out = std::io::stdout().lock();
     let (mut free, mut longest) = (0, 0);
-    for flaw in &chosen {
-        match hunt(flaw, arguments.first, arguments.most) {
+    for (flaw, caught) in hunt_all(&chosen, arguments.first, arguments.most)? {
+        match caught {
             Some(caught) => {
                 longest = longest.max(caught.schedules);
                 writeln!(
@@ -60,4 +63,36 @@ fn main() -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Hunts them side by side; the results come in their order.
+fn hunt_all<'a>(
+    flaws: &[&'a Flaw],
+    first: u64,
+    most: u64,
+) -> Result<Vec<(&'a Flaw, Option<Caught>)>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(flaw) = flaws.get(index) else {
+                return found;
+            };
+            found.push((index, *flaw, hunt(flaw, first, most)));
+        }
+    };
+    let lanes = available_parallelism().map_or(1, NonZero::get);
+    let mut found = scope(|scope| {
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(work)).collect();
+        let mut found = Vec::new();
+        for lane in lanes {
+            let of_lane = lane.join().map_err(|_| anyhow!("a hunt panicked"))?;
+            found.extend(of_lane);
+        }
+        anyhow::Ok(found)
+    })?;
+    found.sort_by_key(|(index, ..)| *index);
+    let found = found.into_iter().map(|(_, flaw, caught)| (flaw, caught));
+    Ok(found.collect())
 }
