@@ -110,8 +110,10 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
         slots.any(|slot| slot.vm == vm.id)
     });
     let in_the_way = has_slot || world.cluster().groups().any(|it| is_born_for(vm, it));
-    let twin = made_by_hand && (in_the_way || marker.as_ref().is_some_and(agrees));
-    if twin || (!made_by_hand && marker.is_none()) {
+    let agrees = marker.as_ref().is_some_and(agrees);
+    let twin = made_by_hand && (in_the_way || agrees);
+    // The late clone of a host that stood still is a copy if a member has its identity.
+    if twin || (!made_by_hand && !agrees) {
         return act(world, &Deed::Destroy(which()));
     }
     if made_by_hand {
