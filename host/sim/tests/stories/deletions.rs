@@ -7,7 +7,6 @@ use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
-use vmgroup_sim::oracles::l2_deletion;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec};
@@ -171,7 +170,5 @@ fn an_orphaned_group_keeps_its_folder_whatever_its_spec_says_later() {
             .count(),
         1
     );
-    let now = world.now().monotonic;
-    let left = l2_deletion(world.cluster(), world.vcenter(), world.facts(), now, 0);
-    assert!(left.is_empty(), "{left:#?}\n{}", stage.story());
+    stage.assert_gone_with_its_folder();
 }

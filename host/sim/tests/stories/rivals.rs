@@ -3,7 +3,6 @@
 use vmgroup_core::group::Spec;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Unsent, WorldFault};
-use vmgroup_sim::oracles::l2_deletion;
 
 use crate::stage::{Stage, key, spec};
 
@@ -151,10 +150,7 @@ fn a_host_that_stood_still_looks_again_before_it_creates_a_folder() {
             stage.act(Deed::Delete(key("web")));
             stage.until_empty(600);
             stage.world.run_for(60_000);
-            let world = &stage.world;
-            let now = world.now().monotonic;
-            let left = l2_deletion(world.cluster(), world.vcenter(), world.facts(), now, 0);
-            assert!(left.is_empty(), "{frozen_at}: {left:#?}\n{}", stage.story());
+            stage.assert_gone_with_its_folder();
         }
     }
 }

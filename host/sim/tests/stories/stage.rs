@@ -13,7 +13,7 @@ use vmgroup_sim::faults::{Fault, FaultPlan};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::host::{Decide, Host, no_module};
 use vmgroup_sim::options::Options;
-use vmgroup_sim::oracles::safety;
+use vmgroup_sim::oracles::{l2_deletion, safety};
 use vmgroup_sim::samples::small_spec;
 use vmgroup_sim::vcenter::VmTruth;
 use vmgroup_sim::world::World;
@@ -227,6 +227,14 @@ impl Stage {
         assert!(breaches.is_empty(), "{breaches:#?}\n{}", self.story());
         let hot = self.world.hot_wakeups();
         assert!(hot < 10, "woken without end, {hot} times\n{}", self.story());
+    }
+
+    /// What was deleted is gone, and so is the folder that was made for it if it had to go.
+    pub(crate) fn assert_gone_with_its_folder(&self) {
+        let world = &self.world;
+        let now = world.now().monotonic;
+        let left = l2_deletion(world.cluster(), world.vcenter(), world.facts(), now, 0);
+        assert!(left.is_empty(), "{left:#?}\n{}", self.story());
     }
 
     /// The end of the trace, without what repeats for ever.
