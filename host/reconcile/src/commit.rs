@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::check::CheckedPlan;
 use vmgroup_core::group::GroupKey;
+use vmgroup_core::names::OperationId;
 use vmgroup_core::observation::Slot;
 use vmgroup_core::plan::Effect;
 use vmgroup_core::render;
@@ -53,13 +54,17 @@ impl Machine {
         standing: Standing,
     ) {
         let utc = self.now.utc;
-        let Some(group) = self.groups.get_mut(key) else {
+        let Some(group) = self.groups.get(key) else {
             return;
         };
         // The number grows, and it is the time of the commit where it can be: one
         // that counted from 1 would come again after a status was lost, and a
         // task of the former one be taken for this one's.
-        group.intent = (group.intent + 1).max(utc.0);
+        let newest = group.intent.max(self.newest_of_tasks(group.identity()));
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        group.intent = newest.saturating_add(1).max(utc.0);
         group.intent_generation = group.object.generation;
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {
@@ -91,6 +96,19 @@ impl Machine {
             let request = Request::WriteStatus { id, target, status };
             (Stage::Committing(commit), request)
         });
+    }
+
+    /// The number of the newest commit of a group that a task in view was begun under.
+    /// No status tells of it after a restore from a backup, nor does the time where the
+    /// clock has gone back.
+    fn newest_of_tasks(&self, identity: &str) -> u64 {
+        let named = self
+            .inventory
+            .tasks()
+            .filter_map(|task| OperationId::parse(task.operation_id.as_deref()?))
+            .filter(|named| named.identity == identity);
+        let numbers = named.filter_map(|named| named.committed);
+        numbers.map(|(_, intent)| intent).max().unwrap_or(0)
     }
 
     /// The intent stands in the status: its operations wait for their turn.

@@ -275,7 +275,10 @@ fn blocking(work: &Work, known: &Known) -> Option<Hold> {
 /// Why nothing follows from a look that took too long.
 pub(crate) fn too_slow() -> String {
     let seconds = LOOK_MS_MAX / 1_000;
-    format!("the look right before the call took more than {seconds} s")
+    format!(
+        "the look right before the call took more than {seconds} s, so that nothing was called: \
+         vCenter is slow to answer; it is tried again"
+    )
 }
 
 #[cfg(test)]

@@ -114,6 +114,11 @@ impl Machine {
         if self.awaits_answers(key) {
             return Next::Wait;
         }
+        if let Some(vm) = self.unknown_call(key) {
+            let message =
+                format!("a call that was made before is still being carried out on VM {vm}");
+            return Next::Stand(Standing::Progressing(message));
+        }
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
         };

@@ -5,7 +5,7 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Slot};
 
-use crate::inventory::{Task, TaskState, Vm};
+use crate::inventory::{Task, TaskId, TaskState, Vm, VmId};
 use crate::machine::Machine;
 use crate::operation::{Operation, Stage, Work};
 use crate::request::{Read, Request};
@@ -89,6 +89,28 @@ impl Machine {
             operation.is_some_and(|operation| operation.stage.task() == Some(task))
         });
         operates || self.closing.contains_key(task)
+    }
+
+    /// A member on which a call for the group runs, though nothing is in operation there:
+    /// another host made it before it heard whose turn it is, or this one before its record
+    /// was lost. What comes of it the view does not show yet.
+    pub(crate) fn unknown_call(&self, key: &GroupKey) -> Option<&VmId> {
+        let group = self.groups.get(key)?;
+        let identity = group.identity();
+        let is_ours = |task: &TaskId| {
+            let task = self.inventory.task(task);
+            task.is_some_and(|task| match task.operation_id.as_deref() {
+                Some(named) => OperationId::parse(named).is_some_and(|it| it.identity == identity),
+                None => true,
+            })
+        };
+        let mut members = self.inventory.of_identity(identity);
+        let member = members.find(|known| {
+            let slot = known.marker.as_ref().map(|marker| marker.slot);
+            slot.is_some_and(|slot| !group.operations.contains_key(&slot))
+                && known.vm.tasks.iter().any(is_ours)
+        });
+        member.map(|known| &known.vm.id)
     }
 
     pub(crate) fn search(&mut self, key: &GroupKey, slot: Slot) {

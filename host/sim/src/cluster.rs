@@ -286,7 +286,7 @@ impl Cluster {
             by_hand,
             members: Vec::new(),
             clones: Vec::new(),
-            inside: 0,
+            occupied: false,
         });
     }
 }

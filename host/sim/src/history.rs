@@ -36,8 +36,8 @@ pub enum Fact {
         members: Vec<VmId>,
         /// Clones for that identity that were running then.
         clones: Vec<TaskId>,
-        /// VMs of anybody in the group's folder then.
-        inside: usize,
+        /// VMs of anybody were in the group's folder then, or at the last look at it.
+        occupied: bool,
     },
     /// The API server was restored from a backup: these are all objects.
     Restored {

@@ -30,6 +30,7 @@ mod tests;
 
 pub use ends::{End, Ends, differential, path_independence, s8_swaps};
 pub use honest::{s11_secrets, s13_status};
+pub(crate) use justified::LOOKED_MS;
 pub use justified::s4_justified;
 pub use liveness::{Quiet, l1_settle, l2_deletion, l3_poison};
 pub use output::{s6_one_actor, s10_output, s12_tenancy};

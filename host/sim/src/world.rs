@@ -309,7 +309,7 @@ impl<D: Decide> World<D> {
                     });
                 }
             }
-            Occurrence::Trouble(what) => self.suffer(&what),
+            Occurrence::Trouble(what) => self.suffer_as_planned(&what),
         }
     }
 
@@ -332,13 +332,13 @@ impl<D: Decide> World<D> {
                 object,
                 members,
                 clones,
-                inside,
+                occupied,
                 ..
             } = &mut fact
             {
                 let then = self.let_go.remove(&object.uid);
                 let left = then.unwrap_or_else(|| self.left(object));
-                (*members, *clones, *inside) = (left.members, left.clones, left.inside);
+                (*members, *clones, *occupied) = (left.members, left.clones, left.occupied);
             }
             if self.trace.wants(Detail::Story).is_some()
                 && let Some((actor, detail, text)) = words::of_fact(&fact)

@@ -101,12 +101,17 @@ fn go<D: Decide>(
     };
     let tally = runner::run(order, &cast, |tally| {
         // Whoever does not listen to progress misses nothing.
+        let broke: Vec<String> = tally.failures.keys().map(u64::to_string).collect();
+        let seeds = if broke.is_empty() {
+            "none".to_owned()
+        } else {
+            broke.join(", ")
+        };
         let _ = writeln!(
             std::io::stderr(),
-            "{} schedules, {:.0} a second, {} broke something",
+            "{} schedules, {:.0} a second, broke something: {seeds}",
             tally.schedules,
             tally.rate(),
-            tally.failures.len()
         );
     });
     let new = report(&mut out, &tally, profile.is_none())?;

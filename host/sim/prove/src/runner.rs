@@ -62,7 +62,7 @@ pub fn schedule(seed: u64, profile: Option<&'static Profile>) -> Schedule {
     Schedule::draw(seed, profile.unwrap_or_else(|| Profile::of(seed)))
 }
 
-/// Runs them; `progress` is told now and then.
+/// Runs them; `progress` is told now and then, and of every breach.
 pub fn run<D: Decide>(
     order: Order,
     cast: impl Fn(&Schedule) -> Cast<D> + Sync,
@@ -94,10 +94,11 @@ pub fn run<D: Decide>(
             for (what, count) in ran.counts {
                 *tally.counts.entry(what).or_default() += count;
             }
-            if !ran.breaches.is_empty() {
+            let broke = !ran.breaches.is_empty();
+            if broke {
                 tally.failures.insert(seed, ran.breaches);
             }
-            if tally.schedules.is_multiple_of(PROGRESS_EVERY) {
+            if broke || tally.schedules.is_multiple_of(PROGRESS_EVERY) {
                 progress(&tally);
             }
         }

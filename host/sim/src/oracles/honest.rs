@@ -61,9 +61,11 @@ fn says(status: &Status, what: &str) -> bool {
 }
 
 /// S13: a status speaks of no generation that does not exist, never of an older
-/// one than before, and of no number of members that was not true a while ago.
+/// one than before, and of no number of members that was not true a while ago. One
+/// that a backup has brought back is not the operator's, until there is another.
 pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
     let mut spoken: BTreeMap<&str, (i64, Option<u32>)> = BTreeMap::new();
+    let mut brought_back: BTreeMap<&str, Option<u32>> = BTreeMap::new();
     let mut counts: BTreeMap<&str, Vec<(Monotonic, usize)>> = BTreeMap::new();
     let mut breaches = Vec::new();
     for fact in facts {
@@ -73,7 +75,13 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
                 identity,
                 slots,
             } => counts.entry(identity).or_default().push((*at, slots.len())),
-            Fact::Restored { .. } => spoken.clear(),
+            Fact::Restored { objects, .. } => {
+                spoken.clear();
+                let said = objects
+                    .iter()
+                    .map(|it| (it.uid.as_str(), it.status.current_replicas));
+                brought_back = said.collect();
+            }
             Fact::Revised { at, object } => {
                 let identity = object.identity.as_deref().unwrap_or(&object.uid);
                 let known = counts.get(identity).map_or(&[][..], Vec::as_slice);
@@ -82,11 +90,15 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
                 let (before, said_before) = spoken
                     .insert(&object.uid, (generation, said))
                     .unwrap_or_default();
+                let is_brought_back = brought_back.get(object.uid.as_str()) == Some(&said);
+                if !is_brought_back {
+                    brought_back.remove(object.uid.as_str());
+                }
                 let backwards = generation != 0 && generation < before;
                 let texts = [
                     (backwards || generation > object.generation)
                         .then(|| format!("speaks of generation {generation} after {before}")),
-                    uncounted(object, known, *at),
+                    uncounted(object, known, *at, is_brought_back),
                     (is_unknown(object) && said_before.is_some() && said != said_before)
                         .then(|| format!("says {said:?} members, and counted none")),
                 ];
@@ -111,7 +123,12 @@ fn is_unknown(object: &GroupObject) -> bool {
 
 /// The number of members, if nobody can have counted it, or if it makes a group
 /// ready that has fewer.
-fn uncounted(object: &GroupObject, counts: &[(Monotonic, usize)], at: Monotonic) -> Option<String> {
+fn uncounted(
+    object: &GroupObject,
+    counts: &[(Monotonic, usize)],
+    at: Monotonic,
+    is_brought_back: bool,
+) -> Option<String> {
     let status = &object.status;
     let ready = status.conditions.iter().find(|it| it.kind == "Ready")?;
     let current = status.current_replicas?;
@@ -140,5 +157,5 @@ fn uncounted(object: &GroupObject, counts: &[(Monotonic, usize)], at: Monotonic)
         ));
     }
     let counted = (least..=most).contains(&current);
-    (!counted).then(|| format!("says that it has {current} members"))
+    (!counted && !is_brought_back).then(|| format!("says that it has {current} members"))
 }

@@ -27,7 +27,7 @@ const VIEW_MS: u64 = 150_000;
 const FLUSH_MS: u64 = 1_000;
 
 /// From the fresh look to its call, which arrives within two seconds.
-pub(super) const LOOKED_MS: u64 = LOOK_MS_MAX + 2_000;
+pub(crate) const LOOKED_MS: u64 = LOOK_MS_MAX + 2_000;
 
 /// S4: every delete, and everything that takes a VM down, is justified by a spec
 /// revision not older than the one it was committed on: the group is being
@@ -254,7 +254,7 @@ fn slot_of(operation_id: &str) -> Option<Slot> {
 
 /// Somebody else's will that has stood for a while speaks against the call.
 fn hands_off(called: &Called, vm: &VmTruth) -> Option<&'static str> {
-    if called.at.since(vm.meddled_at) < LOOKED_MS {
+    if vm.meddled_within(LOOKED_MS, called.at) {
         return None;
     }
     let held = vm.extra_config.contains_key(HOLD_KEY);

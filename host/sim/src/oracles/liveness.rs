@@ -229,9 +229,9 @@ fn closes(facts: &[Fact], key: &GroupKey) -> bool {
         Fact::Vanished {
             object,
             by_hand,
-            inside,
+            occupied,
             ..
-        } if object.key == *key => Some(*by_hand || *inside > 0),
+        } if object.key == *key => Some(*by_hand || *occupied),
         _ => None,
     });
     // Somebody else's finalizer may keep it for long, and its spec may change.

@@ -199,10 +199,7 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
                     && object.is_some_and(|it| it.adoption == Some(Adoption::Adopt));
                 if adopting {
                     adopted.insert(&target.id);
-                } else if !ours
-                    && !called.held_up
-                    && called.at.since(target.meddled_at) >= LOOKED_MS
-                {
+                } else if !ours && !called.held_up && !target.meddled_within(LOOKED_MS, called.at) {
                     breaches.push(Breach {
                         oracle: "S3",
                         at: called.at,

@@ -1,7 +1,7 @@
 //! Folders and names: a name is taken once in a folder.
 
 use vmgroup_core::observation::PowerState;
-use vmgroup_core::time::Now;
+use vmgroup_core::time::{Monotonic, Now};
 use vmgroup_reconcile::inventory::{Fault, FolderId};
 use vmgroup_reconcile::request::Call;
 
@@ -16,6 +16,8 @@ pub struct FolderTruth {
     pub name: String,
     /// The folder it is in; none at the top.
     pub parent: Option<FolderId>,
+    /// When people last took a VM out of it.
+    pub taken_from_at: Option<Monotonic>,
 }
 
 impl VCenter {
@@ -47,6 +49,7 @@ impl VCenter {
                 id: id.clone(),
                 name: name.to_owned(),
                 parent,
+                taken_from_at: None,
             },
         );
         id

@@ -45,7 +45,7 @@ impl VCenter {
             ip: None,
             labels: BTreeMap::new(),
             boots: 0,
-            meddled_at: now.monotonic,
+            meddled_at: Some(now.monotonic),
         };
         shape(&mut vm);
         self.foreign.insert(id.clone(), vm.clone());
@@ -89,8 +89,9 @@ impl VCenter {
     /// # Errors
     /// There is no such VM.
     pub fn delete_by_hand(&mut self, now: Now, id: &str) -> Result<(), Refused> {
-        self.vms.remove(id).ok_or_else(|| missing(id))?;
+        let vm = self.vms.remove(id).ok_or_else(|| missing(id))?;
         self.foreign.remove(id);
+        self.taken_from(now, &vm.folder);
         self.show_vm(now, id);
         Ok(())
     }
@@ -169,11 +170,21 @@ impl VCenter {
         change: impl FnOnce(&mut VmTruth),
     ) -> Result<(), Refused> {
         let vm = self.vms.get_mut(id).ok_or_else(|| missing(id))?;
+        let folder = vm.folder.clone();
         change(vm);
-        vm.meddled_at = now.monotonic;
+        vm.meddled_at = Some(now.monotonic);
+        if vm.folder != folder {
+            self.taken_from(now, &folder);
+        }
         self.remember_foreign(id);
         self.show_vm(now, id);
         Ok(())
+    }
+
+    fn taken_from(&mut self, now: Now, folder: &str) {
+        if let Some(folder) = self.folders.get_mut(folder) {
+            folder.taken_from_at = Some(now.monotonic);
+        }
     }
 
     /// What people do to a VM of theirs is how they want to find it again.

@@ -257,7 +257,7 @@ impl VCenter {
             heartbeat: Heartbeat::Gray,
             ip: None,
             boots: 0,
-            meddled_at: now.monotonic,
+            meddled_at: None,
             ..template
         };
         vm.set_key(MARKER_KEY, &marker.to_text());

@@ -57,10 +57,15 @@ pub struct VmTruth {
     /// How often its power changed.
     pub boots: u64,
     /// When a person last did something to it.
-    pub meddled_at: Monotonic,
+    pub meddled_at: Option<Monotonic>,
 }
 
 impl VmTruth {
+    /// A person did something to it less than so many milliseconds before then.
+    pub(crate) fn meddled_within(&self, ms: u64, now: Monotonic) -> bool {
+        self.meddled_at.is_some_and(|at| now.since(at) < ms)
+    }
+
     /// Its marker, if it has one that can be understood.
     pub fn marker(&self) -> Option<Marker> {
         Marker::parse(self.extra_config.get(MARKER_KEY)?)

@@ -33,9 +33,9 @@ impl<D: Decide> World<D> {
         done
     }
 
-    /// Does what was planned, except what would leave a member out of view of which an
-    /// empty status does not tell: an operator that begins with that does not look for
-    /// it (docs/testing.md, what is open).
+    /// Does what was planned, except what would leave a member out of view of which no
+    /// status tells: an operator that begins with that does not look for it
+    /// (docs/testing.md, what is open).
     pub(super) fn act_as_planned(&mut self, deed: &Deed) -> Result<(), Refused> {
         match self.hidden_by(deed) {
             None => self.act(deed),

@@ -11,8 +11,9 @@ use vmgroup_reconcile::inventory::{TaskId, VmId};
 use super::World;
 use crate::history::{Arrival, Fact, Outage};
 use crate::host::Decide;
+use crate::oracles;
 use crate::trace::{Trace, TraceLine};
-use crate::vcenter::{SessionId, VmTruth};
+use crate::vcenter::SessionId;
 
 /// What is left of a group when its finalizer goes.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(super) struct Left {
     pub(super) members: Vec<VmId>,
     /// Clones for that identity that run.
     pub(super) clones: Vec<TaskId>,
-    /// VMs of anybody in its folder.
-    pub(super) inside: usize,
+    /// VMs of anybody are in its folder, or were when it was last looked at.
+    pub(super) occupied: bool,
 }
 
 impl<D: Decide> World<D> {
@@ -92,23 +93,32 @@ impl<D: Decide> World<D> {
     pub(super) fn left(&self, object: &GroupObject) -> Left {
         let identity = object.identity.as_deref().unwrap_or(&object.uid);
         let mut members = self.vcenter.members(identity);
-        // A copied object names VMs that are not its own.
+        // A copied object names VMs that are not its own; and what people did to one
+        // since the last look, nobody has seen.
         members.retain(|id| {
-            let marker = self.vcenter.vm(id).and_then(VmTruth::agreed);
-            marker.is_some_and(|marker| marker.group() == object.key)
+            let vm = self.vcenter.vm(id);
+            vm.is_some_and(|vm| {
+                let marker = vm.agreed();
+                marker.is_some_and(|marker| marker.group() == object.key)
+                    && !vm.meddled_within(oracles::LOOKED_MS, self.now)
+            })
         });
         Left {
             members,
             clones: self.vcenter.clones(identity),
-            inside: self.inside(&object.key),
+            occupied: self.is_occupied(&object.key),
         }
     }
 
-    /// VMs of anybody in the group's folder.
-    fn inside(&self, key: &GroupKey) -> usize {
+    /// VMs of anybody are in the group's folder, or people took one out of it since a
+    /// look that counts was made.
+    fn is_occupied(&self, key: &GroupKey) -> bool {
         let name = names::folder_name(key);
-        let folder = self.vcenter.folder_named(self.vcenter.root(), &name);
-        let of_folder = |vm: &&VmTruth| folder.is_some_and(|it| it.id == vm.folder);
-        self.vcenter.vms().filter(of_folder).count()
+        let Some(folder) = self.vcenter.folder_named(self.vcenter.root(), &name) else {
+            return false;
+        };
+        let lately = |at| self.now.since(at) < oracles::LOOKED_MS;
+        folder.taken_from_at.is_some_and(lately)
+            || self.vcenter.vms().any(|vm| vm.folder == folder.id)
     }
 }

@@ -172,3 +172,36 @@ fn an_orphaned_group_keeps_its_folder_whatever_its_spec_says_later() {
     );
     stage.assert_gone_with_its_folder();
 }
+
+/// Found by profile restores, seed 2571413: L2 asked for the folder at the moment in which
+/// the object went, and the operator had looked at it just before.
+#[test]
+fn a_folder_stays_that_held_somebody_elses_vm_when_it_was_looked_at() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::ReadFolder,
+        nth: 1,
+        what: RequestFault::Slow(2_000),
+    };
+    let mut stage = Stage::new(vec![slow]);
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.world.run_for(60_000);
+    let folder = Place::Folder("default-web".into());
+    stage.act(Deed::AddVm("guest".into(), folder.clone()));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(1_000);
+    assert!(stage.is_there("web"), "the answer is under way");
+    stage.act(Deed::Destroy(Which::Named("guest".into())));
+    stage.until_empty(60);
+    let find = |stage: &Stage| {
+        stage
+            .world
+            .vcenter()
+            .folders()
+            .any(|it| it.name == "default-web")
+    };
+    assert!(find(&stage), "{}", stage.story());
+    stage.assert_gone_with_its_folder();
+}

@@ -5,6 +5,8 @@ use vmgroup_core::time::Monotonic;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
+use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec};
 
@@ -80,6 +82,27 @@ fn no_commits_number_comes_again_after_a_status_is_lost() {
         "{:?} after {before:?}",
         number(&stage)
     );
+    stage.assert_safe();
+}
+
+/// Found by profile restores, seed 3001154: by a clock that had gone back the number could
+/// not be the time, and counted on from the backup's, it came again.
+#[test]
+fn no_commits_number_comes_again_after_a_restore_and_a_clock_that_went_back() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
+    stage.world.run_for(10_000);
+    let backup = stage.world.now().monotonic.0;
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Destroy(Which::Member(key("web"), 1)));
+    stage.world.suffer(&WorldFault::RestoreCluster(backup));
+    stage.world.crash(0, Unsent::Dropped);
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.world.run_for(60_000);
+    assert_eq!(stage.running("web"), 2, "{}", stage.story());
     stage.assert_safe();
 }
 
@@ -286,5 +309,30 @@ fn a_status_that_is_wiped_tells_of_a_member_out_of_view_again() {
     stage.act(Deed::Scale(key("web"), 0));
     stage.until_phase("web", "RUNNING", 600);
     assert_eq!(stage.vms("web"), Vec::<String>::new());
+    stage.assert_safe();
+}
+
+/// Found by profile rivals, seed 3118151: a host that had stood still went on with a delete,
+/// which the other one had given up; that one saw it run, and removed another member.
+#[test]
+fn nothing_is_decided_while_a_call_that_no_status_tells_of_runs_on_a_member() {
+    let options = Options {
+        vcenter: VCenterOptions {
+            destroy: Latency::between(30_000, 30_000),
+            ..VCenterOptions::default()
+        },
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    stage.create("web", spec(3));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.world.run_for(5_000);
+    stage.world.crash(0, Unsent::Dropped);
+    stage.act(Deed::WipeStatus(key("web")));
+    stage.world.run_for(10_000);
+    stage.says("web", "is still being carried out on VM");
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.vms("web").len(), 2, "{}", stage.story());
     stage.assert_safe();
 }

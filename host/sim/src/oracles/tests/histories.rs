@@ -116,7 +116,7 @@ fn member_in(slot: u32) -> VmTruth {
         ip: None,
         labels: std::collections::BTreeMap::new(),
         boots: 1,
-        meddled_at: Monotonic(0),
+        meddled_at: None,
     }
 }
 
@@ -349,7 +349,7 @@ fn s12_sees_a_clone_into_another_groups_folder_or_under_its_name() {
 
 #[test]
 fn s13_sees_a_number_that_was_never_true_and_a_generation_that_goes_back() {
-    let says = |generation, current| {
+    let saying = |generation, current| {
         let mut object = object(2, small_spec(1, "base"), Vec::new());
         object.status.observed_generation = Some(generation);
         object.status.current_replicas = Some(current);
@@ -361,14 +361,24 @@ fn s13_sees_a_number_that_was_never_true_and_a_generation_that_goes_back() {
             last_transition_time: String::new(),
             observed_generation: None,
         }];
-        revised(10, object)
+        object
     };
+    let says = |generation, current| revised(10, saying(generation, current));
     let one = || counted(5, &[0]);
     assert_eq!(s13_status(&[one(), says(1, 1), says(2, 1)]), []);
     assert_eq!(names_of(&s13_status(&[one(), says(1, 3)])), ["S13"]);
     assert_eq!(names_of(&s13_status(&[one(), says(3, 1)])), ["S13"]);
     let back = s13_status(&[one(), says(2, 1), says(1, 1)]);
     assert_eq!(names_of(&back), ["S13"]);
+    // Found by profile restores, seed 2588882: three members were counted under the
+    // identity before an adoption, and a backup brought that number back.
+    let restored = || Fact::Restored {
+        at: Monotonic(6),
+        objects: vec![saying(1, 3)],
+    };
+    assert_eq!(s13_status(&[one(), restored(), says(1, 3)]), []);
+    let another = [one(), restored(), says(1, 3), says(1, 4)];
+    assert_eq!(names_of(&s13_status(&another)), ["S13"]);
 }
 
 #[test]

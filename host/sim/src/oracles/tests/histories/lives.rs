@@ -70,6 +70,7 @@ fn s3_forgives_only_what_came_between_the_look_and_its_call() {
         power_on.held_up = held_up;
         if let Some(vm) = &mut power_on.target {
             vm.template = true;
+            vm.meddled_at = Some(Monotonic(0));
         }
         let facts = [Fact::Called(Box::new(power_on))];
         names_of(&s3_foreign(&facts, world.vcenter(), Monotonic(at)))
@@ -108,7 +109,7 @@ fn stripped(object: GroupObject) -> Fact {
         by_hand: true,
         members: Vec::new(),
         clones: Vec::new(),
-        inside: 0,
+        occupied: false,
     }
 }
 
