@@ -58,11 +58,15 @@ impl Machine {
         self.report(key, standing);
     }
 
-    /// A running task of the group that no operation here follows: another host's,
-    /// or one of an earlier life.
+    /// A running task that may clone into the group's folder and that no operation here
+    /// follows: another host's, one of an earlier life, or one for a group of the same
+    /// name that a restore has taken away. Only those of other groups are known to be none.
     fn unmatched(&self, key: &GroupKey) -> Option<&Task> {
-        let group = self.groups.get(key)?;
-        self.may_clone_unseen(|id| id.identity == group.identity() && id.committed.is_some())
+        let of_another = |identity: &str| {
+            let mut groups = self.groups.iter();
+            groups.any(|(other, group)| other != key && group.identity() == identity)
+        };
+        self.may_clone_unseen(|id| id.committed.is_some() && !of_another(id.identity))
     }
 
     /// `deletionPolicy: Orphan`: removes markers and touches nothing else.

@@ -14,6 +14,10 @@ use crate::host::Decide;
 use crate::trace::Detail;
 use crate::vcenter::{SessionId, VCenter, VmTruth};
 
+/// The API server is away for so long while it is restored: by then its clients have
+/// heard of it.
+const RESTORE_MS: u64 = 100;
+
 /// How long an old list stands before a new one comes.
 const OLD_LIST_MS: u64 = 5_000;
 
@@ -71,8 +75,7 @@ impl<D: Decide> World<D> {
                 self.vcenter.cut_off(now, *for_ms);
             }
             WorldFault::CutCluster(for_ms) => {
-                self.outage(*for_ms, true);
-                self.cluster_down_until = self.cluster_down_until.max(self.now.plus(*for_ms));
+                self.cut_cluster(*for_ms);
             }
             WorldFault::ReconnectWatch(host) => self.on_watch(*host, |cluster, watch| {
                 cluster.reconnect(now, watch);
@@ -101,6 +104,10 @@ impl<D: Decide> World<D> {
                 // there is one, etcd is restored as docs/operating.md has it.
                 let bumps = self.faults.freezes();
                 self.cluster.restore(now, objects, bumps);
+                // Nor does a request cross a restore that gives versions again.
+                if !bumps {
+                    self.cut_cluster(RESTORE_MS);
+                }
             }
             WorldFault::LoseUpdates(host, for_ms) => self.in_session(*host, |vcenter, session| {
                 vcenter.lose_updates(now, session, *for_ms);
@@ -136,6 +143,11 @@ impl<D: Decide> World<D> {
     /// Nothing goes wrong any more but what has begun.
     pub fn end_faults(&mut self) {
         self.faults.end();
+    }
+
+    fn cut_cluster(&mut self, for_ms: u64) {
+        self.outage(for_ms, true);
+        self.cluster_down_until = self.cluster_down_until.max(self.now.plus(for_ms));
     }
 
     fn outage(&mut self, for_ms: u64, of_cluster: bool) {

@@ -336,3 +336,23 @@ fn nothing_is_decided_while_a_call_that_no_status_tells_of_runs_on_a_member() {
     assert_eq!(stage.vms("web").len(), 2, "{}", stage.story());
     stage.assert_safe();
 }
+
+/// Found by profile restores, seed 3673301: a clone still ran for the group of the same name
+/// that the restore had taken away, and ended in the folder while that was being removed.
+#[test]
+fn a_folder_stays_while_a_clone_runs_for_a_group_that_a_restore_took_away() {
+    for restored_at in (200..4_000).step_by(200) {
+        let mut stage = Stage::new(Vec::new());
+        stage.create("web", spec(1));
+        stage.until_phase("web", "RUNNING", 60);
+        stage.act(Deed::Delete(key("web")));
+        let backup = stage.world.now().monotonic.0;
+        stage.until_empty(60);
+        stage.create("web", spec(1));
+        stage.world.run_for(restored_at);
+        let ago = stage.world.now().monotonic.0 - backup;
+        stage.world.suffer(&WorldFault::RestoreCluster(ago));
+        stage.world.run_for(60_000);
+        stage.assert_safe();
+    }
+}
