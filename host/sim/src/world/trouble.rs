@@ -98,17 +98,7 @@ impl<D: Decide> World<D> {
                     self.plan(self.now.plus(OLD_LIST_MS), end);
                 }
             }
-            WorldFault::RestoreCluster(ago_ms) => {
-                let objects = self.objects_at(Monotonic(self.now.0.saturating_sub(*ago_ms)));
-                // A host that stands still cannot hear that versions are given again: where
-                // there is one, etcd is restored as docs/operating.md has it.
-                let bumps = self.faults.freezes();
-                self.cluster.restore(now, objects, bumps);
-                // Nor does a request cross a restore that gives versions again.
-                if !bumps {
-                    self.cut_cluster(RESTORE_MS);
-                }
-            }
+            WorldFault::RestoreCluster(ago_ms) => self.restore_cluster(*ago_ms),
             WorldFault::LoseUpdates(host, for_ms) => self.in_session(*host, |vcenter, session| {
                 vcenter.lose_updates(now, session, *for_ms);
             }),
@@ -143,6 +133,18 @@ impl<D: Decide> World<D> {
     /// Nothing goes wrong any more but what has begun.
     pub fn end_faults(&mut self) {
         self.faults.end();
+    }
+
+    fn restore_cluster(&mut self, ago_ms: u64) {
+        let objects = self.objects_at(Monotonic(self.now.0.saturating_sub(ago_ms)));
+        // A host that stands still cannot hear that versions are given again: where
+        // there is one, etcd is restored as docs/operating.md has it.
+        let bumps = self.faults.freezes();
+        self.cluster.restore(self.now(), objects, bumps);
+        // Nor does a request cross a restore that gives versions again.
+        if !bumps {
+            self.cut_cluster(RESTORE_MS);
+        }
     }
 
     fn cut_cluster(&mut self, for_ms: u64) {
