@@ -60,7 +60,8 @@ impl Machine {
         // The number grows, and it is the time of the commit where it can be: one
         // that counted from 1 would come again after a status was lost, and a
         // task of the former one be taken for this one's.
-        let newest = group.intent.max(self.newest_of_tasks(group.identity()));
+        let shown = self.newest_of_tasks(group.identity());
+        let newest = group.intent.max(shown).max(self.newest_forgotten);
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
@@ -98,9 +99,9 @@ impl Machine {
         });
     }
 
-    /// The number of the newest commit of a group that a task in view was begun under.
-    /// No status tells of it after a restore from a backup, nor does the time where the
-    /// clock has gone back.
+    /// The number of the newest commit of a group that a task in view names, where tasks
+    /// name one. No status tells of it after a restore from a backup, nor does the time
+    /// where the clock has gone back.
     fn newest_of_tasks(&self, identity: &str) -> u64 {
         let named = self
             .inventory

@@ -277,7 +277,7 @@ pub(crate) fn too_slow() -> String {
     let seconds = LOOK_MS_MAX / 1_000;
     format!(
         "the look right before the call took more than {seconds} s, so that nothing was called: \
-         vCenter is slow to answer; it is tried again"
+         vCenter or the operator's host is slow; it is tried again"
     )
 }
 

@@ -93,6 +93,8 @@ pub struct Machine {
     pub(crate) modules: Modules,
     pub(crate) agenda: Agenda,
     pub(crate) queue: Queue,
+    /// The newest commit of all groups that are forgotten: a backup may bring them back.
+    pub(crate) newest_forgotten: u64,
     /// Groups with operations that wait for a place.
     pub(crate) queued: BTreeSet<GroupKey>,
     /// Operations that have been begun.
@@ -123,6 +125,7 @@ impl Machine {
             approvals: BTreeMap::new(),
             modules: Modules::default(),
             agenda: Agenda::default(),
+            newest_forgotten: 0,
             queued: BTreeSet::new(),
             started: BTreeSet::new(),
             closing: BTreeMap::new(),

@@ -131,6 +131,7 @@ impl Machine {
 
     fn drop_group(&mut self, key: &GroupKey) -> Option<Group> {
         let group = self.groups.remove(key)?;
+        self.newest_forgotten = self.newest_forgotten.max(group.intent);
         self.agenda.forget(key);
         self.queue.free_group(key);
         self.queued.remove(key);

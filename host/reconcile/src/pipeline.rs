@@ -114,21 +114,19 @@ impl Machine {
         if self.awaits_answers(key) {
             return Next::Wait;
         }
-        if let Some(vm) = self.unknown_call(key) {
-            let message =
-                format!("a call that was made before is still being carried out on VM {vm}");
-            return Next::Stand(Standing::Progressing(message));
-        }
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
         };
-        if group.object.deleting {
-            if let Some(next) = self.wind_up(key, spec.deletion) {
-                return next;
-            }
-        } else if spec.suspend {
+        let deleting = group.object.deleting;
+        if spec.suspend && !deleting {
             group.drop_queued();
             return Next::Stand(Standing::Suspended);
+        }
+        if let Some(next) = self.await_unknown_call(key) {
+            return next;
+        }
+        if deleting && let Some(next) = self.wind_up(key, spec.deletion) {
+            return next;
         }
         self.observation(key, &spec)
     }

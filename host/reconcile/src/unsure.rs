@@ -5,6 +5,7 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Slot};
 
+use crate::group::Group;
 use crate::inventory::{Task, TaskId, TaskState, Vm, VmId};
 use crate::machine::Machine;
 use crate::operation::{Operation, Stage, Work};
@@ -91,26 +92,32 @@ impl Machine {
         operates || self.closing.contains_key(task)
     }
 
-    /// A member on which a call for the group runs, though nothing is in operation there:
-    /// another host made it before it heard whose turn it is, or this one before its record
-    /// was lost. What comes of it the view does not show yet.
-    pub(crate) fn unknown_call(&self, key: &GroupKey) -> Option<&VmId> {
+    /// A task on a member in whose slot nothing is in operation: a call that another host
+    /// made before it heard whose turn it is, or this one before its record was lost. What
+    /// comes of it the view does not show yet. A nameless one may be that, too.
+    pub(crate) fn unknown_call(&self, key: &GroupKey) -> Option<(TaskId, VmId)> {
         let group = self.groups.get(key)?;
-        let identity = group.identity();
-        let is_ours = |task: &TaskId| {
-            let task = self.inventory.task(task);
-            task.is_some_and(|task| match task.operation_id.as_deref() {
-                Some(named) => OperationId::parse(named).is_some_and(|it| it.identity == identity),
-                None => true,
-            })
+        let is_unknown = |task: &&TaskId| {
+            let running = self.inventory.task(task);
+            running.is_some_and(|it| it.state == TaskState::Running && may_be_for(group, it))
+                && !self.is_followed(task)
         };
-        let mut members = self.inventory.of_identity(identity);
-        let member = members.find(|known| {
-            let slot = known.marker.as_ref().map(|marker| marker.slot);
-            slot.is_some_and(|slot| !group.operations.contains_key(&slot))
-                && known.vm.tasks.iter().any(is_ours)
-        });
-        member.map(|known| &known.vm.id)
+        let recorded = group.slots.iter().map(|(slot, record)| (*slot, &record.vm));
+        let sorted = self.membership(group).members;
+        let members = sorted
+            .iter()
+            .flat_map(|(slot, vms)| vms.iter().map(|vm| (*slot, vm)));
+        recorded
+            .chain(members)
+            .filter(|(slot, _)| {
+                let operation = group.operations.get(slot);
+                !operation.is_some_and(Operation::is_started)
+            })
+            .find_map(|(_, vm)| {
+                let tasks = &self.inventory.vm(vm)?.vm.tasks;
+                let task = tasks.iter().find(is_unknown)?;
+                Some((task.clone(), vm.clone()))
+            })
     }
 
     pub(crate) fn search(&mut self, key: &GroupKey, slot: Slot) {
@@ -139,5 +146,113 @@ impl Machine {
         } else {
             self.found_instead(key, slot, vms);
         }
+    }
+}
+
+/// The task names the group's identity, or nobody.
+fn may_be_for(group: &Group, task: &Task) -> bool {
+    task.operation_id.as_deref().is_none_or(|named| {
+        OperationId::parse(named).is_some_and(|it| it.identity == group.identity())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::status::SlotRecord;
+    use vmgroup_core::time::{Now, Timestamp};
+
+    use super::*;
+    use crate::event::Event;
+    use crate::inventory::tests::{marked, vm};
+    use crate::machine::tests::{machine, object};
+
+    /// The group shop/web and a member of it in slot 3, on which a task runs that names
+    /// this operation id.
+    fn running(named: Option<&str>) -> Machine {
+        let mut machine = machine(None);
+        machine.step(Event::GroupsListed(vec![object("web")]), Now::default());
+        let vcenter = machine.session.vcenter().to_owned();
+        let member = marked("vm-1", |marker| {
+            marker.install = "test".into();
+            marker.vcenter = vcenter;
+            marker.identity = "uid-of-web".into();
+        });
+        machine.inventory.put(Vm {
+            tasks: vec!["task-9".into()],
+            ..member
+        });
+        machine.inventory.put_task(Task {
+            id: "task-9".into(),
+            operation_id: named.map(str::to_owned),
+            entity: Some("vm-1".into()),
+            state: TaskState::Running,
+        });
+        machine
+    }
+
+    fn is_unknown(machine: &Machine) -> bool {
+        machine.unknown_call(&object("web").key) == Some(("task-9".into(), "vm-1".into()))
+    }
+
+    fn operate(machine: &mut Machine, slot: Slot, stage: Stage) {
+        let commit = (5, Some(1));
+        let mut operation =
+            Operation::queued(Work::Delete, Some("vm-1".into()), commit, Timestamp(0));
+        operation.stage = stage;
+        let key = object("web").key;
+        let group = machine.groups.get_mut(&key).expect("a group");
+        group.operations.insert(slot, operation);
+        machine.started.insert((key, slot));
+    }
+
+    /// Found by profile rivals, seed 3118151: a host that had stood still went on with two
+    /// deletes, which the other one had given up; it saw them run, and removed a third member.
+    #[test]
+    fn a_call_is_unknown_that_nothing_in_operation_has_made() {
+        assert!(is_unknown(&running(Some("uid-of-web/3/5"))));
+        assert!(is_unknown(&running(None)), "it may be one");
+        assert!(!is_unknown(&running(Some("uid-of-db/3/5"))));
+        assert!(!is_unknown(&running(Some("a person's"))));
+        let ours = || running(Some("uid-of-web/3/5"));
+        for (stage, unknown) in [
+            (Stage::Queued, true),
+            (Stage::Unsure, false),
+            (Stage::Running("task-9".into()), false),
+        ] {
+            let mut machine = ours();
+            operate(&mut machine, 3, stage.clone());
+            assert_eq!(is_unknown(&machine), unknown, "{stage:?}");
+        }
+        // A clone of the member is a task on it, too.
+        let mut machine = ours();
+        operate(&mut machine, 4, Stage::Running("task-9".into()));
+        assert!(!is_unknown(&machine));
+    }
+
+    #[test]
+    fn a_call_that_has_ended_or_is_on_a_copy_keeps_nobody_waiting() {
+        let mut machine = running(None);
+        machine.inventory.put_task(Task {
+            id: "task-9".into(),
+            operation_id: None,
+            entity: Some("vm-1".into()),
+            state: TaskState::Succeeded { result: None },
+        });
+        assert!(!is_unknown(&machine));
+        let mut machine = running(None);
+        let tasks = vec!["task-9".to_owned()];
+        machine.inventory.put(Vm {
+            tasks: tasks.clone(),
+            ..vm("vm-1")
+        });
+        assert!(!is_unknown(&machine), "it is no member");
+        // Its configuration cannot be read, but it has a slot.
+        let group = machine.groups.get_mut(&object("web").key).expect("a group");
+        let record = SlotRecord {
+            vm: "vm-1".into(),
+            started: false,
+        };
+        group.slots.insert(3, record);
+        assert!(is_unknown(&machine));
     }
 }

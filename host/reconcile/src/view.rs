@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::{Connection, WakeReason};
 
-use crate::inventory::{Known, Task, Vm, VmId};
+use crate::inventory::{Known, Task, TaskId, Vm, VmId};
 use crate::machine::Machine;
 use crate::request::{Request, RequestId};
 
@@ -101,9 +101,9 @@ impl Machine {
             tasks: Vec::new(),
             ..known.vm.clone()
         };
-        let foreign = |known: &Known| {
-            let ours = |task: &String| self.is_followed(task);
-            known.vm.tasks.iter().any(|task| !ours(task))
+        let foreign = |known: &Known| -> Vec<TaskId> {
+            let tasks = known.vm.tasks.iter();
+            tasks.filter(|it| !self.is_followed(it)).cloned().collect()
         };
         strip(before) != strip(after) || foreign(before) != foreign(after)
     }

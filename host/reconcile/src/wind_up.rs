@@ -26,6 +26,26 @@ impl Machine {
         None
     }
 
+    /// Nothing is decided, nor begun, before it shows what comes of a call that nobody
+    /// here has made.
+    pub(crate) fn await_unknown_call(&mut self, key: &GroupKey) -> Option<Next> {
+        let (task, vm) = self.unknown_call(key)?;
+        let why = format!(
+            "task {task} runs in vCenter on VM {vm}, and nothing that is known here has begun it; \
+             the group waits for its end, and it may be cancelled"
+        );
+        self.session
+            .want_relist("a task on a member is unaccounted for");
+        let group = self.groups.get_mut(key)?;
+        group.drop_queued();
+        if group.object.deleting {
+            self.deletion_waits(key, &why);
+            return Some(Next::Wait);
+        }
+        self.try_later(key);
+        Some(Next::Stand(Standing::Progressing(why)))
+    }
+
     /// Waits for a task that may still make a VM of the group.
     fn await_unmatched(&mut self, key: &GroupKey) -> Option<Next> {
         let task = self.unmatched(key)?;

@@ -16,7 +16,7 @@ pub struct FolderTruth {
     pub name: String,
     /// The folder it is in; none at the top.
     pub parent: Option<FolderId>,
-    /// When people last took a VM out of it.
+    /// When people last took a VM out of it that is not its group's.
     pub taken_from_at: Option<Monotonic>,
 }
 

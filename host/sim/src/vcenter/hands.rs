@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use vmgroup_core::marker::HOLD_KEY;
+use vmgroup_core::names;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Now;
 use vmgroup_reconcile::inventory::{FolderId, Heartbeat, VmId};
@@ -46,8 +47,10 @@ impl VCenter {
             labels: BTreeMap::new(),
             boots: 0,
             meddled_at: Some(now.monotonic),
+            joined_at: None,
         };
         shape(&mut vm);
+        vm.joined_at = vm.agreed().map(|_| now.monotonic);
         self.foreign.insert(id.clone(), vm.clone());
         self.vms.insert(id.clone(), vm);
         self.show_vm(now, &id);
@@ -91,7 +94,7 @@ impl VCenter {
     pub fn delete_by_hand(&mut self, now: Now, id: &str) -> Result<(), Refused> {
         let vm = self.vms.remove(id).ok_or_else(|| missing(id))?;
         self.foreign.remove(id);
-        self.taken_from(now, &vm.folder);
+        self.taken_out(now, &vm);
         self.show_vm(now, id);
         Ok(())
     }
@@ -170,19 +173,28 @@ impl VCenter {
         change: impl FnOnce(&mut VmTruth),
     ) -> Result<(), Refused> {
         let vm = self.vms.get_mut(id).ok_or_else(|| missing(id))?;
-        let folder = vm.folder.clone();
+        let before = vm.clone();
         change(vm);
         vm.meddled_at = Some(now.monotonic);
-        if vm.folder != folder {
-            self.taken_from(now, &folder);
+        if before.agreed().is_none() && vm.agreed().is_some() {
+            vm.joined_at = Some(now.monotonic);
+        }
+        if vm.folder != before.folder {
+            self.taken_out(now, &before);
         }
         self.remember_foreign(id);
         self.show_vm(now, id);
         Ok(())
     }
 
-    fn taken_from(&mut self, now: Now, folder: &str) {
-        if let Some(folder) = self.folders.get_mut(folder) {
+    /// A member of the folder's own group does not count: it has to be deleted anyway.
+    fn taken_out(&mut self, now: Now, vm: &VmTruth) {
+        let of_group = vm
+            .agreed()
+            .map(|marker| names::folder_name(&marker.group()));
+        if let Some(folder) = self.folders.get_mut(&vm.folder)
+            && of_group.as_ref() != Some(&folder.name)
+        {
             folder.taken_from_at = Some(now.monotonic);
         }
     }

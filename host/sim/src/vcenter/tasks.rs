@@ -258,6 +258,7 @@ impl VCenter {
             ip: None,
             boots: 0,
             meddled_at: None,
+            joined_at: None,
             ..template
         };
         vm.set_key(MARKER_KEY, &marker.to_text());

@@ -58,12 +58,19 @@ pub struct VmTruth {
     pub boots: u64,
     /// When a person last did something to it.
     pub meddled_at: Option<Monotonic>,
+    /// When a person last made a member of it.
+    pub joined_at: Option<Monotonic>,
 }
 
 impl VmTruth {
     /// A person did something to it less than so many milliseconds before then.
     pub(crate) fn meddled_within(&self, ms: u64, now: Monotonic) -> bool {
         self.meddled_at.is_some_and(|at| now.since(at) < ms)
+    }
+
+    /// A person made a member of it less than so many milliseconds before then.
+    pub(crate) fn joined_within(&self, ms: u64, now: Monotonic) -> bool {
+        self.joined_at.is_some_and(|at| now.since(at) < ms)
     }
 
     /// Its marker, if it has one that can be understood.

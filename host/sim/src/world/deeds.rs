@@ -3,7 +3,7 @@
 use vmgroup_core::marker::MARKER_KEY;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::{Monotonic, Now};
-use vmgroup_reconcile::event::Event;
+use vmgroup_reconcile::event::{Event, GroupObject};
 use vmgroup_reconcile::inventory::{FolderId, Heartbeat, VmId};
 
 use super::{World, words};
@@ -56,8 +56,7 @@ impl<D: Decide> World<D> {
             }
             Deed::Move(which, Place::Elsewhere) => {
                 let vm = self.vcenter.vm(&self.find(which).ok()?)?;
-                let object = self.cluster.group(&vm.agreed()?.group())?;
-                object.status.slots.is_empty().then_some(vm)
+                is_untold(vm, self.cluster.groups()).then_some(vm)
             }
             _ => None,
         }
@@ -219,6 +218,22 @@ impl<D: Decide> World<D> {
                 }),
         }
     }
+}
+
+/// The VM's group is among these, and its status does not tell of the VM.
+pub(super) fn is_untold<'a>(
+    vm: &VmTruth,
+    groups: impl IntoIterator<Item = &'a GroupObject>,
+) -> bool {
+    let Some(marker) = vm.agreed() else {
+        return false;
+    };
+    let is_its = |group: &&GroupObject| {
+        let identity = group.identity.as_ref().unwrap_or(&group.uid);
+        group.key == marker.group() && *identity == marker.identity
+    };
+    let group = groups.into_iter().find(is_its);
+    group.is_some_and(|group| group.status.slots.values().all(|slot| slot.vm != vm.id))
 }
 
 fn shape(vm: &mut VmTruth, deed: &Deed) {

@@ -282,3 +282,26 @@ fn lost_answers_at_random_end_in_the_wanted_number_of_vms() {
         assert_eq!(members(&world), 3, "seed {seed}");
     }
 }
+
+/// Found by profile restores, seed 3244658: the backup was older than the status that told of
+/// a member, and the member out of view.
+#[test]
+fn no_planned_restore_hides_a_member_that_is_out_of_view() {
+    let restored = |moves: bool| {
+        let mut world = world(1, FaultPlan::default());
+        world.run_for(100_000);
+        if moves {
+            let moved = Deed::Move(Which::Nth(web(), 0), Place::Elsewhere);
+            world.act(&moved).expect("it is there");
+        }
+        let ago = world.now().monotonic.0 - 1;
+        world.suffer_as_planned(&WorldFault::RestoreCluster(ago));
+        world.run_for(10_000);
+        let facts = world.facts().iter();
+        facts
+            .filter(|it| matches!(it, Fact::Restored { .. }))
+            .count()
+    };
+    assert_eq!(restored(false), 1);
+    assert_eq!(restored(true), 0);
+}

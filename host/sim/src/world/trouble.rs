@@ -6,6 +6,7 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::GroupObject;
 
+use super::deeds::is_untold;
 use super::{Occurrence, World};
 use crate::cluster::{Cluster, WatchId};
 use crate::faults::WorldFault;
@@ -41,11 +42,7 @@ impl<D: Decide> World<D> {
         let elsewhere = self.vcenter.elsewhere();
         let mut moved = self.vcenter.vms().filter(|vm| vm.folder == *elsewhere);
         let objects = self.objects_at(Monotonic(self.now.0.saturating_sub(ago_ms)));
-        moved.find(|vm| {
-            let marker = vm.agreed();
-            let group = marker.and_then(|it| objects.iter().find(|at| at.key == it.group()));
-            group.is_some_and(|group| group.status.slots.values().all(|slot| slot.vm != vm.id))
-        })
+        moved.find(|vm| is_untold(vm, &objects))
     }
 
     /// Lets something go wrong.

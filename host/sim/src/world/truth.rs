@@ -93,14 +93,14 @@ impl<D: Decide> World<D> {
     pub(super) fn left(&self, object: &GroupObject) -> Left {
         let identity = object.identity.as_deref().unwrap_or(&object.uid);
         let mut members = self.vcenter.members(identity);
-        // A copied object names VMs that are not its own; and what people did to one
-        // since the last look, nobody has seen.
+        // A copied object names VMs that are not its own; and what people have made a
+        // member since the last look, nobody has seen.
         members.retain(|id| {
             let vm = self.vcenter.vm(id);
             vm.is_some_and(|vm| {
                 let marker = vm.agreed();
                 marker.is_some_and(|marker| marker.group() == object.key)
-                    && !vm.meddled_within(oracles::LOOKED_MS, self.now)
+                    && !vm.joined_within(oracles::LOOKED_MS, self.now)
             })
         });
         Left {

@@ -205,3 +205,27 @@ fn a_folder_stays_that_held_somebody_elses_vm_when_it_was_looked_at() {
     assert!(find(&stage), "{}", stage.story());
     stage.assert_gone_with_its_folder();
 }
+
+/// Found by profile swaps, seed 3124785: S5 asked who was a member when the finalizer went, and
+/// a person had made one of a template that the operator had just left alone.
+#[test]
+fn a_template_that_becomes_a_member_right_before_the_end_is_nobodys_breach() {
+    let mut stage = Stage::new(vec![Fault::Request {
+        host: None,
+        kind: Kind::ReadFolder,
+        nth: 1,
+        what: RequestFault::Slow(2_000),
+    }]);
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 60);
+    let id = stage.ids("web").remove(0);
+    stage.act(Deed::Template(Which::Id(id.clone()), true));
+    stage.world.run_for(10_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(1_000);
+    assert!(stage.is_there("web"), "the answer is under way");
+    stage.act(Deed::Template(Which::Id(id), false));
+    stage.until_empty(60);
+    assert_eq!(stage.ids("web").len(), 1, "{}", stage.story());
+    stage.assert_safe();
+}

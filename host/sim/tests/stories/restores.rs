@@ -94,11 +94,12 @@ fn no_commits_number_comes_again_after_a_restore_and_a_clock_that_went_back() {
     stage.until_phase("web", "RUNNING", 60);
     stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
     stage.world.run_for(10_000);
-    let backup = stage.world.now().monotonic.0;
+    let backup = stage.world.now().monotonic;
     stage.act(Deed::Scale(key("web"), 2));
     stage.until_phase("web", "RUNNING", 60);
     stage.act(Deed::Destroy(Which::Member(key("web"), 1)));
-    stage.world.suffer(&WorldFault::RestoreCluster(backup));
+    let ago = stage.world.now().monotonic.since(backup);
+    stage.world.suffer(&WorldFault::RestoreCluster(ago + 1));
     stage.world.crash(0, Unsent::Dropped);
     stage.act(Deed::Scale(key("web"), 2));
     stage.world.run_for(60_000);
@@ -331,7 +332,7 @@ fn nothing_is_decided_while_a_call_that_no_status_tells_of_runs_on_a_member() {
     stage.world.crash(0, Unsent::Dropped);
     stage.act(Deed::WipeStatus(key("web")));
     stage.world.run_for(10_000);
-    stage.says("web", "is still being carried out on VM");
+    stage.says("web", "nothing that is known here has begun it");
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.vms("web").len(), 2, "{}", stage.story());
     stage.assert_safe();
