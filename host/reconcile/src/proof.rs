@@ -66,27 +66,19 @@ impl Machine {
     pub(crate) fn proof_read(&mut self, key: &GroupKey, slot: Slot, result: ReadResult) {
         match result {
             ReadResult::Vm(vm) => self.recorded_vm_is_there(key, slot, *vm),
-            ReadResult::Gone => {
-                let Some(group) = self.groups.get(key) else {
-                    return;
-                };
-                let identity = names::instance_uuid(group.identity(), slot);
-                let id = self.read_for(key, Read::Identity(identity));
-                if let Some(Stage::Proving(waiting)) =
-                    self.groups.get_mut(key).map(|group| &mut group.stage)
-                {
-                    waiting.insert(id, slot);
-                }
-            }
+            ReadResult::Gone => self.search_another(key, slot),
             ReadResult::Vms(vms) => {
-                // One that was made in another vCenter waits for its owner's word.
-                let ours = vms.into_iter().filter(|vm| {
-                    let tie = self.tie(key, slot, vm);
-                    tie.holds_slot() || tie == Tie::Brought
+                let left_alone = self.is_left_alone(key, slot);
+                let ours = vms.into_iter().filter(|vm| match self.tie(key, slot, vm) {
+                    tie if left_alone => tie.may_fill(),
+                    // One that was made in another vCenter waits for its owner's word.
+                    tie => tie.holds_slot() || tie == Tie::Brought,
                 });
                 let ours: Vec<Vm> = ours.collect();
-                if ours.is_empty() {
-                    self.slot_is_empty(key, slot);
+                match (ours.is_empty(), left_alone) {
+                    (true, true) => self.forget_slot(key, slot),
+                    (true, false) => self.slot_is_empty(key, slot),
+                    (false, _) => {}
                 }
                 for vm in ours {
                     self.record_slot(key, slot, vm.id.clone());
@@ -95,6 +87,25 @@ impl Machine {
             }
             _ => self.slot_is_unknown(key, slot),
         }
+    }
+
+    /// The slot's VM is gone, or no member any more: is another VM in the slot?
+    fn search_another(&mut self, key: &GroupKey, slot: Slot) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let identity = names::instance_uuid(group.identity(), slot);
+        let id = self.read_for(key, Read::Identity(identity));
+        let stage = self.groups.get_mut(key).map(|group| &mut group.stage);
+        if let Some(Stage::Proving(waiting)) = stage {
+            waiting.insert(id, slot);
+        }
+    }
+
+    /// The group goes, and the VM that the slot has stays: it is no member any more.
+    fn is_left_alone(&self, key: &GroupKey, slot: Slot) -> bool {
+        let deleting = |group: &Group| group.object.deleting;
+        self.groups.get(key).is_some_and(deleting) && self.has_left(key, slot)
     }
 
     /// The feed does not show the slot's VM, and nobody can tell where it is.
@@ -113,7 +124,6 @@ impl Machine {
     /// The VM that the slot has exists, wherever it is, and may have ceased to be
     /// a member.
     fn recorded_vm_is_there(&mut self, key: &GroupKey, slot: Slot, vm: Vm) {
-        let may_fill = self.tie(key, slot, &vm).may_fill();
         if vm.connection == Connection::Connected {
             self.mass_loss.found(&vm.id);
         }
@@ -122,9 +132,8 @@ impl Machine {
         } else {
             self.put_stray(vm);
         }
-        let deleting = |group: &Group| group.object.deleting;
-        if !may_fill && self.groups.get(key).is_some_and(deleting) {
-            self.forget_slot(key, slot);
+        if self.is_left_alone(key, slot) {
+            self.search_another(key, slot);
         }
     }
 

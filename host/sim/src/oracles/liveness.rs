@@ -6,7 +6,7 @@ use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::marker::HOLD_KEY;
 use vmgroup_core::observation::{Connection, Parking, PowerDriftPolicy};
 use vmgroup_core::time::Monotonic;
-use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::event::{CallResult, GroupObject};
 use vmgroup_reconcile::request::Call;
 
 use super::Breach;
@@ -101,7 +101,7 @@ pub(super) fn unsettled_groups(
         if object.deleting || spec.suspend || spec.mode != Mode::Apply {
             continue;
         }
-        let texts = unsettled(vcenter, &object.key, spec);
+        let texts = unsettled(vcenter, object, spec);
         if !texts.is_empty() {
             left.insert(object.key.clone(), texts);
         }
@@ -109,11 +109,15 @@ pub(super) fn unsettled_groups(
     left
 }
 
-fn unsettled(vcenter: &VCenter, key: &GroupKey, spec: &Spec) -> Vec<String> {
+fn unsettled(vcenter: &VCenter, object: &GroupObject, spec: &Spec) -> Vec<String> {
+    let key = &object.key;
+    // Of a former group's VMs out of view nothing tells.
+    let in_view = |vm: &VmTruth| vm.folder != *vcenter.elsewhere();
     let members: Vec<(u32, &VmTruth)> = vcenter
         .vms()
         .filter_map(|vm| Some((vm.agreed()?, vm)))
         .filter(|(marker, _)| marker.group() == *key)
+        .filter(|(marker, vm)| Some(&marker.identity) == object.identity.as_ref() || in_view(vm))
         .map(|(marker, vm)| (marker.slot, vm))
         .collect();
     let mut texts = Vec::new();

@@ -8,6 +8,7 @@ use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
+use vmgroup_sim::vcenter::VmTruth;
 
 use crate::stage::{Stage, key, spec};
 
@@ -210,22 +211,46 @@ fn a_folder_stays_that_held_somebody_elses_vm_when_it_was_looked_at() {
 /// a person had made one of a template that the operator had just left alone.
 #[test]
 fn a_template_that_becomes_a_member_right_before_the_end_is_nobodys_breach() {
-    let mut stage = Stage::new(vec![Fault::Request {
-        host: None,
-        kind: Kind::ReadFolder,
-        nth: 1,
-        what: RequestFault::Slow(2_000),
-    }]);
-    stage.create("web", spec(1));
+    let mut left_alone = 0;
+    for wait_ms in 0..100 {
+        let mut stage = Stage::new(Vec::new());
+        stage.create("web", spec(1));
+        stage.until_phase("web", "RUNNING", 60);
+        let id = stage.ids("web").remove(0);
+        stage.act(Deed::Template(Which::Id(id.clone()), true));
+        stage.world.run_for(10_000);
+        stage.act(Deed::Delete(key("web")));
+        stage.world.run_for(wait_ms);
+        let was_there = stage.is_there("web");
+        stage.act(Deed::Template(Which::Id(id.clone()), false));
+        stage.until_empty(60);
+        stage.assert_safe();
+        let stands = stage.world.vcenter().vm(&id).is_some();
+        left_alone += u32::from(was_there && stands);
+    }
+    assert!(left_alone > 0, "nobody came in between");
+}
+
+/// Found by profile restores, seed 4234163: an orphaned group let go of the one of two VMs in
+/// a slot that was in view, and the other one kept a marker of a group that is gone.
+#[test]
+fn an_orphaned_group_lets_go_of_a_second_vm_in_a_slot_that_is_out_of_view() {
+    let mut stage = Stage::new(Vec::new());
+    let orphaning = Spec {
+        deletion: DeletionPolicy::Orphan,
+        ..spec(1)
+    };
+    stage.create("web", orphaning);
     stage.until_phase("web", "RUNNING", 60);
-    let id = stage.ids("web").remove(0);
-    stage.act(Deed::Template(Which::Id(id.clone()), true));
-    stage.world.run_for(10_000);
+    let first = Which::Member(key("web"), 0);
+    stage.act(Deed::Twin(first, "twin".into(), Place::Elsewhere));
     stage.act(Deed::Delete(key("web")));
-    stage.world.run_for(1_000);
-    assert!(stage.is_there("web"), "the answer is under way");
-    stage.act(Deed::Template(Which::Id(id), false));
     stage.until_empty(60);
-    assert_eq!(stage.ids("web").len(), 1, "{}", stage.story());
+    let marked = |vm: &VmTruth| vm.marker().is_some();
+    assert!(
+        !stage.world.vcenter().vms().any(marked),
+        "{}",
+        stage.story()
+    );
     stage.assert_safe();
 }
