@@ -100,7 +100,7 @@ pub struct SlotRecord {
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
     /// Grows with every commit of the group: the time of the commit in milliseconds
-    /// since the Unix epoch, or one more than the last, whichever is larger.
+    /// since the Unix epoch, or one more than any that is known of, whichever is larger.
     pub id: u64,
     /// Which run of the operator wrote it.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -66,19 +66,27 @@ impl Machine {
     pub(crate) fn proof_read(&mut self, key: &GroupKey, slot: Slot, result: ReadResult) {
         match result {
             ReadResult::Vm(vm) => self.recorded_vm_is_there(key, slot, *vm),
-            ReadResult::Gone => self.search_another(key, slot),
+            ReadResult::Gone => {
+                let group = self.groups.get(key);
+                let record = group.and_then(|group| group.slots.get(&slot)).cloned();
+                if let Some(record) = record {
+                    self.vm_is_gone(&record.vm);
+                }
+                self.search_another(key, slot);
+            }
             ReadResult::Vms(vms) => {
                 let left_alone = self.is_left_alone(key, slot);
+                let is_shown = self.is_shown(key, slot);
                 let ours = vms.into_iter().filter(|vm| match self.tie(key, slot, vm) {
                     tie if left_alone => tie.may_fill(),
                     // One that was made in another vCenter waits for its owner's word.
                     tie => tie.holds_slot() || tie == Tie::Brought,
                 });
                 let ours: Vec<Vm> = ours.collect();
-                match (ours.is_empty(), left_alone) {
-                    (true, true) => self.forget_slot(key, slot),
-                    (true, false) => self.slot_is_empty(key, slot),
-                    (false, _) => {}
+                if ours.is_empty() && left_alone {
+                    self.forget_slot(key, slot);
+                } else if ours.is_empty() && !is_shown {
+                    self.slot_is_empty(key, slot);
                 }
                 for vm in ours {
                     self.record_slot(key, slot, vm.id.clone());
@@ -108,15 +116,22 @@ impl Machine {
         self.groups.get(key).is_some_and(deleting) && self.has_left(key, slot)
     }
 
-    /// The feed does not show the slot's VM, and nobody can tell where it is.
+    /// The VM that the slot has is in view.
+    fn is_shown(&self, key: &GroupKey, slot: Slot) -> bool {
+        let record = (self.groups.get(key)).and_then(|group| group.slots.get(&slot));
+        record.is_some_and(|record| self.inventory.vm(&record.vm).is_some())
+    }
+
+    /// Nobody can tell where the slot's VM is, or whether another one is in the slot.
     fn slot_is_unknown(&mut self, key: &GroupKey, slot: Slot) {
         let now = self.now.monotonic;
+        let is_shown = self.is_shown(key, slot);
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
         group.unproven.insert(slot, now.plus(PROOF_RETRY_MS));
         let ours = group.destroyed.contains(&slot);
-        if let Some(record) = group.slots.get(&slot).filter(|_| !ours) {
+        if let Some(record) = group.slots.get(&slot).filter(|_| !ours && !is_shown) {
             self.mass_loss.lost(&record.vm, now);
         }
     }
@@ -225,15 +240,15 @@ impl Machine {
         known.is_some_and(|known| !self.tie(key, slot, &known.vm).may_fill())
     }
 
-    /// Somebody took the VM's marker away: it is not the group's any more, and
-    /// does not keep the group from being deleted.
+    /// The VM is no member any more: it is a template by now, or has no marker that speaks of
+    /// the slot. It does not keep the group from being deleted.
     fn forget_slot(&mut self, key: &GroupKey, slot: Slot) {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
         if let Some(record) = group.slots.remove(&slot) {
             self.recorded.remove(&record.vm);
-            let detail = format!("{} of slot {slot} does not carry its marker", record.vm);
+            let detail = format!("{} of slot {slot} is no member any more", record.vm);
             self.note(Some(key), true, "left alone", detail);
         }
     }

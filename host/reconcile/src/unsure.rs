@@ -59,19 +59,19 @@ impl Machine {
             return false;
         };
         let wanted = OperationId::in_slot(group.identity(), slot, operation.intent);
-        self.may_clone_unseen(|named| named == wanted).is_some()
+        self.may_clone_unseen(|_, named| named == wanted).is_some()
     }
 
     /// A running task that may clone: it has an operation id of that kind, or tells
     /// none, is followed by nobody and works on no member.
     pub(crate) fn may_clone_unseen(
         &self,
-        is_meant: impl Fn(OperationId<'_>) -> bool,
+        is_meant: impl Fn(&Task, OperationId<'_>) -> bool,
     ) -> Option<&Task> {
         self.inventory.tasks().find(|task| {
             let named = task.operation_id.as_deref().and_then(OperationId::parse);
             let may_clone = match named {
-                Some(named) => is_meant(named),
+                Some(named) => is_meant(task, named),
                 None => {
                     let entity = task.entity.as_deref();
                     let on_member = entity.is_some_and(|id| self.recorded.contains_key(id));
@@ -254,5 +254,20 @@ mod tests {
         };
         group.slots.insert(3, record);
         assert!(is_unknown(&machine));
+    }
+
+    #[test]
+    fn a_group_is_woken_when_the_call_has_ended_though_another_task_runs() {
+        let mut machine = running(None);
+        let member = machine.inventory.vm("vm-1").expect("a member").vm.clone();
+        machine.agenda.forget(&object("web").key);
+        let tasks = |now: &str| Vm {
+            tasks: vec![now.into()],
+            ..member.clone()
+        };
+        machine.put(tasks("task-9"));
+        assert_eq!(machine.agenda.next(), None);
+        machine.put(tasks("a person's"));
+        assert!(machine.agenda.next().is_some());
     }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::{Connection, WakeReason};
 
-use crate::inventory::{Known, Task, TaskId, Vm, VmId};
+use crate::group::Group;
+use crate::inventory::{Known, Task, TaskId, TaskState, Vm, VmId};
 use crate::machine::Machine;
 use crate::request::{Request, RequestId};
 
@@ -73,6 +74,10 @@ impl Machine {
             self.put(vm);
         }
         for task in tasks {
+            let ends = task.state != TaskState::Running;
+            if ends && !self.is_followed(&task.id) {
+                self.wake_waiting_deletions();
+            }
             self.inventory.put_task(task);
         }
     }
@@ -106,6 +111,16 @@ impl Machine {
             tasks.filter(|it| !self.is_followed(it)).cloned().collect()
         };
         strip(before) != strip(after) || foreign(before) != foreign(after)
+    }
+
+    /// A task has ended for which a deletion may wait.
+    fn wake_waiting_deletions(&mut self) {
+        let waits = |group: &Group| group.object.deleting && group.has_nothing();
+        let waiting = self.groups.iter().filter(|(_, group)| waits(group));
+        let keys: Vec<GroupKey> = waiting.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.wake(&key, 0, WakeReason::OperationEnded);
+        }
     }
 
     fn count_loss(&mut self, before: &Known, after: &Known) {

@@ -1,12 +1,15 @@
 //! Deletion: what is left to do once no module is needed for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::{DeletionPolicy, GroupKey};
+use vmgroup_core::names::OperationId;
+use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::status::Standing;
 
 use crate::group::{Stage, count};
 use crate::inventory::Task;
+use crate::limits::PROOF_RETRY_MS;
 use crate::machine::{Machine, target};
 use crate::operation::Work;
 use crate::pipeline::Next;
@@ -20,7 +23,8 @@ impl Machine {
             return Some(self.let_go(key));
         }
         if group.has_nothing() {
-            let wait = self.await_unmatched(key);
+            let task = self.clone_into_folder(key).cloned();
+            let wait = task.map(|task| self.await_clone(key, &task));
             return Some(wait.unwrap_or_else(|| self.close_folder(key)));
         }
         None
@@ -34,31 +38,37 @@ impl Machine {
             "task {task} runs in vCenter on VM {vm}, and nothing that is known here has begun it; \
              the group waits for its end, and it may be cancelled"
         );
-        self.session
-            .want_relist("a task on a member is unaccounted for");
         let group = self.groups.get_mut(key)?;
         group.drop_queued();
-        if group.object.deleting {
-            self.deletion_waits(key, &why);
-            return Some(Next::Wait);
+        let mut wait = PROOF_RETRY_MS;
+        if group.woken == WakeReason::TimeCame {
+            // Its end was not seen in all that time: a complete view tells if it has vanished.
+            self.session
+                .want_relist("a task on a member is unaccounted for");
+            wait = group.backoff.fail(key);
         }
-        self.try_later(key);
-        Some(Next::Stand(Standing::Progressing(why)))
+        let standing = if group.object.deleting {
+            deletion_waits(&why)
+        } else {
+            Standing::Progressing(why)
+        };
+        self.wake(key, wait, WakeReason::TimeCame);
+        Some(Next::Stand(standing))
     }
 
-    /// Waits for a task that may still make a VM of the group.
-    fn await_unmatched(&mut self, key: &GroupKey) -> Option<Next> {
-        let task = self.unmatched(key)?;
+    /// Waits for a task that may still make a VM of the group, or in its folder.
+    fn await_clone(&mut self, key: &GroupKey, task: &Task) -> Next {
         let entity = task.entity.as_deref().unwrap_or("something unnamed");
         let why = format!(
-            "task {} runs in vCenter on {entity} and may still make a VM of this group",
+            "task {} runs in vCenter on {entity} and may still make a VM of this group; it may be \
+             cancelled",
             task.id
         );
         // A complete view tells if it has vanished.
         self.session
             .want_relist("a task of a deleted group is unaccounted for");
         self.deletion_waits(key, &why);
-        Some(Next::Wait)
+        Next::Wait
     }
 
     /// The deletion cannot go on yet, for that reason.
@@ -71,22 +81,32 @@ impl Machine {
             // The last ones have gone since the module was asked.
             seen.members.clear();
         }
-        let standing = Standing::Failing {
-            reason: "DeletionWaits",
-            message: format!("being deleted, and waits: {why}"),
-        };
-        self.report(key, standing);
+        self.report(key, deletion_waits(why));
     }
 
-    /// A running task that may clone into the group's folder and that no operation here
-    /// follows: another host's, one of an earlier life, or one for a group of the same
-    /// name that a restore has taken away. Only those of other groups are known to be none.
-    fn unmatched(&self, key: &GroupKey) -> Option<&Task> {
-        let of_another = |identity: &str| {
-            let mut groups = self.groups.iter();
-            groups.any(|(other, group)| other != key && group.identity() == identity)
+    /// A running task that may make a VM of the group, though it has nothing in operation:
+    /// another host's, or one of an earlier life.
+    fn clone_of(&self, key: &GroupKey) -> Option<&Task> {
+        let identity = self.groups.get(key)?.identity();
+        self.may_clone_unseen(|_, named| named.identity == identity && named.committed.is_some())
+    }
+
+    /// One of those, or of no group that is known: a restore may have taken away a group of
+    /// the same name.
+    fn clone_into_folder(&self, key: &GroupKey) -> Option<&Task> {
+        let is_known = |named: OperationId| {
+            let mut groups = self.groups.values();
+            groups.any(|group| group.identity() == named.identity)
         };
-        self.may_clone_unseen(|id| id.committed.is_some() && !of_another(id.identity))
+        let on_member = |task: &Task| {
+            let vm = task.entity.as_deref().and_then(|id| self.inventory.vm(id));
+            vm.is_some_and(|known| known.marker.is_some())
+        };
+        let into_folder = |task: &Task, named: OperationId| {
+            named.committed.is_some() && !is_known(named) && !on_member(task)
+        };
+        self.clone_of(key)
+            .or_else(|| self.may_clone_unseen(into_folder))
     }
 
     /// `deletionPolicy: Orphan`: removes markers and touches nothing else.
@@ -106,15 +126,13 @@ impl Machine {
         if !works.is_empty() {
             return Next::Own(works);
         }
-        let unreadable = group.slots.values().filter(|record| {
-            let known = self.inventory.vm(&record.vm);
-            known.is_none_or(|known| !known.is_readable())
-        });
-        let left = count(group.operations.len() + unreadable.count());
-        if left > 0 {
-            return Next::Stand(Standing::Deleting(left));
+        if !group.has_nothing() {
+            // One whose VM cannot be read, or nobody has proven that it is in no slot.
+            let busy: BTreeSet<&Slot> = group.slots.keys().chain(group.operations.keys()).collect();
+            return Next::Stand(Standing::Deleting(count(busy.len())));
         }
-        let wait = self.await_unmatched(key);
+        let wait = self.clone_of(key).cloned();
+        let wait = wait.map(|task| self.await_clone(key, &task));
         wait.unwrap_or_else(|| self.release(key))
     }
 
@@ -130,5 +148,60 @@ impl Machine {
             (Stage::Releasing, request)
         });
         Next::Wait
+    }
+}
+
+/// The deletion cannot go on yet, for that reason.
+fn deletion_waits(why: &str) -> Standing {
+    Standing::Failing {
+        reason: "DeletionWaits",
+        message: format!("being deleted, and waits: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::time::Now;
+
+    use super::*;
+    use crate::event::Event;
+    use crate::inventory::TaskState;
+    use crate::inventory::tests::marked;
+    use crate::machine::tests::{machine, object};
+
+    /// Whether a task that names this operation id is awaited by the end of shop/web, and
+    /// by that of its folder.
+    fn is_awaited(named: &str, entity: &str) -> (bool, bool) {
+        let mut machine = machine(None);
+        // A copy of the object has the same identity.
+        let copy = crate::event::GroupObject {
+            identity: Some("uid-of-web".into()),
+            ..object("copy")
+        };
+        let objects = vec![object("db"), object("web"), copy];
+        machine.step(Event::GroupsListed(objects), Now::default());
+        machine.inventory.put(marked("vm-1", |_| {}));
+        machine.inventory.put_task(Task {
+            id: "task-9".into(),
+            operation_id: Some(named.into()),
+            entity: Some(entity.into()),
+            state: TaskState::Running,
+        });
+        let key = object("web").key;
+        let awaits = |task: Option<&Task>| task.is_some();
+        (
+            awaits(machine.clone_of(&key)),
+            awaits(machine.clone_into_folder(&key)),
+        )
+    }
+
+    #[test]
+    fn a_group_goes_after_its_clones_and_its_folder_after_those_of_unknown_groups() {
+        assert_eq!(is_awaited("uid-of-web/0/5", "vm-template"), (true, true));
+        assert_eq!(is_awaited("uid-of-db/0/5", "vm-template"), (false, false));
+        assert_eq!(is_awaited("uid-of-gone/0/5", "vm-template"), (false, true));
+        // What works on a member is no clone, and neither is what makes a folder.
+        assert_eq!(is_awaited("uid-of-gone/0/5", "vm-1"), (false, false));
+        assert_eq!(is_awaited("uid-of-gone/folder", "group-v1"), (false, false));
     }
 }

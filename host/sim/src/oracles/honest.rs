@@ -65,7 +65,7 @@ fn says(status: &Status, what: &str) -> bool {
 /// that a backup has brought back is not the operator's, until there is another.
 pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
     let mut spoken: BTreeMap<&str, (i64, Option<u32>)> = BTreeMap::new();
-    let mut brought_back: BTreeMap<&str, Option<u32>> = BTreeMap::new();
+    let mut brought_back: BTreeMap<&str, &Status> = BTreeMap::new();
     let mut counts: BTreeMap<&str, Vec<(Monotonic, usize)>> = BTreeMap::new();
     let mut breaches = Vec::new();
     for fact in facts {
@@ -77,10 +77,8 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
             } => counts.entry(identity).or_default().push((*at, slots.len())),
             Fact::Restored { objects, .. } => {
                 spoken.clear();
-                let said = objects
-                    .iter()
-                    .map(|it| (it.uid.as_str(), it.status.current_replicas));
-                brought_back = said.collect();
+                let statuses = objects.iter().map(|it| (it.uid.as_str(), &it.status));
+                brought_back = statuses.collect();
             }
             Fact::Revised { at, object } => {
                 let identity = object.identity.as_deref().unwrap_or(&object.uid);
@@ -90,15 +88,14 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
                 let (before, said_before) = spoken
                     .insert(&object.uid, (generation, said))
                     .unwrap_or_default();
-                let is_brought_back = brought_back.get(object.uid.as_str()) == Some(&said);
-                if !is_brought_back {
-                    brought_back.remove(object.uid.as_str());
-                }
+                let backup = brought_back.remove(object.uid.as_str());
+                let backup = backup.filter(|backup| backup.current_replicas == said);
+                brought_back.extend(backup.map(|backup| (object.uid.as_str(), backup)));
                 let backwards = generation != 0 && generation < before;
                 let texts = [
                     (backwards || generation > object.generation)
                         .then(|| format!("speaks of generation {generation} after {before}")),
-                    uncounted(object, known, *at, is_brought_back),
+                    uncounted(object, known, *at, backup),
                     (is_unknown(object) && said_before.is_some() && said != said_before)
                         .then(|| format!("says {said:?} members, and counted none")),
                 ];
@@ -122,14 +119,17 @@ fn is_unknown(object: &GroupObject) -> bool {
 }
 
 /// The number of members, if nobody can have counted it, or if it makes a group
-/// ready that has fewer.
+/// ready that has fewer. The status, or the number alone, may be a backup's.
 fn uncounted(
     object: &GroupObject,
     counts: &[(Monotonic, usize)],
     at: Monotonic,
-    is_brought_back: bool,
+    backup: Option<&Status>,
 ) -> Option<String> {
     let status = &object.status;
+    if backup == Some(status) {
+        return None;
+    }
     let ready = status.conditions.iter().find(|it| it.kind == "Ready")?;
     let current = status.current_replicas?;
     if is_unknown(object) {
@@ -157,5 +157,5 @@ fn uncounted(
         ));
     }
     let counted = (least..=most).contains(&current);
-    (!counted && !is_brought_back).then(|| format!("says that it has {current} members"))
+    (!counted && backup.is_none()).then(|| format!("says that it has {current} members"))
 }

@@ -111,13 +111,14 @@ pub(super) fn unsettled_groups(
 
 fn unsettled(vcenter: &VCenter, object: &GroupObject, spec: &Spec) -> Vec<String> {
     let key = &object.key;
+    let identity = object.identity.as_ref().unwrap_or(&object.uid);
     // Of a former group's VMs out of view nothing tells.
     let in_view = |vm: &VmTruth| vm.folder != *vcenter.elsewhere();
     let members: Vec<(u32, &VmTruth)> = vcenter
         .vms()
         .filter_map(|vm| Some((vm.agreed()?, vm)))
         .filter(|(marker, _)| marker.group() == *key)
-        .filter(|(marker, vm)| Some(&marker.identity) == object.identity.as_ref() || in_view(vm))
+        .filter(|(marker, vm)| marker.identity == *identity || in_view(vm))
         .map(|(marker, vm)| (marker.slot, vm))
         .collect();
     let mut texts = Vec::new();

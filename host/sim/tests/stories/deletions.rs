@@ -4,7 +4,7 @@ use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
 use vmgroup_core::observation::Connection;
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
@@ -235,22 +235,51 @@ fn a_template_that_becomes_a_member_right_before_the_end_is_nobodys_breach() {
 /// a slot that was in view, and the other one kept a marker of a group that is gone.
 #[test]
 fn an_orphaned_group_lets_go_of_a_second_vm_in_a_slot_that_is_out_of_view() {
-    let mut stage = Stage::new(Vec::new());
-    let orphaning = Spec {
-        deletion: DeletionPolicy::Orphan,
-        ..spec(1)
+    // The first search is the clone's.
+    let lost = |nth| Fault::Request {
+        host: None,
+        kind: Kind::ReadIdentity,
+        nth,
+        what: RequestFault::LostBefore,
     };
-    stage.create("web", orphaning);
-    stage.until_phase("web", "RUNNING", 60);
-    let first = Which::Member(key("web"), 0);
-    stage.act(Deed::Twin(first, "twin".into(), Place::Elsewhere));
+    for faults in [Vec::new(), vec![lost(2)]] {
+        let mut stage = Stage::new(faults);
+        let orphaning = Spec {
+            deletion: DeletionPolicy::Orphan,
+            ..spec(1)
+        };
+        stage.create("web", orphaning);
+        stage.until_phase("web", "RUNNING", 60);
+        let first = Which::Member(key("web"), 0);
+        stage.act(Deed::Twin(first, "twin".into(), Place::Elsewhere));
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(120);
+        let marked = |vm: &VmTruth| vm.marker().is_some();
+        let left = stage.world.vcenter().vms().any(marked);
+        assert!(!left, "{}", stage.story());
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn a_deletion_says_that_it_waits_for_a_call_that_no_status_tells_of() {
+    let options = Options {
+        vcenter: VCenterOptions {
+            power: Latency::between(30_000, 30_000),
+            ..VCenterOptions::default()
+        },
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.world.run_for(5_000);
+    stage.world.crash(0, Unsent::Dropped);
+    stage.act(Deed::WipeStatus(key("web")));
     stage.act(Deed::Delete(key("web")));
-    stage.until_empty(60);
-    let marked = |vm: &VmTruth| vm.marker().is_some();
-    assert!(
-        !stage.world.vcenter().vms().any(marked),
-        "{}",
-        stage.story()
-    );
+    stage.world.run_for(10_000);
+    stage.says("web", "being deleted, and waits: task");
+    stage.until_empty(120);
     stage.assert_safe();
 }

@@ -107,6 +107,30 @@ fn no_commits_number_comes_again_after_a_restore_and_a_clock_that_went_back() {
     stage.assert_safe();
 }
 
+#[test]
+fn no_commits_number_of_a_forgotten_group_comes_again_either() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
+    stage.world.run_for(10_000);
+    let backup = stage.world.now().monotonic;
+    for replicas in [2, 3, 4] {
+        stage.act(Deed::Scale(key("web"), replicas));
+        stage.world.run_for(500);
+    }
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    // No task tells of it any more.
+    stage.world.run_for(1_200_000);
+    let ago = stage.world.now().monotonic.since(backup);
+    stage.world.suffer(&WorldFault::RestoreCluster(ago + 1));
+    stage.act(Deed::Scale(key("web"), 4));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.assert_safe();
+}
+
 /// Found by profile restores, seed 2835: the operator had doubts, could not read
 /// the object for half a minute, and went on cloning for it.
 #[test]
@@ -342,6 +366,7 @@ fn nothing_is_decided_while_a_call_that_no_status_tells_of_runs_on_a_member() {
 /// that the restore had taken away, and ended in the folder while that was being removed.
 #[test]
 fn a_folder_stays_while_a_clone_runs_for_a_group_that_a_restore_took_away() {
+    let mut waited = 0;
     for restored_at in (200..4_000).step_by(200) {
         let mut stage = Stage::new(Vec::new());
         stage.create("web", spec(1));
@@ -355,5 +380,7 @@ fn a_folder_stays_while_a_clone_runs_for_a_group_that_a_restore_took_away() {
         stage.world.suffer(&WorldFault::RestoreCluster(ago));
         stage.world.run_for(60_000);
         stage.assert_safe();
+        waited += u32::from(stage.story().contains("may still make a VM of this group"));
     }
+    assert!(waited > 0, "no restore came while a clone ran");
 }
