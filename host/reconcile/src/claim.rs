@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
+use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Mode, Spec};
+use vmgroup_core::limits::SLOTS_MAX;
 use vmgroup_core::names;
 use vmgroup_core::observation::Slot;
 use vmgroup_core::status::SlotRecord;
@@ -31,7 +32,11 @@ impl Machine {
                 Some(Adoption::Adopt) => self.look_for_left_overs(key),
             };
         }
-        let leaves = group.object.deleting && group.has_nothing();
+        let sorted = self.membership(group);
+        let leaves = group.object.deleting
+            && group.has_nothing()
+            && sorted.members.is_empty()
+            && sorted.other_vcenter.is_empty();
         if let Some(conflict) = self.conflict(key) {
             // A copied object that is deleted has nothing of its own to clear up.
             return Some(if leaves { self.release(key) } else { conflict });
@@ -63,8 +68,11 @@ impl Machine {
             .iter()
             .map(|(_, other)| other)
             .collect();
+        // The one that the annotation names goes on; the others' VMs become its members.
+        let is_named = group.object.identity.is_some();
         let identity = match (adoption, others.len()) {
             (_, 0) | (Some(Adoption::Ignore), _) => group.identity().to_owned(),
+            (Some(Adoption::Adopt), _) if is_named => group.identity().to_owned(),
             (None, _) => return Some(other_identity(key, &sorted.other_identity)),
             (Some(Adoption::Adopt), 1) => others.into_iter().next().cloned()?,
             (Some(Adoption::Adopt), several) => {
@@ -117,7 +125,8 @@ impl Machine {
                 && other.object.identity == group.object.identity
                 && (other.object.created_at, other.key()) < (group.object.created_at, key)
         });
-        if let Some(older) = older {
+        // VMs that name this group say more than who is older.
+        if let Some(older) = older.filter(|_| sorted.members.is_empty()) {
             let message = format!(
                 "it has the identity of the older group {}; remove its identity annotation",
                 older.key()
@@ -127,14 +136,18 @@ impl Machine {
         if group.object.adoption.is_none() && !sorted.other_vcenter.is_empty() {
             return Some(other_vcenter(key, &sorted.other_vcenter));
         }
-        if group.is_claimed()
-            && !group.object.deleting
-            && group.object.adoption.is_none()
-            && !sorted.other_identity.is_empty()
-        {
+        if !group.is_claimed() || group.object.adoption.is_some() {
+            return None;
+        }
+        if !group.object.deleting && !sorted.other_identity.is_empty() {
             return Some(other_identity(key, &sorted.other_identity));
         }
-        None
+        let recorded = |(vm, _): &&(VmId, String)| {
+            let mut records = group.slots.values();
+            records.any(|record| record.vm == *vm)
+        };
+        let left_behind = sorted.other_identity.iter().find(recorded);
+        left_behind.map(|(vm, identity)| identity_changed(key, vm, identity))
     }
 
     /// Looks once into the folder that the demo would have used.
@@ -156,9 +169,12 @@ impl Machine {
     /// none to be marked.
     pub(crate) fn adopt(&mut self, key: &GroupKey) -> Option<Next> {
         let group = self.groups.get(key)?;
-        let observes = |spec: &Spec| spec.mode == Mode::Observe;
+        let unwanted = |spec: &Spec| {
+            let lets_go = group.object.deleting && spec.deletion == DeletionPolicy::Orphan;
+            spec.mode == Mode::Observe || lets_go
+        };
         if group.object.adoption != Some(Adoption::Adopt)
-            || group.object.spec.as_ref().is_ok_and(observes)
+            || group.object.spec.as_ref().is_ok_and(unwanted)
         {
             return None;
         }
@@ -166,10 +182,22 @@ impl Machine {
             return Some(next);
         }
         let group = self.groups.get(key)?;
-        let unmarked = group.left_overs.iter().flatten().filter(|vm| {
-            let known = self.inventory.vm(vm);
-            known.is_some_and(|known| is_left_over(key, &known.vm))
-        });
+        // Who took the marker from a member wanted it to be none: it is no left-over.
+        let mut unmarked: Vec<&Vm> = group
+            .left_overs
+            .iter()
+            .flatten()
+            .filter_map(|vm| Some(&self.inventory.vm(vm)?.vm))
+            .filter(|vm| is_left_over(key, vm))
+            .collect();
+        if !unmarked.is_empty() {
+            let of_slot = |slot| names::instance_uuid(group.identity(), slot);
+            let of_slots: BTreeSet<String> = (0..SLOTS_MAX).map(of_slot).collect();
+            unmarked.retain(|vm| {
+                let uuid = vm.instance_uuid.as_ref();
+                !uuid.is_some_and(|uuid| of_slots.contains(uuid))
+            });
+        }
         let sorted = self.membership(group);
         let brought = sorted.other_vcenter;
         let former = sorted.other_identity.iter().map(|(vm, _)| vm);
@@ -198,7 +226,7 @@ impl Machine {
                 works.insert(*slot, (Work::Adopt, vm.clone()));
             }
         }
-        for vm in unmarked.chain(former) {
+        for vm in unmarked.into_iter().map(|vm| &vm.id).chain(former) {
             waiting = true;
             if !busy.contains(vm) {
                 works.insert(free.next()?, (Work::Adopt, vm.clone()));
@@ -315,6 +343,21 @@ fn other_identity(key: &GroupKey, vms: &[(VmId, String)]) -> Next {
             "{} VMs of a former group {key} exist, {first} first; to go on, annotate this one with \
              {annotation}=adopt (they become members) or {annotation}=ignore (they are left alone)",
             vms.len()
+        ),
+    )
+}
+
+fn identity_changed(key: &GroupKey, vm: &str, identity: &str) -> Next {
+    let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
+    stalled(
+        "IdentityConflict",
+        format!(
+            "its identity annotation was changed: its VMs, {vm} first, have the identity \
+             {identity}; put that back into the annotation {}, or let them stay behind: kubectl \
+             -n {} annotate vg {} {annotation}=ignore",
+            vmgroup_core::group::IDENTITY_ANNOTATION,
+            key.namespace,
+            key.name
         ),
     )
 }

@@ -224,7 +224,7 @@ impl Machine {
         self.deletion_waits(key, &why);
     }
 
-    fn has_member_in_view(&self, key: &GroupKey) -> bool {
+    pub(crate) fn has_member_in_view(&self, key: &GroupKey) -> bool {
         let Some(group) = self.groups.get(key) else {
             return false;
         };

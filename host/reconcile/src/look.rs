@@ -2,7 +2,7 @@
 //! There is no policy in here: what to do was decided and committed; the look
 //! only says whether it can still be done.
 
-use vmgroup_core::group::{GroupKey, Spec};
+use vmgroup_core::group::{Adoption, GroupKey, Spec};
 use vmgroup_core::hash;
 use vmgroup_core::marker::Marker;
 use vmgroup_core::names::{self, OperationId};
@@ -10,7 +10,7 @@ use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot};
 
 use crate::claim::is_left_over;
 use crate::event::ReadResult;
-use crate::group::Folder;
+use crate::group::{Folder, Group};
 use crate::inventory::{Known, Vm};
 use crate::limits::LOOK_MS_MAX;
 use crate::machine::Machine;
@@ -138,7 +138,9 @@ impl Machine {
         };
         let work = operation.work.clone();
         let tie = self.tie(key, slot, vm);
+        let adopts = |group: &Group| group.object.adoption == Some(Adoption::Adopt);
         let adoptable = work == Work::Adopt
+            && self.groups.get(key).is_some_and(adopts)
             && (is_left_over(key, vm) || matches!(tie, Tie::Brought | Tie::Former));
         if tie != Tie::Member && !adoptable {
             if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {

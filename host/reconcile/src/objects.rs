@@ -156,12 +156,19 @@ impl Machine {
         let respecified = (group.object.generation, group.object.deleting)
             != (object.generation, object.deleting)
             || group.object.spec != object.spec;
-        if went_back {
+        let ownership = |object: &GroupObject| (object.identity.clone(), object.finalizer);
+        let reowned = ownership(&group.object) != ownership(&object);
+        if went_back || reowned {
             // Generations count anew: what was committed on one of that number may
-            // be another owner's wish. It is followed to its end, never carried on.
+            // be another owner's wish; or it was for VMs of another identity. It is
+            // followed to its end, never carried on.
             for operation in group.operations.values_mut() {
                 operation.generation = None;
             }
+        }
+        if reowned || group.object.adoption != object.adoption {
+            group.drop_queued();
+            self.queued.remove(&key);
         }
         let now = self.now.monotonic;
         let outrun = self.lease.is_none() && group.heed_rival(&object, &self.config.run, now);

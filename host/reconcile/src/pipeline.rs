@@ -89,7 +89,9 @@ impl Machine {
         let spec = match &object.spec {
             Ok(spec) => spec.clone(),
             // With VMs left, nobody can tell what the owner wants done to them.
-            Err(_) if object.deleting && group.has_nothing() => Spec::nothing(),
+            Err(_) if object.deleting && group.has_nothing() && !self.has_member_in_view(key) => {
+                Spec::nothing()
+            }
             Err(message) => return stalled("InvalidSpec", message.clone()),
         };
         if object.deleting && !object.finalizer && !object.demo_finalizer {
@@ -108,12 +110,6 @@ impl Machine {
         if let Some(next) = self.prove(key) {
             return next;
         }
-        if let Some(next) = self.adopt(key) {
-            return next;
-        }
-        if self.awaits_answers(key) {
-            return Next::Wait;
-        }
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
         };
@@ -121,6 +117,12 @@ impl Machine {
         if spec.suspend && !deleting {
             group.drop_queued();
             return Next::Stand(Standing::Suspended);
+        }
+        if let Some(next) = self.adopt(key) {
+            return next;
+        }
+        if self.awaits_answers(key) {
+            return Next::Wait;
         }
         if let Some(next) = self.await_unknown_call(key) {
             return next;

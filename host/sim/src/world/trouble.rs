@@ -72,8 +72,7 @@ impl<D: Decide> World<D> {
                 self.vcenter.cut_off(now, *for_ms);
             }
             WorldFault::CutCluster(for_ms) => {
-                self.outage(*for_ms, true);
-                self.cluster_away(*for_ms);
+                self.cut_cluster(*for_ms);
             }
             WorldFault::ReconnectWatch(host) => self.on_watch(*host, |cluster, watch| {
                 cluster.reconnect(now, watch);
@@ -141,11 +140,12 @@ impl<D: Decide> World<D> {
         self.cluster.restore(self.now(), objects, bumps);
         // Nor does a request cross a restore that gives versions again.
         if !bumps {
-            self.cluster_away(RESTORE_MS);
+            self.cut_cluster(RESTORE_MS);
         }
     }
 
-    fn cluster_away(&mut self, for_ms: u64) {
+    fn cut_cluster(&mut self, for_ms: u64) {
+        self.outage(for_ms, true);
         self.cluster_down_until = self.cluster_down_until.max(self.now.plus(for_ms));
     }
 
