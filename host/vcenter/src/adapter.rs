@@ -192,8 +192,11 @@ impl Inner {
     async fn begin_session(&self, credentials: &Credentials) -> Result<(String, Feed), Error> {
         let (vcenter, session) = log_in(&self.config, credentials, self.events.clone()).await?;
         let tracked = self.tracked().clone();
-        session.track(tracked.into_iter().collect()).await;
-        match Feed::begin(&session).await {
+        let begun = match session.try_track(tracked.into_iter().collect()).await {
+            Ok(()) => Feed::begin(&session).await,
+            Err(error) => Err(error),
+        };
+        match begun {
             Ok(feed) => {
                 *self.slot() = Some(session);
                 Ok((vcenter, feed))

@@ -1,7 +1,10 @@
 //! Calls that change vCenter.
 
+use std::time::{Duration, Instant};
+
 use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, SPEC_HASH_KEY};
 use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::limits::LOOK_MS_MAX;
 use vmgroup_reconcile::request::{Call, CloneCall};
 use vmgroup_vim::{
     Certainty, CloneSpec, ConfigSpec, Error, ManagedObjectRef, OptionValue, RelocateSpec,
@@ -91,10 +94,18 @@ impl Session {
     }
 
     async fn clone_vm(&self, clone: CloneCall, operation: &str) -> CallResult {
+        let begun = Instant::now();
         let template = match self.template(&clone.template).await {
             Ok(template) => template,
             Err(result) => return result,
         };
+        if begun.elapsed() > Duration::from_millis(LOOK_MS_MAX) {
+            // It is found at once the next time.
+            let message = "finding the template took so long that the look before is too old";
+            return CallResult::NotSent {
+                message: message.into(),
+            };
+        }
         let folder = ManagedObjectRef::folder(&clone.folder);
         let mut marker = clone.marker;
         marker.disks = template.disks;
@@ -156,8 +167,26 @@ impl Session {
         CallResult::Started(task.id)
     }
 
+    /// The root folder and the resource pool are looked up when the session begins.
+    async fn notice_gone(&self, error: &Error) {
+        let Some(gone) = missing_object(error) else {
+            return;
+        };
+        let root = self.root_if_known().await;
+        let what = if gone == self.place.pool.id {
+            "resource pool"
+        } else if root.is_some_and(|root| gone == root.id) {
+            "root folder"
+        } else {
+            return;
+        };
+        let reason = format!("the {what} is not there any more, log in anew to find it");
+        self.lose(reason, true).await;
+    }
+
     async fn failed(&self, error: &Error, target: &str) -> CallResult {
         self.notice(error).await;
+        self.notice_gone(error).await;
         match (error.certainty(), error.fault()) {
             (Certainty::NotExecuted, Some(fault)) => CallResult::Refused(translate(fault, target)),
             (Certainty::NotExecuted, None) => CallResult::NotSent {

@@ -117,6 +117,13 @@ impl Session {
                 fault: Fault::Unavailable { message },
             };
         };
+        // A folder whose children are not shown is not an empty one.
+        if folder.missing(CHILDREN).is_some() {
+            let message = format!("what is in the folder {id} cannot be read; grant Read on it");
+            return ReadResult::Failed {
+                fault: Fault::Unavailable { message },
+            };
+        }
         // The search index does not tell upper from lower case.
         if name.is_some_and(|name| name != found) {
             return ReadResult::Gone;

@@ -80,6 +80,7 @@ impl Replica {
         let seen = see(session, info);
         if let Some(inner) = &seen.inner {
             session.tasks.nest(inner, &id);
+            self.changed_tasks.insert(inner.clone());
         }
         if !seen.is_running() {
             session.tasks.ended(&id);
@@ -262,7 +263,16 @@ impl Replica {
         let mut told = Vec::new();
         for id in std::mem::take(&mut self.changed_tasks) {
             let is_ours = self.tasks.get(&id).is_some_and(|seen| seen.ours);
-            if !is_ours || session.tasks.outermost(&id).is_some() {
+            if session.tasks.outermost(&id).is_some() {
+                // It was told before the one around it was known, which goes on in its place.
+                let told_running = self.told_tasks.get_mut(&id).filter(|task| is_running(task));
+                if let Some(task) = told_running {
+                    task.state = TaskState::Succeeded { result: None };
+                    told.push(task.clone());
+                }
+                continue;
+            }
+            if !is_ours {
                 continue;
             }
             let Some(task) = self.show(&id) else { continue };

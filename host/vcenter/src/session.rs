@@ -141,6 +141,11 @@ impl Session {
         Ok(root.insert(made).clone())
     }
 
+    /// The root folder, as far as it is known.
+    pub(crate) async fn root_if_known(&self) -> Option<ManagedObjectRef> {
+        self.root.lock().await.clone()
+    }
+
     /// There is a folder below the root folder: the feed has to show what is in it.
     pub(crate) async fn look_inside(&self) {
         if self.inside.is_none() {
@@ -151,6 +156,15 @@ impl Session {
 
     /// The feed shows exactly these VMs beyond those below the root folder.
     pub(crate) async fn track(&self, vms: BTreeSet<VmId>) {
+        if let Err(error) = self.try_track(vms).await {
+            let ended = is_session_over(&error);
+            let reason = format!("VMs elsewhere cannot be followed: {}", chain(&error));
+            self.lose(reason, ended).await;
+        }
+    }
+
+    /// The same; whoever asks says what follows if that fails.
+    pub(crate) async fn try_track(&self, vms: BTreeSet<VmId>) -> Result<(), Error> {
         let mut tracked = self.tracked.lock().await;
         let refs = |ids: Vec<&VmId>| -> Vec<ManagedObjectRef> {
             ids.into_iter()
@@ -160,21 +174,14 @@ impl Session {
         let add = refs(vms.difference(&tracked).collect());
         let remove = refs(tracked.difference(&vms).collect());
         if add.is_empty() && remove.is_empty() {
-            return;
+            return Ok(());
         }
-        let view = &self.strays;
-        match self
+        let modified = self
             .client
-            .modify_list_view(view, &add, &remove, None)
-            .await
-        {
-            Ok(_) => *tracked = vms,
-            Err(error) => {
-                let ended = is_session_over(&error);
-                let reason = format!("VMs elsewhere cannot be followed: {}", chain(&error));
-                self.lose(reason, ended).await;
-            }
-        }
+            .modify_list_view(&self.strays, &add, &remove, None);
+        modified.await?;
+        *tracked = vms;
+        Ok(())
     }
 
     /// Notes the feed that runs from here on.

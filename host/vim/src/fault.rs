@@ -176,7 +176,8 @@ fn kind(name: &str, detail: &Value) -> FaultKind {
     let reference = |field| detail.reference(field).cloned();
     match name {
         "NotAuthenticated" => FaultKind::NotAuthenticated,
-        "InvalidLogin" => FaultKind::InvalidLogin,
+        // An expired password is one that is refused; the type extends the other one.
+        "InvalidLogin" | "PasswordExpired" => FaultKind::InvalidLogin,
         "NoPermission" => FaultKind::NoPermission {
             object: reference("object"),
             privilege: text("privilegeId"),

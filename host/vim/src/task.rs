@@ -93,9 +93,12 @@ impl Client {
                 .list("propSet")
                 .into_iter()
                 .find_map(|property| property.get("val"));
+            // One that is over and cannot be read keeps nobody from seeing the others.
             page.map_or(&[][..], Value::items)
                 .iter()
-                .map(TaskInfo::from_value)
+                .map(|item| (item.text("state"), TaskInfo::from_value(item)))
+                .filter(|(state, task)| task.is_ok() || !matches!(state, Some("success" | "error")))
+                .map(|(_, task)| task)
                 .collect()
         })
         .await

@@ -25,7 +25,7 @@ pub struct TaskInfo {
     pub cancelled: bool,
     /// Whether it can be cancelled.
     pub cancelable: bool,
-    /// Why it failed; a failed task always has a fault.
+    /// Why it failed; vCenter has records of failed tasks without a fault.
     pub error: Option<Fault>,
     /// What it gives, such as the new machine of a clone.
     pub result: Option<Value>,
@@ -115,10 +115,6 @@ impl TaskInfo {
         let flag = |field| value.get(field).and_then(Value::as_bool).unwrap_or(false);
         let time = |field| value.get(field).and_then(Value::as_timestamp);
         let state = TaskState::from_name(value.text("state").ok_or_else(|| missing("state"))?);
-        let error = value.get("error").map(Fault::from_localized);
-        if state == TaskState::Error && error.is_none() {
-            return Err(missing("error"));
-        }
         Ok(Self {
             key: text("key").ok_or_else(|| missing("key"))?,
             task: value
@@ -132,7 +128,7 @@ impl TaskInfo {
             state,
             cancelled: flag("cancelled"),
             cancelable: flag("cancelable"),
-            error,
+            error: value.get("error").map(Fault::from_localized),
             result: value.get("result").cloned(),
             progress: value.get("progress").and_then(Value::as_i64),
             reason: reason(value.get("reason")),

@@ -18,6 +18,7 @@ pub(crate) const VIM_NS: &str = "urn:vim25";
 
 /// The value of the `SOAPAction` header: the version of the interface that answers are given in.
 ///
-/// 6.7 has every call and property that is used here. A newer server answers in the version that is
-/// asked for, an older one in its own newest.
-pub(crate) const SOAP_ACTION: &str = "urn:vim25/6.7";
+/// A newer server answers in the version that is asked for, and refuses properties that are younger
+/// than it: 7.0.2.0 is the first that has `runtime.vmFailoverInProgress`, and everything else that is
+/// used here. An older server answers in its own newest.
+pub(crate) const SOAP_ACTION: &str = "urn:vim25/7.0.2.0";

@@ -51,6 +51,7 @@ async fn every_fault_that_callers_act_on_is_typed() {
             NotExecuted,
         ),
         ("InvalidLogin", "", FaultKind::InvalidLogin, NotExecuted),
+        ("PasswordExpired", "", FaultKind::InvalidLogin, NotExecuted),
         (
             "NoPermission",
             r#"<object type="VirtualMachine">vm-7</object><privilegeId>VirtualMachine.Inventory.Delete</privilegeId>"#,

@@ -224,7 +224,7 @@ fn check(name: &str, method: &str, server: &Server) {
     );
     let head = request.head.to_lowercase();
     assert!(
-        head.contains("\r\nsoapaction: urn:vim25/6.7\r\n"),
+        head.contains("\r\nsoapaction: urn:vim25/7.0.2.0\r\n"),
         "{}",
         request.head
     );
