@@ -18,10 +18,8 @@ pub(crate) fn raise(draft: &mut Draft<'_>, memory: &Memory) {
     let seen = draft.seen;
     for member in draft.open_members() {
         let wished = seen.desired.power.state;
-        // A new VM is created off, and only a running one can be suspended.
-        let first_on = wished == PowerState::Suspended
-            && member.health == Health::Starting
-            && member.power == PowerState::Off;
+        // Only a VM that runs can be suspended.
+        let first_on = wished == PowerState::Suspended && member.power == PowerState::Off;
         if wished == PowerState::On || first_on {
             let comes_back = memory.is_cycling(&member.id) && member.power == PowerState::Off;
             let verdict = if comes_back {
@@ -196,7 +194,10 @@ mod tests {
             lowered(PowerState::Suspended, PowerState::On),
             Some(Effect::Suspend("vm-0".into()))
         );
-        assert_eq!(lowered(PowerState::Suspended, PowerState::Off), None);
+        assert_eq!(
+            lowered(PowerState::Suspended, PowerState::Off),
+            Some(Effect::PowerOn("vm-0".into()))
+        );
         assert_eq!(lowered(PowerState::Unknown, PowerState::Off), None);
     }
 }

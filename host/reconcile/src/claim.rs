@@ -7,14 +7,14 @@ use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::limits::SLOTS_MAX;
 use vmgroup_core::names;
 use vmgroup_core::observation::Slot;
-use vmgroup_core::status::SlotRecord;
+use vmgroup_core::status::{SlotRecord, Standing};
 use vmgroup_core::time::Monotonic;
 
 use crate::event::ReadResult;
 use crate::group::{Folder, Stage};
 use crate::inventory::{Known, Vm, VmId};
 use crate::machine::{Machine, target};
-use crate::operation::Work;
+use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::{Next, stalled};
 use crate::request::{MetaChange, Read, Request, RequestId};
 
@@ -287,6 +287,14 @@ impl Machine {
                 group.folder_is(Folder::Absent { begun_at });
                 let woken = group.woken;
                 self.wake(key, 0, woken);
+            }
+            ReadResult::Failed { fault } => {
+                self.try_later(key);
+                if let Verdict::Failed(_, message) = judge(&Work::Clone, &fault) {
+                    let message = format!("the group's folder cannot be read: {message}");
+                    let reason = "OperationFailed";
+                    self.report(key, Standing::Failing { reason, message });
+                }
             }
             _ => self.try_later(key),
         }

@@ -62,7 +62,15 @@ impl Machine {
             Folder::Looking { id: own, begun_at } if own == id => begun_at,
             _ => return,
         };
+        let was_lost = std::mem::take(&mut group.creation_lost);
         group.folder = match result {
+            ReadResult::NoFolder if was_lost => {
+                group.folder = Folder::Unknown;
+                let what = "vCenter did not answer when the group's folder was made, and there \
+                            is none";
+                self.clones_fail(key, FailureClass::Transient, what);
+                return;
+            }
             ReadResult::Folder { vms, .. } if !is_folder_of(key, &vms) => {
                 group.folder = Folder::Unknown;
                 let what = "the folder of the group's name holds VMs of others and none of the \
@@ -110,7 +118,11 @@ impl Machine {
                 self.write_status(key);
             }
             // Whoever made it: it is looked for again.
-            CallResult::Lost { .. } => {}
+            CallResult::Lost { .. } => {
+                if let Some(group) = self.groups.get_mut(key) {
+                    group.creation_lost = true;
+                }
+            }
             CallResult::Refused(Fault::DuplicateName { .. }) => {
                 let what = "the name of the group's folder is taken by something that the \
                             operator does not see: rename that, or grant Read on it";
@@ -191,6 +203,7 @@ impl Machine {
                 self.wake(key, 0, WakeReason::OperationEnded);
                 return;
             }
+            ReadResult::Failed { fault } => return self.folder_unread(key, &fault),
             _ => return self.try_later(key),
         };
         if vms.is_empty() && others == 0 {
@@ -222,6 +235,15 @@ impl Machine {
             self.put_stray(vm);
         }
         self.deletion_waits(key, &why);
+    }
+
+    fn folder_unread(&mut self, key: &GroupKey, fault: &Fault) {
+        match judge(&Work::Clone, fault) {
+            Verdict::Failed(_, message) => {
+                self.deletion_waits(key, &format!("its folder cannot be read: {message}"));
+            }
+            _ => self.try_later(key),
+        }
     }
 
     pub(crate) fn has_member_in_view(&self, key: &GroupKey) -> bool {
@@ -257,6 +279,18 @@ impl Machine {
                 self.closing.insert(task, key.clone());
                 self.follow_closing();
             }
+            CallResult::Refused(fault) => self.folder_stays(key, &fault),
+            _ => self.try_later(key),
+        }
+    }
+
+    /// Its removal failed, and is tried again after a while.
+    fn folder_stays(&mut self, key: &GroupKey, fault: &Fault) {
+        match judge(&Work::Delete, fault) {
+            Verdict::Failed(_, message) => {
+                let why = format!("its folder could not be removed: {message}");
+                self.deletion_waits(key, &why);
+            }
             _ => self.try_later(key),
         }
     }
@@ -266,19 +300,15 @@ impl Machine {
         if !self.session.is_live() {
             return;
         }
-        let runs = |task: &TaskId| {
-            let known = self.inventory.task(task);
-            known.is_none_or(|known| known.state == TaskState::Running)
+        let ended = |task: &TaskId| match self.inventory.task(task)?.state.clone() {
+            TaskState::Running => None,
+            TaskState::Succeeded { .. } => Some((task.clone(), None)),
+            TaskState::Failed(fault) => Some((task.clone(), Some(fault))),
         };
-        let ended: Vec<TaskId> = self
-            .closing
-            .keys()
-            .filter(|task| !runs(task))
-            .cloned()
-            .collect();
-        for task in ended {
+        let ended: Vec<(TaskId, Option<Fault>)> = self.closing.keys().filter_map(ended).collect();
+        for (task, fault) in ended {
             self.inventory.remove_task(&task);
-            self.close_again(&task);
+            self.close_again(&task, fault.as_ref());
         }
     }
 
@@ -292,11 +322,11 @@ impl Machine {
             .cloned()
             .collect();
         for task in vanished {
-            self.close_again(&task);
+            self.close_again(&task, None);
         }
     }
 
-    fn close_again(&mut self, task: &str) {
+    fn close_again(&mut self, task: &str, fault: Option<&Fault>) {
         let Some(key) = self.closing.remove(task) else {
             return;
         };
@@ -304,7 +334,10 @@ impl Machine {
             && matches!(group.stage, Stage::RemovingFolder)
         {
             group.stage = Stage::Idle;
-            self.wake(&key, 0, WakeReason::OperationEnded);
+            match fault {
+                Some(fault) => self.folder_stays(&key, fault),
+                None => self.wake(&key, 0, WakeReason::OperationEnded),
+            }
         }
     }
 

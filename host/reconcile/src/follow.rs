@@ -33,12 +33,13 @@ impl Machine {
                 self.write_status(key);
             }
             CallResult::Done { .. } => {
-                let wait = if matches!(operation.work, Work::PowerOff(_)) {
-                    SHUTDOWN_MS
-                } else {
-                    SETTLE_MS
-                };
+                let asks_guest = matches!(operation.work, Work::PowerOff(_));
+                let wait = if asks_guest { SHUTDOWN_MS } else { SETTLE_MS };
                 operation.stage = Stage::Settling(now.plus(wait));
+                if asks_guest {
+                    // A guest takes its time, and vCenter has nothing to do meanwhile.
+                    self.queue.free(key, slot);
+                }
             }
             CallResult::Refused(fault) => self.refused(key, slot, &fault),
             CallResult::NotSent { message } => {
@@ -183,6 +184,20 @@ impl Machine {
         self.settle(key, slot);
     }
 
+    /// What the feed shows of the operation's last step.
+    pub(crate) fn shown(&self, key: &GroupKey, slot: Slot) -> Option<Settled> {
+        let group = self.groups.get(key)?;
+        let operation = group.operations.get(&slot)?;
+        let known = operation.vm.as_ref().and_then(|vm| self.inventory.vm(vm));
+        let vm = known.map(|known| &known.vm);
+        let wanted = vm.zip(group.object.spec.as_ref().ok());
+        let wanted =
+            wanted.and_then(|(vm, spec)| hash::reconfigured(vm.spec_hash.as_deref(), spec));
+        let fills = vm.is_some_and(|vm| self.tie(key, slot, vm) == Tie::Member);
+        let wanted = wanted.unwrap_or_default();
+        Some(settled(&operation.work, vm, &wanted, fills))
+    }
+
     /// Own writes first: the operation ends when the feed has passed its effect.
     fn settle(&mut self, key: &GroupKey, slot: Slot) {
         let now = self.now.monotonic;
@@ -196,16 +211,9 @@ impl Machine {
             return;
         };
         let certain = self.is_certain(operation);
-        let vm = operation
-            .vm
-            .as_ref()
-            .and_then(|vm| self.inventory.vm(vm))
-            .map(|known| &known.vm);
-        let wanted = vm.zip(group.object.spec.as_ref().ok());
-        let wanted =
-            wanted.and_then(|(vm, spec)| hash::reconfigured(vm.spec_hash.as_deref(), spec));
-        let fills = vm.is_some_and(|vm| self.tie(key, slot, vm) == Tie::Member);
-        let shown = settled(&operation.work, vm, &wanted.unwrap_or_default(), fills);
+        let Some(shown) = self.shown(key, slot) else {
+            return;
+        };
         match shown {
             Settled::Over => self.over(key, slot),
             // What was recorded is never carried on; but the next step may have

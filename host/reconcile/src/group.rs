@@ -139,6 +139,8 @@ pub(crate) struct Group {
     pub(crate) destroyed: BTreeSet<Slot>,
     /// The group's folder.
     pub(crate) folder: Folder,
+    /// The answer to its creation was lost.
+    pub(crate) creation_lost: bool,
     /// VMs that look like the demo's; none before anybody looked.
     pub(crate) left_overs: Option<Vec<VmId>>,
     /// Since when members are as they are.
@@ -169,6 +171,8 @@ pub(crate) struct Group {
     pub(crate) object_backoff: Backoff,
     /// Where the group stands.
     pub(crate) standing: Option<Standing>,
+    /// The reason that an event told of last.
+    pub(crate) told: Option<String>,
     /// The last observation, for the status.
     pub(crate) seen: Option<Observation>,
     /// VMs with a marker of this group that does not speak of them.
@@ -219,6 +223,7 @@ impl Group {
             unproven: BTreeMap::new(),
             destroyed: BTreeSet::new(),
             folder: status.folder.clone().map_or(Folder::Unknown, Folder::Known),
+            creation_lost: false,
             left_overs: None,
             since: BTreeMap::new(),
             power_wish: status.power_wish.clone(),
@@ -234,6 +239,7 @@ impl Group {
             backoff: Backoff::new(GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS),
             object_backoff: Backoff::new(OBJECT_RETRY_FIRST_MS, OBJECT_RETRY_MOST_MS),
             standing: None,
+            told: None,
             seen: None,
             copies: status.copies.clone(),
             reported_at: Monotonic(0),

@@ -131,6 +131,7 @@ impl Machine {
 
     fn drop_group(&mut self, key: &GroupKey) -> Option<Group> {
         let group = self.groups.remove(key)?;
+        self.wake_identity(group.identity());
         self.newest_forgotten = self.newest_forgotten.max(group.intent);
         self.agenda.forget(key);
         self.queue.free_group(key);
@@ -141,6 +142,16 @@ impl Machine {
             Asker::Pass(group) | Asker::Folder(group) | Asker::Operation(group, _) => group != key,
         });
         Some(group)
+    }
+
+    /// Looks anew at all groups of that identity: one may have waited for another.
+    pub(crate) fn wake_identity(&mut self, identity: &str) {
+        let groups = self.groups.iter();
+        let same = groups.filter(|(_, group)| group.identity() == identity);
+        let keys: Vec<GroupKey> = same.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.wake(&key, 0, WakeReason::ObjectChanged);
+        }
     }
 
     /// Takes a newer version of the object in.
@@ -166,6 +177,7 @@ impl Machine {
                 operation.generation = None;
             }
         }
+        let former = reowned.then(|| group.identity().to_owned());
         if reowned || group.object.adoption != object.adoption {
             group.drop_queued();
             self.queued.remove(&key);
@@ -176,6 +188,10 @@ impl Machine {
         group.intent = group.intent.max(theirs);
         group.object = object;
         if respecified {
+            if !group.is_claimed() {
+                // What was in its folder may have been moved since.
+                group.left_overs = None;
+            }
             group.outdate_decision();
             group.drop_queued();
             group.failures.clear();
@@ -186,6 +202,9 @@ impl Machine {
         }
         if changed || respecified || outrun {
             self.wake(&key, 0, WakeReason::ObjectChanged);
+        }
+        if let Some(before) = former {
+            self.wake_identity(&before);
         }
         if outrun {
             let what = "another operator acts on this group, without a lease: it goes first";
@@ -204,7 +223,10 @@ impl Machine {
         let stage = std::mem::replace(&mut group.stage, Stage::Idle);
         match result {
             WriteResult::Done(object) if object.uid == group.object.uid => {
-                group.object_backoff.succeed();
+                // What can be read may still be refused when it is written.
+                if !matches!(stage, Stage::Rereading(_)) {
+                    group.object_backoff.succeed();
+                }
                 let known = group.object.resource_version;
                 match stage {
                     // A quorum read outranks all that had been seen when it was
@@ -321,7 +343,7 @@ fn meaning(object: &GroupObject) -> (i64, [bool; 3], Option<&String>, Option<Ado
 #[cfg(test)]
 mod tests {
     use vmgroup_core::group::Spec;
-    use vmgroup_core::time::Now;
+    use vmgroup_core::time::{Monotonic, Now};
 
     use super::*;
     use crate::event::Event;
@@ -372,5 +394,40 @@ mod tests {
             machine.closing,
             [("task-2".to_owned(), objects[1].key.clone())].into()
         );
+    }
+
+    #[test]
+    fn a_status_that_is_always_refused_is_written_less_and_less_and_told_once() {
+        let mut machine = machine(None);
+        let object = object("web");
+        let now = |ms| Now {
+            monotonic: Monotonic(ms),
+            ..Now::default()
+        };
+        let mut asked = machine.step(Event::GroupsListed(vec![object.clone()]), now(0));
+        let (mut writes, mut events) = (0, 0);
+        for ms in (100..600_000).step_by(100) {
+            let mut answers = Vec::new();
+            for request in std::mem::take(&mut asked) {
+                match request {
+                    Request::WriteStatus { id, .. } => {
+                        writes += 1;
+                        let message = "no right to write the status".into();
+                        answers.push((id, WriteResult::Failed { message }));
+                    }
+                    Request::ReadGroup { id, .. } => {
+                        answers.push((id, WriteResult::Done(Box::new(object.clone()))));
+                    }
+                    Request::Tell { .. } => events += 1,
+                    _ => {}
+                }
+            }
+            asked = machine.step(Event::Time, now(ms));
+            for (id, result) in answers {
+                asked.extend(machine.step(Event::GroupAnswered { id, result }, now(ms)));
+            }
+        }
+        assert!((10..60).contains(&writes), "{writes} writes");
+        assert_eq!(events, 1);
     }
 }

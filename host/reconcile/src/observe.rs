@@ -103,11 +103,14 @@ pub(crate) struct View {
 }
 
 fn power_wish(group: &mut Group, spec: &Spec, now: Timestamp) -> PowerWish {
-    let changed = group
-        .power_wish
-        .as_ref()
-        .is_none_or(|wish| wish.state != spec.power_state);
-    if changed {
+    let before = group.power_wish.as_ref().map(|wish| wish.state);
+    if before.is_some_and(|before| before != spec.power_state) {
+        // No member was ever as it is wanted now: it follows at once, also after a restart.
+        for record in group.slots.values_mut() {
+            record.started = false;
+        }
+    }
+    if before != Some(spec.power_state) {
         group.power_wish = Some(PowerWishRecord {
             state: spec.power_state,
             since: now,

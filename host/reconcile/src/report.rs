@@ -170,6 +170,13 @@ impl Machine {
         if reason(before).as_ref() == Some(&now) {
             return;
         }
+        // A write that fails is tried again, and says nothing new.
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        if group.told.replace(now.clone()).as_ref() == Some(&now) {
+            return;
+        }
         let message = message.unwrap_or_default();
         let warning = after.phase.as_deref() == Some("ERROR");
         let phase = after.phase.clone().unwrap_or_default();
@@ -188,7 +195,8 @@ impl Machine {
 /// Where a group stands that has a plan without violations.
 pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize) -> Standing {
     if group.object.deleting {
-        return Standing::Deleting(count(observation.members.len()));
+        let deleting = Standing::Deleting(count(observation.members.len()));
+        return failing(group).unwrap_or(deleting);
     }
     match but_for_failures(observation, planned) {
         // Whatever failed, nothing is left to be done about it.

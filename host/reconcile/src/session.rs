@@ -336,8 +336,11 @@ impl Session {
         }
     }
 
+    /// While a complete view is made the feed says nothing, for as long as a login may take.
     fn silent_at(&self) -> Monotonic {
-        self.fresh_at.monotonic.plus(FEED_SILENCE_MS)
+        let silent = self.fresh_at.monotonic.plus(FEED_SILENCE_MS);
+        let relists = self.relisting.map(|(_, asked_at)| starts_by(asked_at));
+        relists.map_or(silent, |by| by.max(silent))
     }
 
     /// Soon if somebody asked for it, and now and then in any case: updates of

@@ -8,7 +8,7 @@ use vmgroup_core::observation::{FailureClass, Slot};
 use crate::group::Group;
 use crate::inventory::{Task, TaskId, TaskState, Vm, VmId};
 use crate::machine::Machine;
-use crate::operation::{Operation, Stage, Work};
+use crate::operation::{Operation, Settled, Stage, Work};
 use crate::request::{Read, Request};
 
 impl Machine {
@@ -48,8 +48,17 @@ impl Machine {
             return;
         }
         let vm = operation.vm.as_ref().and_then(|vm| self.inventory.vm(vm));
-        if vm.is_none_or(|known| known.vm.tasks.is_empty()) {
-            self.over(key, slot);
+        if vm.is_some_and(|known| !known.vm.tasks.is_empty()) {
+            return;
+        }
+        let recorded = operation.generation.is_none();
+        match self.shown(key, slot) {
+            Some(Settled::NotYet) if recorded => self.abandon(key, slot),
+            Some(Settled::NotYet) => {
+                let what = "vCenter did not answer the call, and nothing has come of it";
+                self.failed(key, slot, FailureClass::Transient, what);
+            }
+            _ => self.over(key, slot),
         }
     }
 

@@ -74,8 +74,9 @@ impl Machine {
             self.put(vm);
         }
         for task in tasks {
-            let ends = task.state != TaskState::Running;
-            if ends && !self.is_followed(&task.id) {
+            let is_running = |task: &Task| task.state == TaskState::Running;
+            let ran = self.inventory.task(&task.id).is_some_and(is_running);
+            if ran && !is_running(&task) && !self.is_followed(&task.id) {
                 self.wake_waiting_deletions();
             }
             self.inventory.put_task(task);
@@ -124,7 +125,8 @@ impl Machine {
     }
 
     fn count_loss(&mut self, before: &Known, after: &Known) {
-        if self.concerned(before).is_empty() {
+        // A copy is nobody's loss.
+        if !self.recorded.contains_key(&before.vm.id) {
             return;
         }
         let reached = |known: &Known| known.vm.connection == Connection::Connected;
@@ -148,7 +150,16 @@ impl Machine {
             .as_ref()
             .map(vmgroup_core::marker::Marker::group);
         let by_record = self.recorded.get(&known.vm.id).cloned();
-        let mut keys: BTreeSet<GroupKey> = by_marker.into_iter().chain(by_record).collect();
+        // A copied object waits for the VMs of the group that it was copied from.
+        let is_known = |key: &GroupKey| self.groups.contains_key(key);
+        let identity = known.marker.as_ref().map(|marker| &marker.identity);
+        let identity = identity.filter(|_| !by_marker.as_ref().is_some_and(is_known));
+        let by_identity = self
+            .groups
+            .iter()
+            .filter(|(_, group)| identity.is_some_and(|identity| group.identity() == identity));
+        let by_identity = by_identity.map(|(key, _)| key.clone());
+        let mut keys: BTreeSet<GroupKey> = by_identity.chain(by_marker).chain(by_record).collect();
         keys.retain(|key| self.groups.contains_key(key));
         keys
     }

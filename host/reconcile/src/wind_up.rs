@@ -64,9 +64,12 @@ impl Machine {
              cancelled",
             task.id
         );
-        // A complete view tells if it has vanished.
-        self.session
-            .want_relist("a task of a deleted group is unaccounted for");
+        let woken = self.groups.get(key).map(|group| group.woken);
+        if woken == Some(WakeReason::TimeCame) {
+            // A complete view tells if it has vanished.
+            self.session
+                .want_relist("a task of a deleted group is unaccounted for");
+        }
         self.deletion_waits(key, &why);
         Next::Wait
     }

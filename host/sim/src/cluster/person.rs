@@ -204,6 +204,15 @@ impl Cluster {
         self.change(now, key, |stored| stored.object.identity = None)
     }
 
+    /// Writes the identity annotation.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn name(&mut self, now: Now, key: &GroupKey, identity: &str) -> Result<(), Refused> {
+        let identity = identity.to_owned();
+        self.change(now, key, |stored| stored.object.identity = Some(identity))
+    }
+
     /// All groups are these from here on, as after a restore of etcd: versions
     /// count anew from theirs, and every watch lists anew.
     pub(crate) fn restore(&mut self, now: Now, objects: Vec<GroupObject>, bumps_versions: bool) {

@@ -1,10 +1,14 @@
 //! Whose VMs they are: copied objects, the demo's left-overs, VMs of groups that are
 //! gone. Nothing is made or destroyed before that is clear.
 
-use vmgroup_core::group::{Adoption, Mode, Spec};
+use vmgroup_core::group::{Adoption, DeletionPolicy, Mode, Spec};
 use vmgroup_core::marker::Marker;
 use vmgroup_reconcile::event::GroupObject;
 use vmgroup_sim::deed::{Deed, Place, Which};
+use vmgroup_sim::faults::Unsent;
+use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::random::Latency;
+use vmgroup_sim::vcenter::VmTruth;
 
 use crate::stage::{Stage, key, spec};
 
@@ -243,5 +247,154 @@ fn members_of_another_vcenter_keep_their_slots_and_left_overs_take_others() {
         stage.story()
     );
     assert_eq!(stage.ids("web").len(), 3);
+    stage.assert_safe();
+}
+
+/// The group web with the two VMs of the demo as its members.
+fn adopted(spec: Spec) -> (Stage, Vec<String>) {
+    let mut stage = Stage::new(Vec::new());
+    let old = after_the_demo(&mut stage);
+    stage.create("web", spec);
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.until_phase("web", "RUNNING", 60);
+    (stage, old)
+}
+
+fn name(stage: &mut Stage, identity: &str) {
+    let now = stage.world.now();
+    let cluster = stage.world.cluster_mut();
+    cluster.name(now, &key("web"), identity).unwrap();
+}
+
+#[test]
+fn a_member_that_a_person_lets_go_of_is_not_adopted_again() {
+    for crashes in [false, true] {
+        let (mut stage, old) = adopted(spec(2));
+        stage.act(Deed::Unmark(Which::Id(old[0].clone())));
+        if crashes {
+            stage.world.crash(0, Unsent::Dropped);
+        }
+        stage.world.run_for(600_000);
+        let vm = |stage: &Stage| stage.world.vcenter().vm(&old[0]).cloned();
+        assert!(vm(&stage).unwrap().marker().is_none(), "{}", stage.story());
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(120);
+        assert!(vm(&stage).is_some(), "{}", stage.story());
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn an_adopted_group_that_is_orphaned_lets_go_once() {
+    let (mut stage, old) = adopted(Spec {
+        deletion: DeletionPolicy::Orphan,
+        ..spec(2)
+    });
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(120);
+    for vm in old {
+        let vm = stage.world.vcenter().vm(&vm).unwrap();
+        assert!(vm.marker().is_none());
+    }
+}
+
+#[test]
+fn an_adoption_can_be_taken_back_and_waits_while_the_group_is_suspended() {
+    let suspended = Spec {
+        suspend: true,
+        ..spec(2)
+    };
+    for (adoption, spec) in [
+        (Some(Adoption::Ignore), spec(2)),
+        (Some(Adoption::Adopt), suspended),
+    ] {
+        let mut stage = Stage::new(Vec::new());
+        let old = after_the_demo(&mut stage);
+        for vm in &old {
+            stage.act(Deed::Hold(Which::Id(vm.clone()), true));
+        }
+        stage.create("web", crate::stage::spec(2));
+        stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+        stage.world.run_for(60_000);
+        stage.act(Deed::Adopt(key("web"), adoption));
+        stage.act(Deed::Edit(key("web"), Box::new(Ok(spec))));
+        stage.world.run_for(1_000);
+        for vm in &old {
+            stage.act(Deed::Hold(Which::Id(vm.clone()), false));
+        }
+        stage.world.run_for(600_000);
+        let marked = |vm: &String| stage.world.vcenter().vm(vm).unwrap().marker().is_some();
+        assert!(!old.iter().any(marked), "{}", stage.story());
+    }
+}
+
+#[test]
+fn no_clone_is_made_under_an_identity_that_somebody_writes_meanwhile() {
+    let options = Options {
+        vcenter: VCenterOptions {
+            clone: Latency::between(20_000, 20_000),
+            ..VCenterOptions::default()
+        },
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    stage.create("web", spec(12));
+    stage.world.run_for(25_000);
+    let first = stage.ids("web").len();
+    assert!((1..12).contains(&first), "{first} of 12");
+    name(&mut stage, "somebody-elses");
+    stage.world.run_for(120_000);
+    let under_it = stage.world.vcenter().vms().filter(|vm| {
+        let marker = vm.marker();
+        marker.is_some_and(|marker| marker.identity == "somebody-elses")
+    });
+    assert_eq!(under_it.count(), 0, "{}", stage.story());
+}
+
+#[test]
+fn a_group_whose_identity_was_changed_does_not_leave_its_vms_behind() {
+    let mut stage = settled(2);
+    let before = identity(&stage, "web").unwrap();
+    name(&mut stage, "somebody-elses");
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(60_000);
+    assert!(stage.is_there("web"), "{}", stage.story());
+    stage.says("web", &before);
+    name(&mut stage, &before);
+    stage.until_empty(60);
+    assert_eq!(stage.ids("web").len(), 0);
+}
+
+#[test]
+fn of_two_former_groups_the_one_that_the_annotation_names_goes_on() {
+    let mut stage = Stage::new(Vec::new());
+    two_former(&mut stage);
+    let former = |stage: &Stage| -> Vec<String> {
+        let markers = stage.world.vcenter().vms().filter_map(VmTruth::agreed);
+        markers.map(|marker| marker.identity).collect()
+    };
+    let all = former(&stage);
+    for named in [0, 1] {
+        let mut stage = Stage::new(Vec::new());
+        two_former(&mut stage);
+        assert_eq!(former(&stage), all);
+        stage.create("web", spec(2));
+        stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+        name(&mut stage, &all[named]);
+        stage.until_phase("web", "RUNNING", 60);
+        assert_eq!(identity(&stage, "web").as_ref(), Some(&all[named]));
+        assert_eq!(former(&stage), [&all[named][..], &all[named][..]]);
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn a_copy_goes_on_when_what_it_was_copied_from_is_gone() {
+    let mut stage = settled(2);
+    let of_web = identity(&stage, "web");
+    create_as(&mut stage, "copy", spec(1), |copy| copy.identity = of_web);
+    stage.until_phase("copy", "ERROR", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_phase("copy", "RUNNING", 60);
     stage.assert_safe();
 }

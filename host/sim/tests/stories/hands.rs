@@ -2,9 +2,12 @@
 
 use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
 use vmgroup_core::observation::{Connection, HealPolicy, PowerState};
+use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::inventory;
 use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::oracles::s13_status;
 
@@ -285,6 +288,42 @@ fn a_vm_that_is_a_member_again_unnoticed_is_not_left_behind_by_a_deletion() {
         stage.world.run_for(10_000);
         stage.act(Deed::Delete(key("web")));
         stage.until_empty(60);
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn a_member_that_has_recovered_before_its_replacement_begins_stays() {
+    for refusals in 1..=6 {
+        let busy = |nth| Fault::Request {
+            host: None,
+            kind: Kind::PowerOff,
+            nth,
+            what: RequestFault::Refused(inventory::Fault::Busy {
+                message: "somebody is at it".into(),
+            }),
+        };
+        let mut stage = Stage::new((1..=refusals).map(busy).collect());
+        let wanted = Spec {
+            heal: HealPolicy::Replace,
+            heal_after_ms: 60_000,
+            ..spec(2)
+        };
+        stage.create("web", wanted);
+        stage.until_phase("web", "RUNNING", 60);
+        let before = stage.ids("web");
+        let hung = || Which::Member(key("web"), 0);
+        stage.act(Deed::Guest(hung(), Heartbeat::Red));
+        let is_refused = |fact: &&Fact| matches!(fact, Fact::Called(called) if matches!(called.result, CallResult::Refused(_)));
+        let all = usize::try_from(refusals).unwrap();
+        let done = stage.world.run_to(3_600_000, |world| {
+            world.facts().iter().filter(is_refused).count() == all
+        });
+        assert!(done, "{}", stage.story());
+        stage.world.run_for(1_000);
+        stage.act(Deed::Guest(hung(), Heartbeat::Green));
+        stage.world.run_for(1_200_000);
+        assert_eq!(stage.ids("web"), before, "{}", stage.story());
         stage.assert_safe();
     }
 }

@@ -2,7 +2,9 @@
 //! understood, and those that only observe.
 
 use vmgroup_core::group::{Mode, Spec};
+use vmgroup_core::observation::{PowerDriftPolicy, PowerState};
 use vmgroup_sim::deed::Deed;
+use vmgroup_sim::faults::Unsent;
 
 use crate::stage::{Stage, key, spec};
 
@@ -113,4 +115,67 @@ fn a_group_that_is_only_observed_tells_what_would_be_done() {
         decided,
         "one that changed something"
     );
+}
+
+#[test]
+fn members_that_no_status_tells_of_stay_until_the_spec_can_be_understood_again() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Edit(key("web"), broken()));
+    stage.until_phase("web", "ERROR", 60);
+    let calls = stage.calls();
+    stage.act(Deed::WipeStatus(key("web")));
+    stage.world.crash(0, Unsent::Dropped);
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(600_000);
+    assert_refused(&stage);
+    assert_eq!((stage.running("web"), stage.calls()), (2, calls));
+}
+
+/// Every VM of the group is in that power state.
+fn all_are(stage: &Stage, power: PowerState) -> bool {
+    let vms = stage.world.vcenter().vms();
+    let mut members = vms.filter(|vm| vm.agreed().is_some());
+    members.all(|vm| vm.power == power)
+}
+
+#[test]
+fn members_that_were_off_as_wanted_are_suspended_when_that_is_wanted() {
+    let mut stage = Stage::new(Vec::new());
+    for power_state in [PowerState::Off, PowerState::Suspended, PowerState::On] {
+        let wanted = Spec {
+            power_state,
+            ..spec(2)
+        };
+        if stage.is_there("web") {
+            stage.act(Deed::Edit(key("web"), Box::new(Ok(wanted))));
+        } else {
+            stage.create("web", wanted);
+        }
+        stage.world.run_for(120_000);
+        stage.until_phase("web", "RUNNING", 60);
+        assert!(all_are(&stage, power_state), "{}", stage.story());
+    }
+}
+
+#[test]
+fn a_wish_that_was_edited_while_nobody_looked_is_followed_though_drift_is_only_reported() {
+    let reported = Spec {
+        power_drift: PowerDriftPolicy::Report,
+        ..spec(2)
+    };
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", reported.clone());
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.crash(0, Unsent::Dropped);
+    let off = Spec {
+        power_state: PowerState::Off,
+        ..reported
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
+    stage.world.run_for(120_000);
+    assert!(all_are(&stage, PowerState::Off), "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
 }

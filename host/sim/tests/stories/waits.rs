@@ -6,6 +6,7 @@ use vmgroup_core::observation::PowerState;
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
@@ -285,4 +286,87 @@ fn clones_that_wait_for_a_place_wake_nobody() {
     let stage = quiet(Vec::new(), 50);
     assert_eq!(stage.world.hot_wakeups(), 0);
     stage.assert_safe();
+}
+
+/// The same request goes wrong so again and again.
+fn always(kind: Kind, what: RequestFault) -> Vec<Fault> {
+    let fault = |nth| Fault::Request {
+        host: None,
+        kind,
+        nth,
+        what: what.clone(),
+    };
+    (1..=60).map(fault).collect()
+}
+
+#[test]
+fn what_goes_wrong_without_end_is_tried_less_and_less_and_said() {
+    let refused = || inventory::Fault::NoPermission {
+        privilege: "Folder.Delete".into(),
+    };
+    for (faults, deletes, message) in [
+        (
+            always(Kind::PowerOn, RequestFault::LostBefore),
+            false,
+            "nothing has come of it",
+        ),
+        (
+            always(Kind::DestroyFolder, RequestFault::TaskFails(refused())),
+            true,
+            "Folder.Delete",
+        ),
+        (
+            always(Kind::DestroyFolder, RequestFault::Refused(refused())),
+            true,
+            "Folder.Delete",
+        ),
+        (
+            always(Kind::CreateFolder, RequestFault::LostBefore),
+            false,
+            "there is none",
+        ),
+    ] {
+        let mut stage = Stage::new(faults);
+        stage.create("web", spec(1));
+        if deletes {
+            stage.until_phase("web", "RUNNING", 60);
+            stage.act(Deed::Delete(key("web")));
+        }
+        let before = stage.calls();
+        stage.world.run_for(3_600_000);
+        stage.says("web", message);
+        let calls = stage.calls() - before;
+        assert!(calls < 40, "{calls} calls\n{}", stage.story());
+    }
+}
+
+#[test]
+fn guests_that_do_not_shut_down_keep_no_other_group_waiting() {
+    let vcenter = VCenterOptions {
+        shutdown: Latency::between(3_600_000, 3_600_000),
+        ..VCenterOptions::default()
+    };
+    let mut stage = quiet_in(vcenter, Vec::new(), 40);
+    stage.ask_for_power_off("web");
+    stage.world.run_for(5_000);
+    stage.create("db", spec(1));
+    stage.until_phase("db", "RUNNING", 60);
+}
+
+#[test]
+fn a_complete_view_may_take_as_long_as_the_first_one() {
+    let options = Options {
+        vcenter: VCenterOptions {
+            feed_reset: Latency::between(120_000, 120_000),
+            ..VCenterOptions::default()
+        },
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 240);
+    stage.world.run_for(7_200_000);
+    let facts = stage.world.facts().iter();
+    let logins = facts.filter(|fact| matches!(fact, Fact::LoggedIn { .. }));
+    assert_eq!(logins.count(), 1, "{}", stage.story());
 }
