@@ -19,6 +19,45 @@ use crate::pipeline::{Next, stalled};
 use crate::request::{MetaChange, Read, Request, RequestId};
 
 impl Machine {
+    /// What is recorded is of this vCenter, or forgotten. The operator may have been pointed
+    /// to a wrong one: nothing is made here, and nothing given up, before the owner says so.
+    pub(crate) fn settle_in(&mut self, key: &GroupKey) -> Option<Next> {
+        let here = self.session.vcenter().to_owned();
+        let group = self.groups.get_mut(key)?;
+        let elsewhere = match &group.vcenter {
+            Some(recorded) => *recorded != here,
+            None => false,
+        };
+        if elsewhere && !group.has_nothing() && group.object.adoption.is_none() {
+            return Some(recorded_elsewhere(key));
+        }
+        group.vcenter = Some(here);
+        if elsewhere {
+            self.forget_records(key);
+        }
+        None
+    }
+
+    /// MoIDs of another vCenter are other things' here.
+    fn forget_records(&mut self, key: &GroupKey) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.folder = Folder::Unknown;
+            group.left_overs = None;
+            group.slots.clear();
+            group.unproven.clear();
+            group.destroyed.clear();
+            group.operations.clear();
+            group.failures.clear();
+        }
+        self.queue.free_group(key);
+        self.queued.remove(key);
+        self.started.retain(|(group, _)| group != key);
+        self.recorded.retain(|_, group| group != key);
+        self.closing.retain(|_, group| group != key);
+        let what = "this is another vCenter: what was recorded of the former one is forgotten";
+        self.note(Some(key), false, what, String::new());
+    }
+
     /// Puts identity and finalizer on the object, unless VMs or another object
     /// speak against it. None if the group is claimed and nothing does.
     pub(crate) fn claim(&mut self, key: &GroupKey, spec: &Spec) -> Option<Next> {
@@ -366,6 +405,20 @@ fn identity_changed(key: &GroupKey, vm: &str, identity: &str) -> Next {
             vmgroup_core::group::IDENTITY_ANNOTATION,
             key.namespace,
             key.name
+        ),
+    )
+}
+
+fn recorded_elsewhere(key: &GroupKey) -> Next {
+    let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
+    stalled(
+        "AdoptionRequired",
+        format!(
+            "its VMs were made in another vCenter than the one that the operator works with: point \
+             the operator to that one again; or, if this one took its place, kubectl -n {} annotate \
+             vg {} {annotation}=adopt (those that were brought here become members again) or \
+             {annotation}=ignore (they are left alone)",
+            key.namespace, key.name
         ),
     )
 }

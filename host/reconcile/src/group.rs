@@ -139,6 +139,8 @@ pub(crate) struct Group {
     pub(crate) destroyed: BTreeSet<Slot>,
     /// The group's folder.
     pub(crate) folder: Folder,
+    /// The vCenter that folder, slots and operations are of.
+    pub(crate) vcenter: Option<String>,
     /// The answer to its creation was lost.
     pub(crate) creation_lost: bool,
     /// VMs that look like the demo's; none before anybody looked.
@@ -224,6 +226,7 @@ impl Group {
             destroyed: BTreeSet::new(),
             folder: status.folder.clone().map_or(Folder::Unknown, Folder::Known),
             creation_lost: false,
+            vcenter: status.vcenter.clone(),
             left_overs: None,
             since: BTreeMap::new(),
             power_wish: status.power_wish.clone(),

@@ -104,6 +104,9 @@ impl Machine {
             let (reason, message) = self.session.problem();
             return Next::Stand(Standing::Unknown { reason, message });
         }
+        if let Some(next) = self.settle_in(key) {
+            return next;
+        }
         if let Some(next) = self.claim(key, &spec) {
             return next;
         }

@@ -110,6 +110,7 @@ impl Machine {
                 group.key().name
             )),
             conditions: summary.conditions,
+            vcenter: group.vcenter.clone(),
             folder: match &group.folder {
                 Folder::Known(folder) => Some(folder.clone()),
                 Folder::Absent { .. } => None,

@@ -10,6 +10,7 @@ use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::oracles::s13_status;
+use vmgroup_sim::vcenter::VCenter;
 
 use crate::stage::{Stage, key, spec};
 
@@ -114,6 +115,25 @@ fn members_of_a_rebuilt_vcenter_wait_for_their_owner() {
         let left = if adoption == Adoption::Adopt { 0 } else { 3 };
         assert_eq!(stage.ids("web").len(), left, "{}", stage.story());
     }
+}
+
+#[test]
+fn nothing_is_made_in_another_vcenter_than_the_one_that_the_members_are_in() {
+    let mut stage = settled(2);
+    let calls = stage.calls();
+    let point_to = |stage: &mut Stage, vcenter: &str| {
+        stage.world.vcenter_mut().rebuild(vcenter);
+        stage.world.suffer(&WorldFault::ExpireSession(0));
+    };
+    point_to(&mut stage, "a-wrong-one");
+    for vm in stage.ids("web") {
+        stage.act(Deed::Destroy(Which::Id(vm)));
+    }
+    stage.world.run_for(600_000);
+    stage.says("web", "point the operator to that one again");
+    assert_eq!(stage.calls(), calls, "{}", stage.story());
+    point_to(&mut stage, VCenter::INSTANCE);
+    stage.until_phase("web", "RUNNING", 120);
 }
 
 #[test]
