@@ -24,7 +24,10 @@ impl Backoff {
     /// Counts a failure and says how many milliseconds to wait.
     pub(crate) fn fail(&mut self, who: &impl Hash) -> u64 {
         let wait = wait_ms(self.first_ms, self.most_ms, self.attempt, who);
-        self.attempt = self.attempt.saturating_add(1);
+        // Once it waits as long as it ever does, it is as it was: nothing is left to count.
+        if full_ms(self.first_ms, self.most_ms, self.attempt) < self.most_ms {
+            self.attempt += 1;
+        }
         wait
     }
 
@@ -37,9 +40,13 @@ impl Backoff {
 /// How long `who` waits after so many attempts: between three quarters and all of
 /// the doubled time, by a hash.
 pub(crate) fn wait_ms(first_ms: u64, most_ms: u64, attempt: u32, who: &impl Hash) -> u64 {
-    let factor = 1_u64.checked_shl(attempt.min(32)).unwrap_or(u64::MAX);
-    let full = first_ms.saturating_mul(factor).min(most_ms);
+    let full = full_ms(first_ms, most_ms, attempt);
     full - jitter_ms(full / 4, &(attempt, who))
+}
+
+fn full_ms(first_ms: u64, most_ms: u64, attempt: u32) -> u64 {
+    let factor = 1_u64.checked_shl(attempt.min(32)).unwrap_or(u64::MAX);
+    first_ms.saturating_mul(factor).min(most_ms)
 }
 
 /// A number from zero to `most_ms`, the same for the same `who`.

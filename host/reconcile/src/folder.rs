@@ -7,7 +7,7 @@ use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
 use vmgroup_core::time::Monotonic;
 
-use crate::claim::is_folder_of;
+use crate::adopt::is_folder_of;
 use crate::event::{CallResult, ReadResult};
 use crate::group::{Folder, Stage};
 use crate::inventory::{Fault, Known, TaskId, TaskState, Vm};

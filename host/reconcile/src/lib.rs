@@ -69,6 +69,7 @@ mod lease;
 
 mod wakeup;
 
+mod adopt;
 mod backoff;
 
 pub mod limits;

@@ -8,7 +8,7 @@ use vmgroup_core::marker::Marker;
 use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot};
 
-use crate::claim::is_left_over;
+use crate::adopt::is_left_over;
 use crate::event::ReadResult;
 use crate::group::{Folder, Group};
 use crate::inventory::{Known, Vm};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   1 observe   pure     replicas → Observation             observe.rs, by membership.rs and member.rs,
-//!                                                           after claim.rs and proof.rs
+//!                                                           after claim.rs, proof.rs, adopt.rs
 //!   2 decide    pure     Request::Decide → Event::Decided   the module, in its sandbox
 //!   3 check     pure     vmgroup_core::check                → CheckedPlan | Held | Refused
 //!   4 commit    writes   commit.rs: the intent, conditional on the version observed

@@ -15,8 +15,6 @@ pub enum Flaw {
     None,
     /// A lost answer to a call counts as "never sent".
     LostIsNotSent,
-    /// A restarted host takes the object without what was committed.
-    ForgetsIntent,
     /// The finalizer goes as soon as the object is being deleted.
     EarlyFinalizer,
     /// Each clone has a name and an identity of its own, and is repeated when its
@@ -29,7 +27,6 @@ pub enum Flaw {
 /// Each flaw, and a scope in which it shows.
 pub const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::LostIsNotSent, "delete-lost-answer"),
-    (Flaw::ForgetsIntent, "scale-down-crash"),
     (Flaw::EarlyFinalizer, "delete-crash"),
     (Flaw::FreshNames, "one-slot-lost-answer"),
     (Flaw::Unconditional, "takeover"),
@@ -37,7 +34,7 @@ pub const FLAWS: &[(Flaw, &str)] = &[
 
 impl Flaw {
     /// What the machine hears.
-    pub(crate) fn heard(self, machine: &Machine, event: Event) -> Event {
+    pub(crate) fn heard(self, event: Event) -> Event {
         match (self, event) {
             (
                 Flaw::LostIsNotSent | Flaw::FreshNames,
@@ -49,14 +46,6 @@ impl Flaw {
                 id,
                 result: CallResult::NotSent { message },
             },
-            (Flaw::ForgetsIntent, Event::GroupsListed(mut objects)) => {
-                if machine.objects().next().is_none() {
-                    for object in &mut objects {
-                        object.status.intent = None;
-                    }
-                }
-                Event::GroupsListed(objects)
-            }
             (_, event) => event,
         }
     }

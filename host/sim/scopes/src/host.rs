@@ -188,7 +188,7 @@ impl Stepper {
         let mut machine = seat.machine.clone();
         let mut requests = Vec::new();
         for event in heard.events() {
-            let event = self.flaw.heard(&machine, event);
+            let event = self.flaw.heard(event);
             requests.extend(machine.step(event, clocks(now)));
         }
         let mut wake_ups = 0;

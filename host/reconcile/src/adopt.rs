@@ -1,0 +1,165 @@
+//! Left-overs: VMs of the demo, of a former identity, or from another vCenter, that become
+//! members where their owner wants that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Mode, Spec};
+use vmgroup_core::limits::SLOTS_MAX;
+use vmgroup_core::names;
+use vmgroup_core::observation::Slot;
+use vmgroup_core::status::{SlotRecord, Standing};
+use vmgroup_core::time::Monotonic;
+
+use crate::event::ReadResult;
+use crate::group::{Folder, Stage};
+use crate::inventory::{Known, Vm, VmId};
+use crate::machine::Machine;
+use crate::operation::{Verdict, Work, judge};
+use crate::pipeline::Next;
+use crate::request::{Read, Request};
+
+impl Machine {
+    /// Looks once into the folder that the demo would have used.
+    pub(crate) fn look_for_left_overs(&mut self, key: &GroupKey) -> Option<Next> {
+        if self.groups.get(key)?.left_overs.is_some() {
+            return None;
+        }
+        let read = Read::FolderNamed(names::folder_name(key));
+        let begun_at = self.now.monotonic;
+        self.ask(key, |id| {
+            let stage = Stage::LookingForLeftOvers { begun_at };
+            (stage, Request::Read { id, read })
+        });
+        Some(Next::Wait)
+    }
+
+    /// Marks left-overs of the demo, VMs of a former identity, and members that
+    /// were made in another vCenter, if their owner wants that. None if there are
+    /// none to be marked.
+    pub(crate) fn adopt(&mut self, key: &GroupKey) -> Option<Next> {
+        let group = self.groups.get(key)?;
+        let unwanted = |spec: &Spec| {
+            let lets_go = group.object.deleting && spec.deletion == DeletionPolicy::Orphan;
+            spec.mode == Mode::Observe || lets_go
+        };
+        if group.object.adoption != Some(Adoption::Adopt)
+            || group.object.spec.as_ref().is_ok_and(unwanted)
+        {
+            return None;
+        }
+        if let Some(next) = self.look_for_left_overs(key) {
+            return Some(next);
+        }
+        let group = self.groups.get(key)?;
+        // Who took the marker from a member wanted it to be none: it is no left-over.
+        let mut unmarked: Vec<&Vm> = group
+            .left_overs
+            .iter()
+            .flatten()
+            .filter_map(|vm| Some(&self.inventory.vm(vm)?.vm))
+            .filter(|vm| is_left_over(key, vm))
+            .collect();
+        if !unmarked.is_empty() {
+            let of_slot = |slot| names::instance_uuid(group.identity(), slot);
+            let of_slots: BTreeSet<String> = (0..SLOTS_MAX).map(of_slot).collect();
+            unmarked.retain(|vm| {
+                let uuid = vm.instance_uuid.as_ref();
+                !uuid.is_some_and(|uuid| of_slots.contains(uuid))
+            });
+        }
+        let sorted = self.membership(group);
+        let brought = sorted.other_vcenter;
+        let former = sorted.other_identity.iter().map(|(vm, _)| vm);
+        let former = former.filter(|_| !group.object.deleting);
+        let busy: BTreeSet<&VmId> = group
+            .operations
+            .values()
+            .filter_map(|operation| operation.vm.as_ref())
+            .collect();
+        let mut free = (0..).filter(|slot: &Slot| {
+            !group.slots.contains_key(slot)
+                && !group.operations.contains_key(slot)
+                && !brought.values().any(|taken| taken == slot)
+        });
+        let mut works = BTreeMap::new();
+        let mut waiting = false;
+        for (vm, slot) in &brought {
+            // It keeps its slot, which another VM may have by now: then it is a
+            // stranger.
+            let has_it = |record: &SlotRecord| record.vm == *vm;
+            if !group.slots.get(slot).is_none_or(has_it) || works.contains_key(slot) {
+                continue;
+            }
+            waiting = true;
+            if !group.operations.contains_key(slot) {
+                works.insert(*slot, (Work::Adopt, vm.clone()));
+            }
+        }
+        for vm in unmarked.into_iter().map(|vm| &vm.id).chain(former) {
+            waiting = true;
+            if !busy.contains(vm) {
+                works.insert(free.next()?, (Work::Adopt, vm.clone()));
+            }
+        }
+        match (works.is_empty(), waiting) {
+            (false, _) => Some(Next::Own(works)),
+            (true, true) => Some(Next::Wait),
+            (true, false) => None,
+        }
+    }
+
+    pub(crate) fn left_overs_read(
+        &mut self,
+        key: &GroupKey,
+        begun_at: Monotonic,
+        result: ReadResult,
+    ) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        match result {
+            ReadResult::Folder { id, vms, .. } => {
+                let left_overs = vms.iter().filter(|vm| is_left_over(key, vm));
+                group.left_overs = Some(left_overs.map(|vm| vm.id.clone()).collect());
+                if is_folder_of(key, &vms) {
+                    group.folder_is(Folder::Known(id));
+                }
+                let woken = group.woken;
+                self.wake(key, 0, woken);
+            }
+            ReadResult::NoFolder => {
+                group.left_overs = Some(Vec::new());
+                group.folder_is(Folder::Absent { begun_at });
+                let woken = group.woken;
+                self.wake(key, 0, woken);
+            }
+            ReadResult::Failed { fault } => {
+                self.try_later(key);
+                if let Verdict::Failed(_, message) = judge(&Work::Clone, &fault) {
+                    let message = format!("the group's folder cannot be read: {message}");
+                    let reason = "OperationFailed";
+                    self.report(key, Standing::Failing { reason, message });
+                }
+            }
+            _ => self.try_later(key),
+        }
+    }
+}
+
+/// A VM as the demo made them: named after the group, and unmarked.
+pub(crate) fn is_left_over(key: &GroupKey, vm: &Vm) -> bool {
+    vm.name.starts_with(&format!("{}-replica-", key.name))
+        && vm.marker.as_deref().unwrap_or_default().is_empty()
+        && vm.instance_uuid.is_some()
+        && !vm.template
+}
+
+/// A folder of the group's name is the group's if it is empty, or holds VMs that
+/// were made for the group, whatever has become of them.
+pub(crate) fn is_folder_of(key: &GroupKey, vms: &[Vm]) -> bool {
+    let ours = |vm: &Vm| {
+        let marker = Known::new(vm.clone()).marker;
+        is_left_over(key, vm) || marker.is_some_and(|marker| marker.group() == *key)
+    };
+    vms.is_empty() || vms.iter().any(ours)
+}
