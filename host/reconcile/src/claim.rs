@@ -18,12 +18,9 @@ impl Machine {
     /// What is recorded is of this vCenter, or forgotten. The operator may have been pointed
     /// to a wrong one: nothing is made here, and nothing given up, before the owner says so.
     pub(crate) fn settle_in(&mut self, key: &GroupKey) -> Option<Next> {
+        let elsewhere = self.is_elsewhere(key);
         let here = self.session.vcenter().to_owned();
         let group = self.groups.get_mut(key)?;
-        let elsewhere = match &group.vcenter {
-            Some(recorded) => *recorded != here,
-            None => false,
-        };
         if elsewhere && !group.has_nothing() && group.object.adoption.is_none() {
             return Some(recorded_elsewhere(key));
         }
@@ -34,9 +31,29 @@ impl Machine {
         None
     }
 
-    /// MoIDs of another vCenter are other things' here.
+    /// What is recorded of the group is of another vCenter than the session's.
+    pub(crate) fn is_elsewhere(&self, key: &GroupKey) -> bool {
+        let recorded = self
+            .groups
+            .get(key)
+            .and_then(|group| group.vcenter.as_ref());
+        recorded.is_some_and(|recorded| *recorded != self.session.vcenter())
+    }
+
+    /// MoIDs of another vCenter are other things' here. Members that were not brought here
+    /// are lost: with many of them, a person is asked before others are made.
     fn forget_records(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get(key) else {
+            return;
+        };
+        let brought = self.membership(group).other_vcenter;
+        for (slot, record) in &group.slots {
+            if !brought.values().any(|it| it == slot) {
+                self.mass_loss.lost(&record.vm, self.now.monotonic);
+            }
+        }
         if let Some(group) = self.groups.get_mut(key) {
+            group.creation_lost = false;
             group.folder = Folder::Unknown;
             group.left_overs = None;
             group.slots.clear();

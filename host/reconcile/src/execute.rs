@@ -38,6 +38,9 @@ impl Machine {
     pub(crate) fn operations_deadline(&self) -> Option<Monotonic> {
         let started = self.started.iter().filter_map(|(key, slot)| {
             let operation = self.groups.get(key)?.operations.get(slot)?;
+            if self.is_elsewhere(key) {
+                return None;
+            }
             match &operation.stage {
                 Stage::Settling(at) => Some(*at),
                 Stage::Running(task) if self.inventory.task(task).is_none() => operation

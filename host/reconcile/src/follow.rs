@@ -33,12 +33,10 @@ impl Machine {
                 self.write_status(key);
             }
             CallResult::Done { .. } => {
-                let asks_guest = matches!(operation.work, Work::PowerOff(_));
-                let wait = if asks_guest { SHUTDOWN_MS } else { SETTLE_MS };
-                operation.stage = Stage::Settling(now.plus(wait));
-                if asks_guest {
-                    // A guest takes its time, and vCenter has nothing to do meanwhile.
-                    self.queue.free(key, slot);
+                if matches!(operation.work, Work::PowerOff(_)) {
+                    self.await_guest(key, slot);
+                } else {
+                    operation.stage = Stage::Settling(now.plus(SETTLE_MS));
                 }
             }
             CallResult::Refused(fault) => self.refused(key, slot, &fault),
@@ -124,7 +122,9 @@ impl Machine {
     /// Follows everything that is in flight as far as the view allows.
     pub(crate) fn drive_operations(&mut self) {
         for (key, slot) in self.started.clone() {
-            self.advance(&key, slot);
+            if !self.is_elsewhere(&key) {
+                self.advance(&key, slot);
+            }
         }
     }
 
@@ -182,6 +182,15 @@ impl Machine {
             }
         }
         self.settle(key, slot);
+    }
+
+    /// A guest takes its time to shut down, and vCenter has nothing to do meanwhile.
+    pub(crate) fn await_guest(&mut self, key: &GroupKey, slot: Slot) {
+        let now = self.now.monotonic;
+        if let Some(operation) = self.operation(key, slot) {
+            operation.stage = Stage::Settling(now.plus(SHUTDOWN_MS));
+        }
+        self.queue.free(key, slot);
     }
 
     /// What the feed shows of the operation's last step.

@@ -88,7 +88,8 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
             // because of its health, and waits, is not justified any more.
             group.failures.remove(&slot);
             let waits = |operation: &Operation| !operation.is_started();
-            if group.operations.get(&slot).is_some_and(waits) {
+            let is_as_specified = drift(known, spec) == Drift::None;
+            if is_as_specified && group.operations.get(&slot).is_some_and(waits) {
                 group.operations.remove(&slot);
             }
         }

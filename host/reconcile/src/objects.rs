@@ -179,6 +179,7 @@ impl Machine {
         }
         let former = reowned.then(|| group.identity().to_owned());
         if reowned || group.object.adoption != object.adoption {
+            group.outdate_decision();
             group.drop_queued();
             self.queued.remove(&key);
         }

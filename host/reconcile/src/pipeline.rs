@@ -104,10 +104,12 @@ impl Machine {
             let (reason, message) = self.session.problem();
             return Next::Stand(Standing::Unknown { reason, message });
         }
-        if let Some(next) = self.settle_in(key) {
-            return next;
-        }
-        if let Some(next) = self.claim(key, &spec) {
+        let claimed = self.settle_in(key);
+        if let Some(next) = claimed.or_else(|| self.claim(key, &spec)) {
+            // What was committed and has not begun was for other VMs, or under another name.
+            if let (Next::Stand(_), Some(group)) = (&next, self.groups.get_mut(key)) {
+                group.drop_queued();
+            }
             return next;
         }
         if let Some(next) = self.prove(key) {

@@ -114,7 +114,10 @@ impl Machine {
             folder: match &group.folder {
                 Folder::Known(folder) => Some(folder.clone()),
                 Folder::Absent { .. } => None,
-                _ => before.folder.clone(),
+                _ if before.vcenter.is_none() || before.vcenter == group.vcenter => {
+                    before.folder.clone()
+                }
+                _ => None,
             },
             slots: group.slots.clone(),
             intent: group.intent(&self.config.run),
@@ -168,14 +171,12 @@ impl Machine {
         let (Some(now), message) = (reason(after), after.last_message.clone()) else {
             return;
         };
-        if reason(before).as_ref() == Some(&now) {
-            return;
-        }
-        // A write that fails is tried again, and says nothing new.
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        if group.told.replace(now.clone()).as_ref() == Some(&now) {
+        // A write that fails is tried again, and says nothing new.
+        let told = group.told.replace(now.clone());
+        if reason(before).as_ref() == Some(&now) || told.as_ref() == Some(&now) {
             return;
         }
         let message = message.unwrap_or_default();

@@ -317,6 +317,8 @@ impl Session {
         match wish {
             Wish::Login(_) => {
                 self.tried.clone_from(&self.credentials);
+                // Which one it is, the answer says; until then nothing is judged.
+                self.vcenter = None;
                 self.state = State::LoggingIn { id, asked_at };
                 self.login = Some(id);
             }

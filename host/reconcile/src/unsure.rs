@@ -4,6 +4,7 @@
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Slot};
+use vmgroup_core::plan::PowerOffMode;
 
 use crate::group::Group;
 use crate::inventory::{Task, TaskId, TaskState, Vm, VmId};
@@ -54,6 +55,10 @@ impl Machine {
         let recorded = operation.generation.is_none();
         match self.shown(key, slot) {
             Some(Settled::NotYet) if recorded => self.abandon(key, slot),
+            // No task tells of a guest that was asked to shut down.
+            Some(Settled::NotYet) if operation.work == Work::PowerOff(PowerOffMode::Soft) => {
+                self.await_guest(key, slot);
+            }
             Some(Settled::NotYet) => {
                 let what = "vCenter did not answer the call, and nothing has come of it";
                 self.failed(key, slot, FailureClass::Transient, what);

@@ -23,11 +23,23 @@ impl Machine {
                 self.inventory.remove_stray(&id);
             }
         }
+        let ran = self
+            .inventory
+            .tasks()
+            .filter(|task| task.state == TaskState::Running);
+        let ran: Vec<TaskId> = ran.map(|task| task.id.clone()).collect();
         let present: BTreeSet<VmId> = vms.iter().map(|vm| vm.id.clone()).collect();
         for known in self.inventory.reset(&present) {
             self.wake_concerned(&known);
         }
         self.put_all(vms, tasks);
+        let runs = |task: &TaskId| {
+            let known = self.inventory.task(task);
+            known.is_some_and(|task| task.state == TaskState::Running)
+        };
+        if ran.iter().any(|task| !runs(task)) {
+            self.wake_waiting_deletions();
+        }
         self.forget_vanished_closing();
         if !was_live {
             self.note(None, false, "vcenter in view", String::new());

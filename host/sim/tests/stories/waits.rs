@@ -370,3 +370,26 @@ fn a_complete_view_may_take_as_long_as_the_first_one() {
     let logins = facts.filter(|fact| matches!(fact, Fact::LoggedIn { .. }));
     assert_eq!(logins.count(), 1, "{}", stage.story());
 }
+
+#[test]
+fn a_guest_whose_shutdown_was_not_answered_is_given_its_time() {
+    let lost = Fault::Request {
+        host: None,
+        kind: Kind::ShutdownGuest,
+        nth: 1,
+        what: RequestFault::LostAfter,
+    };
+    let vcenter = VCenterOptions {
+        shutdown: Latency::between(90_000, 90_000),
+        ..VCenterOptions::default()
+    };
+    let mut stage = quiet_in(vcenter, vec![lost], 1);
+    stage.ask_for_power_off("web");
+    stage.until_phase("web", "RUNNING", 180);
+    let cut = |fact: &&Fact| match fact {
+        Fact::Called(called) => Kind::of_call(&called.call) == Kind::PowerOff,
+        _ => false,
+    };
+    let cuts = stage.world.facts().iter().filter(cut).count();
+    assert_eq!(cuts, 0, "{}", stage.story());
+}
