@@ -203,7 +203,10 @@ impl Machine {
                 self.wake(key, 0, WakeReason::OperationEnded);
                 return;
             }
-            ReadResult::Failed { fault } => return self.folder_unread(key, &fault),
+            ReadResult::Failed { fault } => {
+                let verdict = judge(&Work::Clone, &fault);
+                return self.folder_waits(key, verdict, "its folder cannot be read");
+            }
             _ => return self.try_later(key),
         };
         if vms.is_empty() && others == 0 {
@@ -235,15 +238,6 @@ impl Machine {
             self.put_stray(vm);
         }
         self.deletion_waits(key, &why);
-    }
-
-    fn folder_unread(&mut self, key: &GroupKey, fault: &Fault) {
-        match judge(&Work::Clone, fault) {
-            Verdict::Failed(_, message) => {
-                self.deletion_waits(key, &format!("its folder cannot be read: {message}"));
-            }
-            _ => self.try_later(key),
-        }
     }
 
     pub(crate) fn has_member_in_view(&self, key: &GroupKey) -> bool {
@@ -286,11 +280,14 @@ impl Machine {
 
     /// Its removal failed, and is tried again after a while.
     fn folder_stays(&mut self, key: &GroupKey, fault: &Fault) {
-        match judge(&Work::Delete, fault) {
-            Verdict::Failed(_, message) => {
-                let why = format!("its folder could not be removed: {message}");
-                self.deletion_waits(key, &why);
-            }
+        let verdict = judge(&Work::Delete, fault);
+        self.folder_waits(key, verdict, "its folder could not be removed");
+    }
+
+    /// The end of the folder waits, and says why if there is more to say than to wait.
+    fn folder_waits(&mut self, key: &GroupKey, verdict: Verdict, what: &str) {
+        match verdict {
+            Verdict::Failed(_, message) => self.deletion_waits(key, &format!("{what}: {message}")),
             _ => self.try_later(key),
         }
     }

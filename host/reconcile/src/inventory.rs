@@ -98,6 +98,13 @@ pub struct Task {
     pub state: TaskState,
 }
 
+impl Task {
+    /// It has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        self.state == TaskState::Running
+    }
+}
+
 /// How far a task is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskState {

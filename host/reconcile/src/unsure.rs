@@ -7,7 +7,7 @@ use vmgroup_core::observation::{FailureClass, Slot};
 use vmgroup_core::plan::PowerOffMode;
 
 use crate::group::Group;
-use crate::inventory::{Task, TaskId, TaskState, Vm, VmId};
+use crate::inventory::{Task, TaskId, Vm, VmId};
 use crate::machine::Machine;
 use crate::operation::{Operation, Settled, Stage, Work};
 use crate::request::{Read, Request};
@@ -92,7 +92,7 @@ impl Machine {
                     !on_member && !self.is_followed(&task.id)
                 }
             };
-            may_clone && task.state == TaskState::Running
+            may_clone && task.is_running()
         })
     }
 
@@ -113,7 +113,7 @@ impl Machine {
         let group = self.groups.get(key)?;
         let is_unknown = |task: &&TaskId| {
             let running = self.inventory.task(task);
-            running.is_some_and(|it| it.state == TaskState::Running && may_be_for(group, it))
+            running.is_some_and(|it| it.is_running() && may_be_for(group, it))
                 && !self.is_followed(task)
         };
         let recorded = group.slots.iter().map(|(slot, record)| (*slot, &record.vm));
@@ -177,6 +177,7 @@ mod tests {
 
     use super::*;
     use crate::event::Event;
+    use crate::inventory::TaskState;
     use crate::inventory::tests::{marked, vm};
     use crate::machine::tests::{machine, object};
 

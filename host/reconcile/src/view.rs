@@ -7,7 +7,7 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::{Connection, WakeReason};
 
 use crate::group::Group;
-use crate::inventory::{Known, Task, TaskId, TaskState, Vm, VmId};
+use crate::inventory::{Known, Task, TaskId, Vm, VmId};
 use crate::machine::Machine;
 use crate::request::{Request, RequestId};
 
@@ -23,10 +23,7 @@ impl Machine {
                 self.inventory.remove_stray(&id);
             }
         }
-        let ran = self
-            .inventory
-            .tasks()
-            .filter(|task| task.state == TaskState::Running);
+        let ran = self.inventory.tasks().filter(|task| task.is_running());
         let ran: Vec<TaskId> = ran.map(|task| task.id.clone()).collect();
         let present: BTreeSet<VmId> = vms.iter().map(|vm| vm.id.clone()).collect();
         for known in self.inventory.reset(&present) {
@@ -35,7 +32,7 @@ impl Machine {
         self.put_all(vms, tasks);
         let runs = |task: &TaskId| {
             let known = self.inventory.task(task);
-            known.is_some_and(|task| task.state == TaskState::Running)
+            known.is_some_and(Task::is_running)
         };
         if ran.iter().any(|task| !runs(task)) {
             self.wake_waiting_deletions();
@@ -86,9 +83,8 @@ impl Machine {
             self.put(vm);
         }
         for task in tasks {
-            let is_running = |task: &Task| task.state == TaskState::Running;
-            let ran = self.inventory.task(&task.id).is_some_and(is_running);
-            if ran && !is_running(&task) && !self.is_followed(&task.id) {
+            let ran = self.inventory.task(&task.id).is_some_and(Task::is_running);
+            if ran && !task.is_running() && !self.is_followed(&task.id) {
                 self.wake_waiting_deletions();
             }
             self.inventory.put_task(task);
