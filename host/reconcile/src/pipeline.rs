@@ -211,7 +211,7 @@ impl Machine {
             return;
         };
         let swapped = group.again == Some(WakeReason::ModuleChanged);
-        if swapped || is_outdated {
+        if swapped || is_outdated || group.reread {
             // Decided on something that is not asked for any more.
             self.wake(&key, 0, WakeReason::ObjectChanged);
             return;

@@ -22,7 +22,8 @@ impl Machine {
         self.write_status(key);
     }
 
-    /// Writes the status if it changed; at most one write in a while.
+    /// Writes the status if it changed; at most one write in a while, and none on an
+    /// object that is in doubt: another one may have its version by now.
     pub(crate) fn write_status(&mut self, key: &GroupKey) {
         let now = self.now.monotonic;
         let Some(group) = self.groups.get_mut(key) else {
@@ -30,6 +31,10 @@ impl Machine {
         };
         if !matches!(group.stage, Stage::Idle) {
             group.again.get_or_insert(WakeReason::TimeCame);
+            return;
+        }
+        if group.reread {
+            self.next_pass(key);
             return;
         }
         let (before, held) = (group.object.status.clone(), group.clone());
@@ -317,10 +322,10 @@ fn rank(class: FailureClass) -> u8 {
 mod tests {
     use serde_json::{Value, json};
     use vmgroup_core::status::Intent;
-    use vmgroup_core::time::{Monotonic, Timestamp};
+    use vmgroup_core::time::{Monotonic, Now, Timestamp};
 
     use super::*;
-    use crate::event::GroupObject;
+    use crate::event::{Event, GroupObject};
     use crate::machine::tests::{machine, object};
 
     /// Of a group that wants two replicas.
@@ -471,6 +476,26 @@ mod tests {
         };
         assert_ne!(said.phase, None);
         assert_eq!(machine(None).status(&group), said);
+    }
+
+    /// Found by profile restores, seed 456521: a look for left-overs failed while the
+    /// object was in doubt, and its status was written on a version given twice.
+    #[test]
+    fn no_status_is_written_on_an_object_that_is_in_doubt() {
+        let mut machine = machine(None);
+        let object = object("web");
+        let key = object.key.clone();
+        let mut group = Group::restore(object, None, Timestamp(0));
+        group.reread = true;
+        machine.groups.insert(key.clone(), group);
+        machine.report(&key, Standing::Deleting(1));
+        assert_eq!(machine.out, []);
+        // It is written once the object was read.
+        let asked = machine.step(Event::Time, Now::default());
+        assert!(
+            matches!(asked[..], [Request::ReadGroup { .. }]),
+            "{asked:?}"
+        );
     }
 
     #[test]
