@@ -11,7 +11,7 @@ use vmgroup_core::status::{SlotRecord, Standing};
 use vmgroup_core::time::Monotonic;
 
 use crate::event::ReadResult;
-use crate::group::{Folder, Stage};
+use crate::group::{Folder, Group, Stage};
 use crate::inventory::{Known, Vm, VmId};
 use crate::machine::Machine;
 use crate::operation::{Verdict, Work, judge};
@@ -51,22 +51,7 @@ impl Machine {
             return Some(next);
         }
         let group = self.groups.get(key)?;
-        // Who took the marker from a member wanted it to be none: it is no left-over.
-        let mut unmarked: Vec<&Vm> = group
-            .left_overs
-            .iter()
-            .flatten()
-            .filter_map(|vm| Some(&self.inventory.vm(vm)?.vm))
-            .filter(|vm| is_left_over(key, vm))
-            .collect();
-        if !unmarked.is_empty() {
-            let of_slot = |slot| names::instance_uuid(group.identity(), slot);
-            let of_slots: BTreeSet<String> = (0..SLOTS_MAX).map(of_slot).collect();
-            unmarked.retain(|vm| {
-                let uuid = vm.instance_uuid.as_ref();
-                !uuid.is_some_and(|uuid| of_slots.contains(uuid))
-            });
-        }
+        let unmarked = self.left_overs_of(group);
         let sorted = self.membership(group);
         let brought = sorted.other_vcenter;
         let former = sorted.other_identity.iter().map(|(vm, _)| vm);
@@ -95,10 +80,22 @@ impl Machine {
                 works.insert(*slot, (Work::Adopt, vm.clone()));
             }
         }
-        for vm in unmarked.into_iter().map(|vm| &vm.id).chain(former) {
+        for vm in unmarked.into_iter().chain(former) {
             waiting = true;
-            if !busy.contains(vm) {
-                works.insert(free.next()?, (Work::Adopt, vm.clone()));
+            if busy.contains(vm) {
+                continue;
+            }
+            // A member whose group got another identity is in its slot already.
+            let mut records = group.slots.iter();
+            let recorded = records.find(|(_, record)| record.vm == *vm);
+            match recorded.map(|(slot, _)| *slot) {
+                Some(slot) if group.operations.contains_key(&slot) => {}
+                Some(slot) => {
+                    works.insert(slot, (Work::Adopt, vm.clone()));
+                }
+                None => {
+                    works.insert(free.next()?, (Work::Adopt, vm.clone()));
+                }
             }
         }
         match (works.is_empty(), waiting) {
@@ -106,6 +103,28 @@ impl Machine {
             (true, true) => Some(Next::Wait),
             (true, false) => None,
         }
+    }
+
+    /// Left-overs that are still there.
+    fn left_overs_of<'a>(&'a self, group: &'a Group) -> Vec<&'a VmId> {
+        let key = group.key();
+        let vms = group.left_overs.iter().flatten();
+        let unmarked = vms
+            .filter_map(|vm| Some(&self.inventory.vm(vm)?.vm))
+            .filter(|vm| is_left_over(key, vm));
+        let unmarked: Vec<&Vm> = unmarked.collect();
+        if unmarked.is_empty() {
+            return Vec::new();
+        }
+        // Who took the marker from a member wanted it to be none: it is no left-over.
+        let of_slot = |slot| names::instance_uuid(group.identity(), slot);
+        let of_slots: BTreeSet<String> = (0..SLOTS_MAX).map(of_slot).collect();
+        let was_member = |vm: &&Vm| {
+            let uuid = vm.instance_uuid.as_ref();
+            uuid.is_some_and(|uuid| of_slots.contains(uuid))
+        };
+        let unmarked = unmarked.into_iter().filter(|vm| !was_member(vm));
+        unmarked.map(|vm| &vm.id).collect()
     }
 
     pub(crate) fn left_overs_read(

@@ -31,6 +31,11 @@ impl Backoff {
         wait
     }
 
+    /// It has failed, and not succeeded since.
+    pub(crate) const fn is_failing(&self) -> bool {
+        self.attempt > 0
+    }
+
     /// Forgets all failures.
     pub(crate) fn succeed(&mut self) {
         self.attempt = 0;

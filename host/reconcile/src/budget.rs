@@ -236,6 +236,7 @@ mod tests {
             plan: checked.checked().cloned(),
             module: Some(digest.into()),
             used_approvals: Vec::new(),
+            is_outdated: false,
         };
         machine.groups.get_mut(&key).expect("a group").stage = Stage::Committing(Box::new(commit));
         machine

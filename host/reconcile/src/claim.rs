@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
 use vmgroup_core::names;
 use vmgroup_core::observation::Slot;
+use vmgroup_core::time::Timestamp;
 
 use crate::event::ReadResult;
-use crate::group::{Folder, Stage};
+use crate::group::{Folder, Group, Stage};
 use crate::inventory::VmId;
-use crate::machine::{Machine, target};
+use crate::machine::Machine;
 use crate::pipeline::{Next, stalled};
-use crate::request::{MetaChange, Request, RequestId};
+use crate::request::{MetaChange, RequestId};
 
 impl Machine {
     /// What is recorded is of this vCenter, or forgotten. The operator may have been pointed
@@ -126,7 +127,12 @@ impl Machine {
             (_, 0) | (Some(Adoption::Ignore), _) => group.identity().to_owned(),
             (Some(Adoption::Adopt), _) if is_named => group.identity().to_owned(),
             (None, _) => return Some(other_identity(key, &sorted.other_identity)),
-            (Some(Adoption::Adopt), 1) => others.into_iter().next().cloned()?,
+            (Some(Adoption::Adopt), 1) => {
+                // Not one that has become another group's.
+                let former = others.into_iter().next()?;
+                let taken = self.is_taken(key, former);
+                if taken { group.identity() } else { former }.to_owned()
+            }
             (Some(Adoption::Adopt), several) => {
                 let message = format!(
                     "VMs of {several} former groups {key} exist; set the annotation {} to the \
@@ -140,12 +146,15 @@ impl Machine {
             identity,
             replace_demo: group.object.demo_finalizer,
         };
-        let target = target(&group.object);
-        self.ask(key, |id| {
-            let request = Request::WriteMeta { id, target, change };
-            (Stage::Claiming, request)
-        });
-        Some(Next::Wait)
+        Some(self.write_meta(key, change, Stage::Claiming))
+    }
+
+    /// Another object, or a VM of another group, has that identity.
+    fn is_taken(&self, key: &GroupKey, identity: &str) -> bool {
+        let mut others = self.groups.values().filter(|other| other.key() != key);
+        let mut known = self.inventory.of_identity(identity);
+        others.any(|other| other.identity() == identity)
+            || known.any(|known| known.agreed().is_some_and(|it| it.group() != *key))
     }
 
     /// Another object, or VMs of one, have this group's identity.
@@ -166,29 +175,42 @@ impl Machine {
                 .vm(vm)
                 .and_then(|known| known.marker.as_ref());
             let owner = owner.map_or_else(String::new, |marker| marker.group().to_string());
-            let message = format!(
-                "its identity belongs to the group {owner} (see VM {vm}); this object is a copy: \
-                 delete it, or remove its identity annotation"
-            );
+            let annotation = vmgroup_core::group::IDENTITY_ANNOTATION;
+            let message = if group.identity() == group.object.uid {
+                format!(
+                    "its copy {owner} has taken its identity over (see VM {vm}); write a name of \
+                     its own into the annotation {annotation} of this one"
+                )
+            } else {
+                format!(
+                    "its identity belongs to the group {owner} (see VM {vm}); this object is a \
+                     copy: delete it, or remove its annotation {annotation}"
+                )
+            };
             return Some(stalled("IdentityConflict", message));
         }
-        let older = self.groups.values().find(|other| {
-            other.object.identity.is_some()
-                && other.object.identity == group.object.identity
-                && (other.object.created_at, other.key()) < (group.object.created_at, key)
+        let copied_from = self.groups.values().find(|other| {
+            other.identity() == group.identity() && precedence(other) < precedence(group)
         });
-        // VMs that name this group say more than who is older.
-        if let Some(older) = older.filter(|_| sorted.members.is_empty()) {
+        // VMs that name this group say more than who came first.
+        if let Some(original) = copied_from.filter(|_| sorted.members.is_empty()) {
             let message = format!(
-                "it has the identity of the older group {}; remove its identity annotation",
-                older.key()
+                "it has the identity of the group {}; remove its annotation {}",
+                original.key(),
+                vmgroup_core::group::IDENTITY_ANNOTATION
             );
             return Some(stalled("IdentityConflict", message));
         }
         if group.object.adoption.is_none() && !sorted.other_vcenter.is_empty() {
             return Some(other_vcenter(key, &sorted.other_vcenter));
         }
-        if !group.is_claimed() || group.object.adoption.is_some() {
+        // What is to be adopted is not adopted any more once the group goes.
+        let is_settled = match group.object.adoption {
+            None => false,
+            Some(Adoption::Ignore) => true,
+            Some(Adoption::Adopt) => !group.object.deleting,
+        };
+        if !group.is_claimed() || is_settled {
             return None;
         }
         if !group.object.deleting && !sorted.other_identity.is_empty() {
@@ -241,6 +263,13 @@ impl Machine {
         self.wake(key, wait, vmgroup_core::observation::WakeReason::TimeCame);
         self.next_pass(key);
     }
+}
+
+/// Of two groups with one identity it is the one's whose UID it was, or else the older one's.
+fn precedence(group: &Group) -> (bool, Timestamp, &GroupKey) {
+    let object = &group.object;
+    let is_its_uid = group.identity() == object.uid;
+    (!is_its_uid, object.created_at, &object.key)
 }
 
 fn adoption_required(key: &GroupKey, what: &str) -> Next {

@@ -92,6 +92,7 @@ impl Machine {
             plan,
             module,
             used_approvals: used,
+            is_outdated: false,
         });
         self.ask(key, |id| {
             let request = Request::WriteStatus { id, target, status };
@@ -120,7 +121,8 @@ impl Machine {
         };
         group.reported_at = now.monotonic;
         group.used_approvals = commit.used_approvals;
-        if group.object.generation != group.intent_generation || group.rival.is_some() {
+        let respecified = group.object.generation != group.intent_generation;
+        if respecified || commit.is_outdated || group.rival.is_some() {
             return;
         }
         let lines: Vec<String> = match &commit.plan {

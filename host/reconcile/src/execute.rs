@@ -43,6 +43,10 @@ impl Machine {
             }
             match &operation.stage {
                 Stage::Settling(at) => Some(*at),
+                Stage::Unsure => {
+                    let at = operation.unproven.as_ref().map(|it| it.again_at);
+                    at.filter(|at| *at > self.now.monotonic)
+                }
                 Stage::Running(task) if self.inventory.task(task).is_none() => operation
                     .unseen_from()
                     .filter(|at| *at > self.now.monotonic),

@@ -22,6 +22,7 @@ use crate::limits::{
 use crate::operation::{self, Operation, Work};
 use crate::request::RequestId;
 use crate::rival::Rival;
+use crate::unsure::Unproven;
 
 /// The one thing that a group's pass waits for.
 #[derive(Debug, Clone)]
@@ -66,6 +67,8 @@ pub(crate) struct Commit {
     pub(crate) module: Option<String>,
     /// UIDs of approvals that are used once it stands, its own included.
     pub(crate) used_approvals: Vec<String>,
+    /// Decided on something that is not asked for any more.
+    pub(crate) is_outdated: bool,
 }
 
 /// The group's folder.
@@ -134,7 +137,7 @@ pub(crate) struct Group {
     pub(crate) slots: BTreeMap<Slot, SlotRecord>,
     /// Slots whose VM could be neither found nor proven gone, and when to try
     /// again.
-    pub(crate) unproven: BTreeMap<Slot, Monotonic>,
+    pub(crate) unproven: BTreeMap<Slot, Unproven>,
     /// Slots whose VM we destroyed ourselves.
     pub(crate) destroyed: BTreeSet<Slot>,
     /// The group's folder.
@@ -171,6 +174,10 @@ pub(crate) struct Group {
     pub(crate) backoff: Backoff,
     /// Waits between reads and writes of the object that failed.
     pub(crate) object_backoff: Backoff,
+    /// Why finalizer and annotations could not be written; told before the next try.
+    pub(crate) meta_refused: Option<String>,
+    /// Waits between these tries.
+    pub(crate) meta_backoff: Backoff,
     /// Where the group stands.
     pub(crate) standing: Option<Standing>,
     /// The reason that an event told of last.
@@ -241,6 +248,8 @@ impl Group {
             intent_generation: status.intent.as_ref().map_or(0, |intent| intent.generation),
             backoff: Backoff::new(GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS),
             object_backoff: Backoff::new(OBJECT_RETRY_FIRST_MS, OBJECT_RETRY_MOST_MS),
+            meta_refused: None,
+            meta_backoff: Backoff::new(OBJECT_RETRY_FIRST_MS, OBJECT_RETRY_MOST_MS),
             standing: None,
             told: None,
             seen: None,
@@ -301,10 +310,13 @@ impl Group {
         Some(intent)
     }
 
-    /// What the module is deciding on is not what is asked for any more.
+    /// What the module is deciding on, or what is being committed, is not what is asked for
+    /// any more.
     pub(crate) fn outdate_decision(&mut self) {
-        if let Stage::Deciding { is_outdated, .. } = &mut self.stage {
-            *is_outdated = true;
+        match &mut self.stage {
+            Stage::Deciding { is_outdated, .. } => *is_outdated = true,
+            Stage::Committing(commit) => commit.is_outdated = true,
+            _ => {}
         }
     }
 
@@ -324,6 +336,14 @@ impl Group {
     /// The owner changed the spec since the last commit.
     pub(crate) fn is_respecified(&self) -> bool {
         self.intent_generation != self.object.generation
+    }
+
+    /// The last members may have gone since the module was asked.
+    pub(crate) fn forget_gone(&mut self) {
+        let nothing = self.has_nothing();
+        if let Some(seen) = self.seen.as_mut().filter(|_| nothing) {
+            seen.members.clear();
+        }
     }
 
     /// Operations that have not been begun die: the next decision is made

@@ -56,9 +56,15 @@ pub const OBJECT_RETRY_MOST_MS: u64 = 20_000;
 pub const SLOT_RETRY_FIRST_MS: u64 = 5_000;
 /// Longest wait of such a slot.
 pub const SLOT_RETRY_MOST_MS: u64 = minutes(5);
-/// A slot whose VM could be neither found nor proven gone is looked for again
-/// then: the search asks the whole vCenter, and nobody waits for an empty slot.
+/// First wait of a slot whose VM could be neither found nor proven gone: the search asks
+/// the whole vCenter, and nobody waits for an empty slot. Doubles.
 pub const PROOF_RETRY_MS: u64 = 10_000;
+/// Longest wait of such a slot.
+pub const PROOF_RETRY_MOST_MS: u64 = minutes(1);
+/// First wait before the VM of a clone without an answer is searched again; doubles.
+pub const SEARCH_RETRY_MS: u64 = 1_000;
+/// Longest such wait.
+pub const SEARCH_RETRY_MOST_MS: u64 = minutes(5);
 /// Task MoIDs and counts of one group are written at most so often.
 pub const REPORT_GAP_MS: u64 = 300;
 /// A memo alone is written at most so often.

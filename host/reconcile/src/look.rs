@@ -6,18 +6,20 @@ use vmgroup_core::group::{Adoption, GroupKey, Spec};
 use vmgroup_core::hash;
 use vmgroup_core::marker::Marker;
 use vmgroup_core::names::{self, OperationId};
-use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot};
+use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot, WakeReason};
 
 use crate::adopt::is_left_over;
+use crate::backoff::Backoff;
 use crate::event::ReadResult;
 use crate::group::{Folder, Group};
 use crate::inventory::{Known, Vm};
-use crate::limits::LOOK_MS_MAX;
+use crate::limits::{LOOK_MS_MAX, SEARCH_RETRY_MOST_MS, SEARCH_RETRY_MS};
 use crate::machine::Machine;
 use crate::member::{grows_while_running, holds};
 use crate::membership::Tie;
-use crate::operation::{NextStep, Stage, Work, power_step};
+use crate::operation::{NextStep, Stage, Verdict, Work, judge, power_step};
 use crate::request::{Call, CloneCall, Request, RequestId};
+use crate::unsure::Unproven;
 
 impl Machine {
     /// The fresh look is answered.
@@ -49,9 +51,18 @@ impl Machine {
                 let what = "the VM could not be read right before the call";
                 self.failed(key, slot, FailureClass::Transient, what);
             }
-            (Stage::Searching(_), _) => {
-                // Paced by the relist that it waits for.
+            (Stage::Searching(_), result) => {
                 operation.heard_at = Some(now);
+                if let ReadResult::Failed { fault } = result
+                    && let Verdict::Failed(_, why) = judge(&Work::Clone, &fault)
+                {
+                    // Less and less: another try costs a complete view.
+                    let first = Backoff::new(SEARCH_RETRY_MS, SEARCH_RETRY_MOST_MS);
+                    let before = operation.unproven.as_ref();
+                    let unproven = Unproven::again(before, first, &(key, slot), now, why);
+                    operation.unproven = Some(unproven);
+                    self.wake(key, 0, WakeReason::TimeCame);
+                }
                 self.become_unsure(key, slot);
             }
             _ => {}

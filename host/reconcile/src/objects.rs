@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::group::{Adoption, GroupKey};
 use vmgroup_core::observation::WakeReason;
+use vmgroup_core::status::Standing;
 
 use crate::event::{Approval, GroupObject, WriteResult};
 use crate::group::{Group, Stage};
-use crate::machine::{Asker, Machine};
+use crate::machine::{Asker, Machine, target};
 use crate::operation;
-use crate::request::{Request, RequestId};
+use crate::pipeline::Next;
+use crate::request::{MetaChange, Request, RequestId};
+use crate::wind_up::deletion_waits;
 
 impl Machine {
     pub(crate) fn groups_listed(&mut self, objects: Vec<GroupObject>) {
@@ -131,7 +134,7 @@ impl Machine {
 
     fn drop_group(&mut self, key: &GroupKey) -> Option<Group> {
         let group = self.groups.remove(key)?;
-        self.wake_identity(group.identity());
+        self.wake_identity(group.identity(), WakeReason::ObjectChanged);
         self.newest_forgotten = self.newest_forgotten.max(group.intent);
         self.agenda.forget(key);
         self.queue.free_group(key);
@@ -145,12 +148,12 @@ impl Machine {
     }
 
     /// Looks anew at all groups of that identity: one may have waited for another.
-    pub(crate) fn wake_identity(&mut self, identity: &str) {
+    pub(crate) fn wake_identity(&mut self, identity: &str, reason: WakeReason) {
         let groups = self.groups.iter();
         let same = groups.filter(|(_, group)| group.identity() == identity);
         let keys: Vec<GroupKey> = same.map(|(key, _)| key.clone()).collect();
         for key in keys {
-            self.wake(&key, 0, WakeReason::ObjectChanged);
+            self.wake(&key, 0, reason);
         }
     }
 
@@ -176,6 +179,10 @@ impl Machine {
             for operation in group.operations.values_mut() {
                 operation.generation = None;
             }
+        }
+        if reowned || group.object.deleting != object.deleting {
+            group.meta_refused = None;
+            group.meta_backoff.succeed();
         }
         let former = reowned.then(|| group.identity().to_owned());
         if reowned || group.object.adoption != object.adoption {
@@ -205,7 +212,10 @@ impl Machine {
             self.wake(&key, 0, WakeReason::ObjectChanged);
         }
         if let Some(before) = former {
-            self.wake_identity(&before);
+            let identity = self.groups.get(&key).map(|it| it.identity().to_owned());
+            for identity in identity.into_iter().chain([before]) {
+                self.wake_identity(&identity, WakeReason::ObjectChanged);
+            }
         }
         if outrun {
             let what = "another operator acts on this group, without a lease: it goes first";
@@ -225,8 +235,10 @@ impl Machine {
         match result {
             WriteResult::Done(object) if object.uid == group.object.uid => {
                 // What can be read may still be refused when it is written.
-                if !matches!(stage, Stage::Rereading(_)) {
-                    group.object_backoff.succeed();
+                match stage {
+                    Stage::Rereading(_) => {}
+                    Stage::Claiming | Stage::Releasing => group.meta_backoff.succeed(),
+                    _ => group.object_backoff.succeed(),
                 }
                 let known = group.object.resource_version;
                 match stage {
@@ -260,9 +272,19 @@ impl Machine {
                 return;
             }
             WriteResult::Conflict => group.reread = true,
-            WriteResult::Lost { message } | WriteResult::Failed { message } => {
+            WriteResult::Lost { ref message } | WriteResult::Failed { ref message } => {
                 group.reread = true;
-                let wait = group.object_backoff.fail(&key);
+                let message = message.clone();
+                let wait = if matches!(stage, Stage::Claiming | Stage::Releasing) {
+                    // One answer that is lost does not mean that it was not written.
+                    let lost = matches!(result, WriteResult::Lost { .. });
+                    if !lost || group.meta_backoff.is_failing() {
+                        group.meta_refused = Some(message.clone());
+                    }
+                    group.meta_backoff.fail(&key)
+                } else {
+                    group.object_backoff.fail(&key)
+                };
                 self.note(Some(&key), true, "the object could not be written", message);
                 self.wake(&key, wait, WakeReason::TimeCame);
                 return;
@@ -301,6 +323,35 @@ impl Machine {
         if let Some(reason) = group.again.take().or(reread) {
             self.wake(key, 0, reason);
         }
+    }
+
+    /// Changes finalizer and annotations. That they could not be written is told before it
+    /// is tried again: the status has rights of its own.
+    pub(crate) fn write_meta(&mut self, key: &GroupKey, change: MetaChange, stage: Stage) -> Next {
+        let Some(group) = self.groups.get_mut(key) else {
+            return Next::Wait;
+        };
+        if let Some(message) = group.meta_refused.take() {
+            let why = format!("its finalizer and annotations cannot be written: {message}");
+            let standing = if group.object.deleting {
+                group.forget_gone();
+                deletion_waits(&why)
+            } else {
+                Standing::Failing {
+                    reason: "OperationFailed",
+                    message: why,
+                }
+            };
+            self.wake(key, 0, WakeReason::TimeCame);
+            self.report(key, standing);
+            return Next::Wait;
+        }
+        let target = target(&group.object);
+        self.ask(key, |id| {
+            let request = Request::WriteMeta { id, target, change };
+            (stage, request)
+        });
+        Next::Wait
     }
 
     /// Asks for something that the group's pass then waits for.

@@ -20,6 +20,7 @@ use vmgroup_core::time::{Monotonic, Timestamp};
 use crate::inventory::{Fault, TaskId, Vm, VmId};
 use crate::limits::SETTLE_MS;
 use crate::request::{Call, RequestId};
+use crate::unsure::Unproven;
 
 /// What an operation is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +128,8 @@ pub(crate) struct Operation {
     /// this session. Only a complete view that was asked for later shows for
     /// certain what became of it.
     pub(crate) heard_at: Option<Monotonic>,
+    /// Nobody could tell what came of it.
+    pub(crate) unproven: Option<Unproven>,
 }
 
 impl Operation {
@@ -146,6 +149,7 @@ impl Operation {
             since,
             not_before: Monotonic(0),
             heard_at: None,
+            unproven: None,
         }
     }
 
@@ -351,6 +355,7 @@ mod tests {
                 since: Timestamp(0),
                 not_before: Monotonic(0),
                 heard_at: None,
+                unproven: None,
             };
             operation.shown(0).member
         };

@@ -1,27 +1,33 @@
 //! Empty by proof: a slot is free only if the VM that it had answers
 //! ManagedObjectNotFound *and* no VM with its identity is found anywhere in the
-//! vCenter. Leaving the feed's view proves nothing.
+//! vCenter. Leaving the feed's view proves nothing. A VM that plainly is another's now
+//! keeps no slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vmgroup_core::group::GroupKey;
+use vmgroup_core::group::{Adoption, GroupKey};
+use vmgroup_core::marker::Marker;
 use vmgroup_core::names;
 use vmgroup_core::observation::{Connection, Slot, WakeReason};
 use vmgroup_core::status::SlotRecord;
 
+use crate::backoff::Backoff;
 use crate::event::ReadResult;
 use crate::group::{Group, Stage};
 use crate::inventory::{Vm, VmId};
-use crate::limits::PROOF_RETRY_MS;
+use crate::limits::{PROOF_RETRY_MOST_MS, PROOF_RETRY_MS};
 use crate::machine::{Asker, Machine};
 use crate::membership::Tie;
+use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::Next;
 use crate::request::{Read, Request};
+use crate::unsure::Unproven;
 
 impl Machine {
     /// Brings the group's record of its slots in line with the feed, and asks
     /// for proof where the feed shows no VM. None if there is nothing to prove.
     pub(crate) fn prove(&mut self, key: &GroupKey) -> Option<Next> {
+        self.let_others_go(key);
         let departed = self.record_members(key);
         let now = self.now.monotonic;
         let group = self.groups.get_mut(key)?;
@@ -36,6 +42,9 @@ impl Machine {
                 .get(slot)
                 .is_some_and(super::operation::Operation::is_started);
             let seen = self.inventory.vm(&record.vm).is_some();
+            if seen && !departed.contains(slot) {
+                group.unproven.remove(slot);
+            }
             if seen && !busy {
                 // A delete that was recorded may never have been begun.
                 group.destroyed.remove(slot);
@@ -44,7 +53,9 @@ impl Machine {
                 continue;
             }
             match group.unproven.get(slot) {
-                Some(at) if now < *at => retry = retry.into_iter().chain([*at]).min(),
+                Some(unproven) if now < unproven.again_at => {
+                    retry = retry.into_iter().chain([unproven.again_at]).min();
+                }
                 _ => doubtful.push((*slot, record.vm.clone())),
             }
         }
@@ -93,7 +104,11 @@ impl Machine {
                     self.put_stray(vm);
                 }
             }
-            _ => self.slot_is_unknown(key, slot),
+            ReadResult::Failed { fault } => match judge(&Work::Clone, &fault) {
+                Verdict::Failed(_, why) => self.slot_is_unknown(key, slot, why),
+                _ => self.slot_is_unknown(key, slot, "the session has ended".into()),
+            },
+            _ => self.slot_is_unknown(key, slot, "the answer says nothing of it".into()),
         }
     }
 
@@ -123,13 +138,16 @@ impl Machine {
     }
 
     /// Nobody can tell where the slot's VM is, or whether another one is in the slot.
-    fn slot_is_unknown(&mut self, key: &GroupKey, slot: Slot) {
+    fn slot_is_unknown(&mut self, key: &GroupKey, slot: Slot, why: String) {
         let now = self.now.monotonic;
         let is_shown = self.is_shown(key, slot);
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        group.unproven.insert(slot, now.plus(PROOF_RETRY_MS));
+        let first = Backoff::new(PROOF_RETRY_MS, PROOF_RETRY_MOST_MS);
+        let before = group.unproven.get(&slot);
+        let unproven = Unproven::again(before, first, &(key, slot), now, why);
+        group.unproven.insert(slot, unproven);
         let ours = group.destroyed.contains(&slot);
         if let Some(record) = group.slots.get(&slot).filter(|_| !ours && !is_shown) {
             self.mass_loss.lost(&record.vm, now);
@@ -178,7 +196,7 @@ impl Machine {
             started: false,
         };
         if let Some(before) = group.slots.insert(slot, record) {
-            self.recorded.remove(&before.vm);
+            self.strike(key, &before.vm);
         }
         self.recorded.insert(vm, key.clone());
     }
@@ -195,13 +213,43 @@ impl Machine {
         if let Some(record) = group.slots.remove(&slot) {
             // What failed, failed on the VM that is gone: a delete may have failed half way.
             group.failures.remove(&slot);
-            self.recorded.remove(&record.vm);
+            self.strike(key, &record.vm);
             self.vm_is_gone(&record.vm);
             if !ours {
                 self.mass_loss.lost(&record.vm, self.now.monotonic);
                 let detail = format!("{} of slot {slot} was removed by somebody else", record.vm);
                 self.note(Some(key), true, "member vanished", detail);
             }
+        }
+    }
+
+    /// A VM that is another group's does not keep a slot here: it counts as lost, so that with
+    /// many of them a person is asked first. Nor does a member under an identity that the
+    /// group does not have any more, if its owner lets it stay behind. A group that is being
+    /// deleted reads them first.
+    fn let_others_go(&mut self, key: &GroupKey) {
+        let now = self.now.monotonic;
+        let Some(group) = self.groups.get(key).filter(|it| !it.object.deleting) else {
+            return;
+        };
+        let ignores = group.object.adoption == Some(Adoption::Ignore);
+        let mut others = Vec::new();
+        for (slot, record) in &group.slots {
+            let idle = !group.operations.contains_key(slot);
+            let Some(known) = self.inventory.vm(&record.vm).filter(|_| idle) else {
+                continue;
+            };
+            let named = known.agreed().map(Marker::group);
+            let taken = named.is_some_and(|named| named != *key);
+            if taken || (ignores && self.tie(key, *slot, &known.vm) == Tie::Former) {
+                others.push((*slot, taken.then(|| record.vm.clone())));
+            }
+        }
+        for (slot, taken) in others {
+            if let Some(vm) = taken {
+                self.mass_loss.lost(&vm, now);
+            }
+            self.forget_slot(key, slot);
         }
     }
 
@@ -240,16 +288,25 @@ impl Machine {
         known.is_some_and(|known| !self.tie(key, slot, &known.vm).may_fill())
     }
 
-    /// The VM is no member any more: it is a template by now, or has no marker that speaks of
-    /// the slot. It does not keep the group from being deleted.
+    /// The VM is no member any more: it is a template by now, has no marker that speaks of
+    /// the slot, or is another's.
     fn forget_slot(&mut self, key: &GroupKey, slot: Slot) {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
         if let Some(record) = group.slots.remove(&slot) {
-            self.recorded.remove(&record.vm);
+            group.destroyed.remove(&slot);
+            group.failures.remove(&slot);
+            self.strike(key, &record.vm);
             let detail = format!("{} of slot {slot} is no member any more", record.vm);
             self.note(Some(key), true, "left alone", detail);
+        }
+    }
+
+    /// The VM is in no slot of the group any more; it may be in one of another.
+    fn strike(&mut self, key: &GroupKey, vm: &VmId) {
+        if self.recorded.get(vm) == Some(key) {
+            self.recorded.remove(vm);
         }
     }
 
@@ -258,5 +315,59 @@ impl Machine {
         self.asked.insert(id, Asker::Pass(key.clone()));
         self.out.push(Request::Read { id, read });
         id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_core::time::Timestamp;
+
+    use super::*;
+    use crate::inventory::tests::marked;
+    use crate::machine::tests::{machine, object};
+
+    /// The group shop/web with a VM in each of six slots, which say that they are of a group
+    /// of that name; after those of others were let go.
+    fn with_vms_of(name: &str, deleting: bool) -> (Machine, GroupKey) {
+        let mut machine = machine(None);
+        let object = crate::event::GroupObject {
+            deleting,
+            ..object("web")
+        };
+        let key = object.key.clone();
+        let group = Group::restore(object, None, Timestamp(0));
+        machine.groups.insert(key.clone(), group);
+        for slot in 0..6 {
+            let id = format!("vm-{slot}");
+            machine
+                .inventory
+                .put(marked(&id, |marker| marker.name = name.into()));
+            machine.record_slot(&key, slot, id);
+        }
+        machine.let_others_go(&key);
+        (machine, key)
+    }
+
+    /// Found by profile rare, seed 150: nobody could read a VM of a group whose identity had
+    /// been copied, and when it was read it was the other one's.
+    #[test]
+    fn a_vm_of_another_group_keeps_no_slot_and_many_of_them_are_a_mass_loss() {
+        for (name, deleting, kept) in [("web", false, 6), ("db", true, 6), ("db", false, 0)] {
+            let (mut machine, key) = with_vms_of(name, deleting);
+            assert_eq!(machine.groups[&key].slots.len(), kept, "{name} {deleting}");
+            assert_eq!(machine.recorded.len(), kept);
+            let lost = machine.mass_loss.is_on(10, machine.now.monotonic);
+            assert_eq!(lost, kept == 0);
+        }
+    }
+
+    #[test]
+    fn a_vm_in_the_slot_of_one_group_is_not_struck_from_another() {
+        let (mut machine, web) = with_vms_of("web", false);
+        let db = GroupKey::new("shop", "db");
+        machine.strike(&db, &"vm-0".into());
+        assert_eq!(machine.recorded.len(), 6);
+        machine.strike(&web, &"vm-0".into());
+        assert_eq!(machine.recorded.len(), 5);
     }
 }

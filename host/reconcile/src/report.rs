@@ -11,6 +11,7 @@ use crate::group::{Folder, Group, Stage, count};
 use crate::limits::{MEMO_GAP_MS, REPORT_GAP_MS};
 use crate::machine::{Machine, target};
 use crate::request::Request;
+use crate::wind_up::deletion_waits;
 
 impl Machine {
     /// The pass ends here: the status is written if it changed.
@@ -202,14 +203,38 @@ impl Machine {
 /// Where a group stands that has a plan without violations.
 pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize) -> Standing {
     if group.object.deleting {
-        let deleting = Standing::Deleting(count(observation.members.len()));
-        return failing(group).unwrap_or(deleting);
+        return deleting(group, observation.members.len());
     }
     match but_for_failures(observation, planned) {
         // Whatever failed, nothing is left to be done about it.
         Standing::Ready => Standing::Ready,
+        Standing::Unknown { reason, message } => {
+            let message = match group.unproven.iter().next() {
+                Some((slot, unproven)) => {
+                    let why = &unproven.why;
+                    format!("{message}; the VM of slot {slot} cannot be found: {why}")
+                }
+                None => message,
+            };
+            failing(group).unwrap_or(Standing::Unknown { reason, message })
+        }
         standing => failing(group).unwrap_or(standing),
     }
+}
+
+/// Where a group stands that is being deleted, of which so many VMs are left.
+pub(crate) fn deleting(group: &Group, left: usize) -> Standing {
+    let mut unproven = group.unproven.iter();
+    let unproven = unproven.find(|(slot, _)| !group.operations.contains_key(slot));
+    let unproven = unproven.map(|(slot, unproven)| {
+        let why = &unproven.why;
+        deletion_waits(&format!(
+            "it cannot be read whether the VM of slot {slot} is gone: {why}"
+        ))
+    });
+    failing(group)
+        .or(unproven)
+        .unwrap_or(Standing::Deleting(count(left)))
 }
 
 /// The first line that applies.
@@ -287,7 +312,10 @@ pub(crate) fn failing(group: &Group) -> Option<Standing> {
     let worst = group
         .failures
         .values()
-        .max_by_key(|failure| rank(failure.class))?;
+        .max_by_key(|failure| rank(failure.class));
+    let Some(worst) = worst else {
+        return unanswered(group);
+    };
     let message = worst.message.clone();
     let reason = match worst.class {
         FailureClass::NotFound => "TemplateNotFound",
@@ -304,6 +332,18 @@ pub(crate) fn failing(group: &Group) -> Option<Standing> {
         }
     };
     Some(Standing::Stalled { reason, message })
+}
+
+/// What came of a clone cannot be told.
+fn unanswered(group: &Group) -> Option<Standing> {
+    let (slot, why) = group.operations.iter().find_map(|(slot, operation)| {
+        let unproven = operation.unproven.as_ref()?;
+        Some((slot, &unproven.why))
+    })?;
+    Some(Standing::Failing {
+        reason: "OperationFailed",
+        message: format!("it cannot be read what came of the clone of slot {slot}: {why}"),
+    })
 }
 
 fn rank(class: FailureClass) -> u8 {

@@ -104,6 +104,7 @@ impl Machine {
         group.failures = before.failures;
         group.backoff = before.backoff;
         group.object_backoff = before.object_backoff;
+        group.meta_backoff = before.meta_backoff;
         group.bad_decisions = before.bad_decisions;
         group.spent = before.spent;
     }

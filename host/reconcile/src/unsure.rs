@@ -1,16 +1,49 @@
 //! Nobody knows whether a call was carried out: its answer, or its task, is lost.
 //! It is found out before anything is done about it, never assumed.
 
+use std::hash::Hash;
+
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Slot};
 use vmgroup_core::plan::PowerOffMode;
+use vmgroup_core::time::Monotonic;
 
+use crate::backoff::Backoff;
 use crate::group::Group;
 use crate::inventory::{Task, TaskId, Vm, VmId};
 use crate::machine::Machine;
 use crate::operation::{Operation, Settled, Stage, Work};
 use crate::request::{Read, Request};
+
+/// Nobody could tell what became of a VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unproven {
+    /// It is looked for again then.
+    pub(crate) again_at: Monotonic,
+    /// Waits between looks.
+    pub(crate) backoff: Backoff,
+    /// Why nobody could tell.
+    pub(crate) why: String,
+}
+
+impl Unproven {
+    /// Once more, or for the first time, `who` could not be told.
+    pub(crate) fn again(
+        before: Option<&Unproven>,
+        first: Backoff,
+        who: &impl Hash,
+        now: Monotonic,
+        why: String,
+    ) -> Self {
+        let mut backoff = before.map_or(first, |before| before.backoff);
+        Unproven {
+            again_at: now.plus(backoff.fail(who)),
+            backoff,
+            why,
+        }
+    }
+}
 
 impl Machine {
     /// A complete view was asked for after vCenter last spoke of the operation.
@@ -38,6 +71,11 @@ impl Machine {
         let Some(operation) = group.operations.get(&slot) else {
             return;
         };
+        let now = self.now.monotonic;
+        let waits = |unproven: &Unproven| unproven.again_at > now;
+        if operation.unproven.as_ref().is_some_and(waits) {
+            return;
+        }
         if !self.is_certain(operation) {
             self.session.want_relist("an answer was lost");
             return;

@@ -28,6 +28,7 @@ impl Machine {
         let present: BTreeSet<VmId> = vms.iter().map(|vm| vm.id.clone()).collect();
         for known in self.inventory.reset(&present) {
             self.wake_concerned(&known);
+            self.wake_others(&known, None);
         }
         self.put_all(vms, tasks);
         let runs = |task: &TaskId| {
@@ -39,6 +40,13 @@ impl Machine {
         }
         self.forget_vanished_closing();
         if !was_live {
+            // Why nobody could tell may have been that vCenter could not be reached.
+            for group in self.groups.values_mut() {
+                group.unproven.clear();
+                for operation in group.operations.values_mut() {
+                    operation.unproven = None;
+                }
+            }
             self.note(None, false, "vcenter in view", String::new());
             self.view_changed();
         }
@@ -49,6 +57,7 @@ impl Machine {
         for id in left {
             if let Some(known) = self.inventory.remove(id) {
                 self.wake_concerned(&known);
+                self.wake_others(&known, None);
             }
         }
         self.put_all(vms, tasks);
@@ -71,7 +80,9 @@ impl Machine {
 
     /// A read has proven that the VM does not exist.
     pub(crate) fn vm_is_gone(&mut self, id: &str) {
-        self.inventory.remove(id);
+        if let Some(known) = self.inventory.remove(id) {
+            self.wake_others(&known, None);
+        }
         if self.inventory.remove_stray(id) {
             let vms = self.inventory.strays();
             self.out.push(Request::Track { vms });
@@ -104,6 +115,7 @@ impl Machine {
         if let Some(before) = &before {
             self.count_loss(before, &after);
             self.wake_concerned(before);
+            self.wake_others(before, Some(&after));
         }
         self.wake_concerned(&after);
     }
@@ -148,6 +160,18 @@ impl Machine {
     fn wake_concerned(&mut self, known: &Known) {
         for key in self.concerned(known) {
             self.wake(&key, 0, WakeReason::VmChanged);
+        }
+    }
+
+    /// The VM has that identity no more: whoever has it, too, may have waited for that.
+    fn wake_others(&mut self, before: &Known, after: Option<&Known>) {
+        let agreed = |known: &Known| {
+            let marker = known.agreed()?;
+            Some((marker.identity.clone(), marker.install.clone()))
+        };
+        let now = after.and_then(agreed);
+        if let Some(before) = agreed(before).filter(|before| now.as_ref() != Some(before)) {
+            self.wake_identity(&before.0, WakeReason::VmChanged);
         }
     }
 

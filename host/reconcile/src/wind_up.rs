@@ -7,13 +7,14 @@ use vmgroup_core::names::OperationId;
 use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::status::Standing;
 
-use crate::group::{Stage, count};
-use crate::inventory::Task;
+use crate::group::Stage;
+use crate::inventory::{Task, VmId};
 use crate::limits::PROOF_RETRY_MS;
-use crate::machine::{Machine, target};
+use crate::machine::Machine;
 use crate::operation::Work;
 use crate::pipeline::Next;
-use crate::request::{MetaChange, Request};
+use crate::report::deleting;
+use crate::request::MetaChange;
 
 impl Machine {
     /// Deletion: what is left to do once no module is needed for it.
@@ -77,12 +78,8 @@ impl Machine {
     /// The deletion cannot go on yet, for that reason.
     pub(crate) fn deletion_waits(&mut self, key: &GroupKey, why: &str) {
         self.try_later(key);
-        if let Some(group) = self.groups.get_mut(key)
-            && group.has_nothing()
-            && let Some(seen) = &mut group.seen
-        {
-            // The last ones have gone since the module was asked.
-            seen.members.clear();
+        if let Some(group) = self.groups.get_mut(key) {
+            group.forget_gone();
         }
         self.report(key, deletion_waits(why));
     }
@@ -118,6 +115,16 @@ impl Machine {
             return Next::Wait;
         };
         let sorted = self.membership(group);
+        let members = sorted.members.values().flatten();
+        let recorded = group.slots.values().map(|record| &record.vm);
+        let left: BTreeSet<VmId> = members.chain(recorded).cloned().collect();
+        if let Some(seen) = self.groups.get_mut(key).and_then(|it| it.seen.as_mut()) {
+            // Some have been let go since the module was asked.
+            seen.members.retain(|member| left.contains(&member.id));
+        }
+        let Some(group) = self.groups.get(key) else {
+            return Next::Wait;
+        };
         let mut works = BTreeMap::new();
         for (slot, vms) in sorted.members {
             if !group.operations.contains_key(&slot)
@@ -132,7 +139,7 @@ impl Machine {
         if !group.has_nothing() {
             // One whose VM cannot be read, or nobody has proven that it is in no slot.
             let busy: BTreeSet<&Slot> = group.slots.keys().chain(group.operations.keys()).collect();
-            return Next::Stand(Standing::Deleting(count(busy.len())));
+            return Next::Stand(deleting(group, busy.len()));
         }
         let wait = self.clone_of(key).cloned();
         let wait = wait.map(|task| self.await_clone(key, &task));
@@ -141,21 +148,12 @@ impl Machine {
 
     /// Removes the finalizer.
     pub(crate) fn release(&mut self, key: &GroupKey) -> Next {
-        let Some(group) = self.groups.get(key) else {
-            return Next::Wait;
-        };
-        let target = target(&group.object);
-        let change = MetaChange::Release;
-        self.ask(key, |id| {
-            let request = Request::WriteMeta { id, target, change };
-            (Stage::Releasing, request)
-        });
-        Next::Wait
+        self.write_meta(key, MetaChange::Release, Stage::Releasing)
     }
 }
 
 /// The deletion cannot go on yet, for that reason.
-fn deletion_waits(why: &str) -> Standing {
+pub(crate) fn deletion_waits(why: &str) -> Standing {
     Standing::Failing {
         reason: "DeletionWaits",
         message: format!("being deleted, and waits: {why}"),

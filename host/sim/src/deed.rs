@@ -50,6 +50,12 @@ pub enum Deed {
     WipeStatus(GroupKey),
     /// Takes the identity annotation away.
     Unclaim(GroupKey),
+    /// Writes that into the identity annotation.
+    Identify(GroupKey, String),
+    /// Writes the first group's identity into the second's annotation.
+    CopyIdentity(GroupKey, GroupKey),
+    /// Copies the first group's object under the second key, annotations and all.
+    CopyObject(GroupKey, GroupKey),
     /// Puts this logic into the place of the module of that name.
     Swap(Option<String>, String),
     /// Approves the effects that the group's status says are held; the first

@@ -86,6 +86,9 @@ pub enum WorldFault {
     CutVCenter(u64),
     /// The API server cannot be reached for so many milliseconds.
     CutCluster(u64),
+    /// Requests of a kind are refused for so many milliseconds: the operator has no
+    /// right to make them.
+    Deny(Kind, u64),
     /// A host's watch breaks and lists anew.
     ReconnectWatch(usize),
     /// A host's watch brings its last so many events once more.

@@ -56,12 +56,28 @@ pub enum Fact {
         /// Slots that are filled, one entry a VM.
         slots: Vec<Slot>,
     },
+    /// A person has taken a member's marker away, or made a template of it.
+    Parted {
+        /// When.
+        at: Monotonic,
+        /// The identity that its marker named.
+        identity: String,
+    },
     /// Updates of a session's feed get lost.
     UpdatesLost {
         /// Since when.
         at: Monotonic,
         /// Until when.
         until: Monotonic,
+    },
+    /// Requests of a kind are refused.
+    Denied {
+        /// Since when.
+        at: Monotonic,
+        /// Until when, unless all trouble ends before.
+        until: Monotonic,
+        /// Which kind.
+        kind: Kind,
     },
     /// A module was asked, and answered.
     Decided(Box<Decided>),
@@ -148,6 +164,8 @@ pub struct Arrival {
     pub kind: Kind,
     /// Whoever it was for could be reached.
     pub reached: bool,
+    /// What it is about, if nobody may make such requests.
+    pub denied: Option<String>,
     /// The group that it is about, if it names one and nobody was reached.
     pub in_vain_for: Option<GroupKey>,
 }
@@ -220,7 +238,9 @@ impl Fact {
             | Fact::LoggedIn { at, .. }
             | Fact::Restored { at, .. }
             | Fact::Counted { at, .. }
+            | Fact::Parted { at, .. }
             | Fact::UpdatesLost { at, .. }
+            | Fact::Denied { at, .. }
             | Fact::Swapped { at, .. }
             | Fact::Leased { at, .. }
             | Fact::Failed { at, .. }

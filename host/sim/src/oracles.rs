@@ -34,7 +34,7 @@ pub(crate) use justified::LOOKED_MS;
 pub use justified::s4_justified;
 pub use liveness::{Quiet, l1_settle, l2_deletion, l3_poison};
 pub use output::{s6_one_actor, s10_output, s12_tenancy};
-pub use quiet::{l5_swaps, s15_backoff, s15_quiet};
+pub use quiet::{l5_swaps, s15_backoff, s15_quiet, s15_refused};
 pub use safety::{s1_bound, s2_unique, s3_foreign, s5_finalizer, s7_effect_once};
 pub use sessions::{l4_resume, s14_sessions};
 
@@ -82,6 +82,7 @@ pub fn safety<D: Decide>(world: &World<D>) -> Vec<Breach> {
         s12_tenancy(facts),
         s13_status(facts),
         s15_backoff(facts),
+        s15_refused(world.arrivals()),
     ]
     .concat()
 }

@@ -11,6 +11,7 @@ use crate::deed::Deed;
 use crate::faults::{Fault, FaultPlan, WorldFault};
 use crate::history::{Arrival, Fact, Outage};
 use crate::host::{Decide, Host};
+use crate::kind::Kind;
 use crate::options::Options;
 use crate::random::Random;
 use crate::trace::{Detail, Trace};
@@ -60,6 +61,8 @@ pub struct World<D> {
     modules: BTreeMap<Option<String>, Event>,
     cluster: Cluster,
     cluster_down_until: Monotonic,
+    /// Requests that are refused, whatever the state of things.
+    denied_until: BTreeMap<Kind, Monotonic>,
     vcenter: VCenter,
     faults: FaultPlan,
     trace: Trace,
@@ -120,6 +123,7 @@ impl<D: Decide> World<D> {
             modules,
             cluster,
             cluster_down_until: Monotonic(0),
+            denied_until: BTreeMap::new(),
             vcenter,
             trace: Trace::new(options.trace),
             facts: Vec::new(),

@@ -97,7 +97,7 @@ const AGES: &[(&str, Age)] = &[
     ("try_at", Age::UpTo(0)),
     ("retry_at", Age::UpTo(0)),
     ("not_before", Age::UpTo(0)),
-    ("unproven", Age::UpTo(0)),
+    ("again_at", Age::UpTo(0)),
     ("state", Age::UpTo(0)),
     // The agenda: its order is the order in which it is printed.
     ("at", Age::UpTo(0)),

@@ -77,6 +77,35 @@ impl Cluster {
         Ok(uid)
     }
 
+    /// Writes a group's identity into another one's annotation.
+    ///
+    /// # Errors
+    /// There is no such group, or it has none.
+    pub fn copy_identity(
+        &mut self,
+        now: Now,
+        from: &GroupKey,
+        to: &GroupKey,
+    ) -> Result<(), Refused> {
+        let identity = self.group(from).and_then(|it| it.identity.clone());
+        let identity = identity.ok_or_else(|| missing(from))?;
+        self.name(now, to, &identity)
+    }
+
+    /// Copies a group's object, annotations and all; without its status and its
+    /// finalizers, as whoever copies objects takes care to do.
+    ///
+    /// # Errors
+    /// There is no such group, or the copy's name is taken.
+    pub fn copy(&mut self, now: Now, from: &GroupKey, to: &GroupKey) -> Result<(), Refused> {
+        let original = self.group(from).ok_or_else(|| missing(from))?.clone();
+        let copied = self.create_as(now, to, original.spec, |copy| {
+            copy.identity = original.identity;
+            copy.adoption = original.adoption;
+        });
+        copied.map(drop)
+    }
+
     /// Replaces the spec. The generation grows if it is another one.
     ///
     /// # Errors

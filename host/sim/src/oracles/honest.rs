@@ -1,6 +1,6 @@
 //! S11 and S13: what the operator says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::status::Status;
 use vmgroup_core::time::Monotonic;
@@ -9,6 +9,7 @@ use vmgroup_reconcile::event::GroupObject;
 use super::Breach;
 use crate::cluster::Told;
 use crate::history::Fact;
+use crate::kind::Kind;
 
 /// How every version of the credentials begins in the simulated world.
 const SECRET: &str = "credentials-";
@@ -62,11 +63,13 @@ fn says(status: &Status, what: &str) -> bool {
 
 /// S13: a status speaks of no generation that does not exist, never of an older
 /// one than before, and of no number of members that was not true a while ago. One
-/// that a backup has brought back is not the operator's, until there is another.
+/// that a backup has brought back is not the operator's, until there is another; and
+/// it stays as it is while a person has to act first, when nobody looks at the members,
+/// and in the first status after that.
 pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
-    let mut spoken: BTreeMap<&str, (i64, Option<u32>)> = BTreeMap::new();
+    let mut spoken: BTreeMap<&str, &Status> = BTreeMap::new();
     let mut brought_back: BTreeMap<&str, &Status> = BTreeMap::new();
-    let mut counts: BTreeMap<&str, Vec<(Monotonic, usize)>> = BTreeMap::new();
+    let mut counts = Counts::default();
     let mut breaches = Vec::new();
     for fact in facts {
         match fact {
@@ -74,29 +77,42 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
                 at,
                 identity,
                 slots,
-            } => counts.entry(identity).or_default().push((*at, slots.len())),
-            Fact::Restored { objects, .. } => {
+            } => counts.counted(*at, identity, slots.len()),
+            Fact::Parted { identity, .. } => *counts.parted.entry(identity).or_default() += 1,
+            Fact::Denied { at, until, kind } if !kind.mutates() || *kind == Kind::Mark => {
+                counts.denied.push((*at, *until));
+            }
+            Fact::Restored { at, objects } => {
                 spoken.clear();
                 let statuses = objects.iter().map(|it| (it.uid.as_str(), &it.status));
                 brought_back = statuses.collect();
+                counts.objects.clear();
+                objects.iter().for_each(|object| counts.learn(*at, object));
             }
+            Fact::Vanished { object, .. } => counts.forget(object),
             Fact::Revised { at, object } => {
-                let identity = object.identity.as_deref().unwrap_or(&object.uid);
-                let known = counts.get(identity).map_or(&[][..], Vec::as_slice);
-                let generation = object.status.observed_generation.unwrap_or(0);
-                let said = object.status.current_replicas;
-                let (before, said_before) = spoken
-                    .insert(&object.uid, (generation, said))
-                    .unwrap_or_default();
+                counts.learn(*at, object);
+                let status = &object.status;
+                let said = status.current_replicas;
+                let generation = status.observed_generation.unwrap_or(0);
+                let before = spoken.insert(&object.uid, status);
+                let said_before = before.and_then(|before| before.current_replicas);
+                let older = before.and_then(|before| before.observed_generation);
+                let older = older.unwrap_or(0);
                 let backup = brought_back.remove(object.uid.as_str());
                 let backup = backup.filter(|backup| backup.current_replicas == said);
                 brought_back.extend(backup.map(|backup| (object.uid.as_str(), backup)));
-                let backwards = generation != 0 && generation < before;
+                let unseen =
+                    before.is_some_and(|it| is_stalled(it) || is_unknown(it)) || is_stalled(status);
+                let kept = unseen && said == said_before;
+                let wrong =
+                    generation > object.generation || (generation != 0 && generation < older);
                 let texts = [
-                    (backwards || generation > object.generation)
-                        .then(|| format!("speaks of generation {generation} after {before}")),
-                    uncounted(object, known, *at, backup),
-                    (is_unknown(object) && said_before.is_some() && said != said_before)
+                    wrong.then(|| format!("speaks of generation {generation} after {older}")),
+                    (before != Some(status))
+                        .then(|| uncounted(object, counts.range(object, *at), kept, backup))
+                        .flatten(),
+                    (is_unknown(status) && said_before.is_some() && said != said_before)
                         .then(|| format!("says {said:?} members, and counted none")),
                 ];
                 breaches.extend(texts.into_iter().flatten().map(|text| Breach {
@@ -111,33 +127,80 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
     breaches
 }
 
-/// The group's members cannot be told.
-fn is_unknown(object: &GroupObject) -> bool {
-    let conditions = &object.status.conditions;
-    let ready = conditions.iter().find(|it| it.kind == "Ready");
-    ready.is_some_and(|ready| ready.status == "Unknown")
+/// How many members there were, and when.
+#[derive(Default)]
+struct Counts<'a> {
+    /// By identity.
+    numbers: BTreeMap<&'a str, Vec<(Monotonic, usize)>>,
+    /// Members that people have unmarked, or made templates: they keep their slots.
+    parted: BTreeMap<&'a str, usize>,
+    /// The identities that an object has had, by UID, and until when.
+    identities: BTreeMap<&'a str, BTreeMap<&'a str, Monotonic>>,
+    /// The objects there are that have had an identity.
+    objects: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// When requests were refused.
+    denied: Vec<(Monotonic, Monotonic)>,
 }
 
-/// The number of members, if nobody can have counted it, or if it makes a group
-/// ready that has fewer. The status, or the number alone, may be a backup's.
-fn uncounted(
-    object: &GroupObject,
-    counts: &[(Monotonic, usize)],
-    at: Monotonic,
-    backup: Option<&Status>,
-) -> Option<String> {
-    let status = &object.status;
-    if backup == Some(status) {
-        return None;
+impl<'a> Counts<'a> {
+    fn counted(&mut self, at: Monotonic, identity: &'a str, number: usize) {
+        self.numbers.entry(identity).or_default().push((at, number));
     }
-    let ready = status.conditions.iter().find(|it| it.kind == "Ready")?;
-    let current = status.current_replicas?;
-    if is_unknown(object) {
-        return None;
+
+    fn learn(&mut self, at: Monotonic, object: &'a GroupObject) {
+        let identity = object.identity.as_deref().unwrap_or(&object.uid);
+        let identities = self.identities.entry(&object.uid).or_default();
+        for until in identities.values_mut() {
+            *until = at.min(*until);
+        }
+        identities.insert(identity, Monotonic(u64::MAX));
+        let objects = self.objects.entry(identity).or_default();
+        objects.insert(&object.uid);
     }
-    let since = Monotonic(at.0.saturating_sub(COUNTED_MS));
-    let begin = counts.iter().rposition(|(at, _)| *at < since).unwrap_or(0);
-    let numbers: Vec<usize> = counts[begin..].iter().map(|(_, count)| *count).collect();
+
+    fn forget(&mut self, object: &GroupObject) {
+        for objects in self.objects.values_mut() {
+            objects.remove(object.uid.as_str());
+        }
+    }
+
+    /// How many members may have been counted lately, at least and at most.
+    fn range(&self, object: &GroupObject, at: Monotonic) -> (usize, usize) {
+        let ago = |at: Monotonic| Monotonic(at.0.saturating_sub(COUNTED_MS));
+        // What was refused then, heals as late as what was lost.
+        let mut denied = self.denied.iter();
+        let denied = denied.find(|(_, until)| *until >= ago(at));
+        let since = denied.map_or(ago(at), |(begun, _)| ago(*begun).min(ago(at)));
+        let identities = self
+            .identities
+            .get(object.uid.as_str())
+            .into_iter()
+            .flatten();
+        let numbers = |identity: &str| self.numbers.get(identity).map_or(&[][..], Vec::as_slice);
+        // Some may have the identity that the group had before.
+        let lately = identities.filter(|(identity, until)| {
+            let some = numbers(identity).last().is_some_and(|(_, last)| *last > 0);
+            some || **until >= since
+        });
+        let lately: Vec<&str> = lately.map(|(identity, _)| *identity).collect();
+        let parted = |identity: &str| self.parted.get(identity).copied().unwrap_or_default();
+        let ranges = lately.iter().map(|it| {
+            let (least, most) = range(numbers(it), since);
+            (least, most + parted(it))
+        });
+        let (least, most) = ranges
+            .reduce(|(least, most), (other, others)| (least.min(other), most + others))
+            .unwrap_or_default();
+        // They may be the members of another object.
+        let is_copied = |it: &&str| self.objects.get(it).is_some_and(|all| all.len() > 1);
+        let shared = lately.iter().any(is_copied);
+        (if shared { 0 } else { least }, most)
+    }
+}
+
+fn range(numbers: &[(Monotonic, usize)], since: Monotonic) -> (usize, usize) {
+    let begin = numbers.iter().rposition(|(at, _)| *at < since).unwrap_or(0);
+    let numbers: Vec<usize> = numbers[begin..].iter().map(|(_, count)| *count).collect();
     let least = match numbers.iter().min() {
         Some(least) if begin > 0 => *least,
         _ => 0,
@@ -147,7 +210,39 @@ fn uncounted(
         .windows(2)
         .map(|pair| pair[0].saturating_sub(pair[1]))
         .sum();
-    let most = numbers.iter().max().map_or(0, |most| most + lost);
+    (least, numbers.iter().max().map_or(0, |most| most + lost))
+}
+
+/// The group's members cannot be told.
+fn is_unknown(status: &Status) -> bool {
+    let ready = status.conditions.iter().find(|it| it.kind == "Ready");
+    ready.is_some_and(|ready| ready.status == "Unknown")
+}
+
+/// A person has to act first, and nobody looks at the members.
+fn is_stalled(status: &Status) -> bool {
+    const UNSEEN: [&str; 3] = ["InvalidSpec", "IdentityConflict", "AdoptionRequired"];
+    let mut conditions = status.conditions.iter();
+    conditions.any(|it| UNSEEN.contains(&it.reason.as_str()))
+}
+
+/// The number of members, if nobody can have counted it, or if it makes a group
+/// ready that has fewer. The status, or the number alone, may be a backup's.
+fn uncounted(
+    object: &GroupObject,
+    (least, most): (usize, usize),
+    kept: bool,
+    backup: Option<&Status>,
+) -> Option<String> {
+    let status = &object.status;
+    if backup == Some(status) {
+        return None;
+    }
+    let ready = status.conditions.iter().find(|it| it.kind == "Ready")?;
+    let current = status.current_replicas?;
+    if is_unknown(status) {
+        return None;
+    }
     let current = usize::try_from(current).unwrap_or(usize::MAX);
     let desired = status.desired_replicas.unwrap_or(0);
     let desired = usize::try_from(desired).unwrap_or(usize::MAX);
@@ -157,5 +252,5 @@ fn uncounted(
         ));
     }
     let counted = (least..=most).contains(&current);
-    (!counted && backup.is_none()).then(|| format!("says that it has {current} members"))
+    (!counted && !kept && backup.is_none()).then(|| format!("says that it has {current} members"))
 }

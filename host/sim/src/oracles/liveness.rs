@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vmgroup_core::group::{DeletionPolicy, GroupKey, Mode, Spec};
+use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::marker::HOLD_KEY;
+use vmgroup_core::names;
 use vmgroup_core::observation::{Connection, Parking, PowerDriftPolicy};
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::{CallResult, GroupObject};
@@ -96,7 +97,13 @@ pub(super) fn unsettled_groups(
 ) -> BTreeMap<GroupKey, Vec<String>> {
     let mut left = BTreeMap::new();
     for object in cluster.groups() {
-        let Ok(spec) = &object.spec else { continue };
+        let Ok(spec) = &object.spec else {
+            if !object.deleting {
+                let text = format!("{} has a spec that nobody understands", object.key);
+                left.insert(object.key.clone(), vec![text]);
+            }
+            continue;
+        };
         // Deletions are L2's.
         if object.deleting || spec.suspend || spec.mode != Mode::Apply {
             continue;
@@ -112,13 +119,15 @@ pub(super) fn unsettled_groups(
 fn unsettled(vcenter: &VCenter, object: &GroupObject, spec: &Spec) -> Vec<String> {
     let key = &object.key;
     let identity = object.identity.as_ref().unwrap_or(&object.uid);
-    // Of a former group's VMs out of view nothing tells.
+    // A former group's VMs are its own unless they are to be left alone; of those out of
+    // view nothing tells.
+    let adopts = object.adoption != Some(Adoption::Ignore);
     let in_view = |vm: &VmTruth| vm.folder != *vcenter.elsewhere();
     let members: Vec<(u32, &VmTruth)> = vcenter
         .vms()
         .filter_map(|vm| Some((vm.agreed()?, vm)))
         .filter(|(marker, _)| marker.group() == *key)
-        .filter(|(marker, vm)| marker.identity == *identity || in_view(vm))
+        .filter(|(marker, vm)| marker.identity == *identity || (adopts && in_view(vm)))
         .map(|(marker, vm)| (marker.slot, vm))
         .collect();
     let mut texts = Vec::new();
@@ -244,8 +253,22 @@ fn closes(facts: &[Fact], key: &GroupKey) -> bool {
         Fact::Revised { object, .. } if object.key == *key && object.finalizer => Some(object),
         _ => None,
     });
-    let deletes = released
-        .and_then(|object| object.spec.as_ref().ok())
-        .is_some_and(|spec| spec.deletion == DeletionPolicy::Delete && spec.mode == Mode::Apply);
+    // A copied object goes as it is, and so does one whose identity no VM can have.
+    let is_copy = released.is_some_and(|released| {
+        let identity = released.identity.as_ref();
+        let shares = |other: &GroupObject| {
+            other.key != released.key && identity.is_some() && other.identity.as_ref() == identity
+        };
+        let shared = facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::Revised { object, .. } if shares(object)));
+        shared || identity.is_some_and(|it| names::identity_problem(it).is_some())
+    });
+    let deletes = !is_copy
+        && released
+            .and_then(|object| object.spec.as_ref().ok())
+            .is_some_and(|spec| {
+                spec.deletion == DeletionPolicy::Delete && spec.mode == Mode::Apply
+            });
     kept == Some(false) && deletes
 }

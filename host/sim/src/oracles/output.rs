@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey};
 use vmgroup_core::names::OperationId;
-use vmgroup_core::observation::OperationKind;
+use vmgroup_core::observation::{OperationKind, Slot};
 use vmgroup_core::plan::Effect;
 use vmgroup_core::status::IntentStep;
 use vmgroup_reconcile::event::{CallResult, GroupObject};
@@ -56,6 +56,7 @@ pub fn s6_one_actor(facts: &[Fact]) -> Vec<Breach> {
 /// Not covered: that the plan passed the rules, which S1 to S4 see by its effects.
 pub fn s10_output(facts: &[Fact]) -> Vec<Breach> {
     let mut committed: BTreeSet<(String, OperationKind)> = BTreeSet::new();
+    let mut stood: BTreeMap<&str, BTreeSet<(Slot, u64, OperationKind)>> = BTreeMap::new();
     let mut decided: BTreeMap<&GroupKey, VecDeque<&[Effect]>> = BTreeMap::new();
     let mut breaches = Vec::new();
     for fact in facts {
@@ -69,7 +70,12 @@ pub fn s10_output(facts: &[Fact]) -> Vec<Breach> {
             }
             Fact::Revised { at, object } => {
                 let identity = object.identity.as_deref().unwrap_or(&object.uid);
+                let stood = stood.entry(&object.uid).or_default();
                 for step in fresh_steps(object) {
+                    // It stays under the identity that it was committed under.
+                    if !stood.insert((step.slot, step.intent, step.kind)) {
+                        continue;
+                    }
                     let id = OperationId::in_slot(identity, step.slot, step.intent).to_string();
                     let is_new = committed.insert((id.clone(), step.kind));
                     let plans = decided.get(&object.key);

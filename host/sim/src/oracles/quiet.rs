@@ -15,6 +15,9 @@ const RELIST_MS: u64 = 15 * 60 * 1_000;
 /// In an hour a slot has at most so many calls without an effect: waits double
 /// from five seconds to five minutes, so eighteen, and some more after crashes.
 const FAILURES_AN_HOUR: usize = 40;
+/// In an hour a host is refused a request about one thing at most so often: one about an
+/// object every fifteen seconds in the end, and whatever happens is a reason for another.
+const REFUSED_AN_HOUR: usize = 360;
 const HOUR_MS: u64 = 3_600_000;
 /// In a minute a group is decided about at most so often: each operation that
 /// ends, fails or changes something is a reason.
@@ -45,6 +48,30 @@ pub fn s15_quiet(arrivals: &[Arrival], quiet: Quiet, hosts: usize) -> Vec<Breach
             text,
         })
         .collect()
+}
+
+/// S15, refusals: a request that nobody may make is not made too often.
+pub fn s15_refused(arrivals: &[Arrival]) -> Vec<Breach> {
+    let mut refused: BTreeMap<(usize, Kind, &str), Vec<Monotonic>> = BTreeMap::new();
+    for arrival in arrivals {
+        if let Some(about) = &arrival.denied {
+            let what = (arrival.host, arrival.kind, about.as_str());
+            refused.entry(what).or_default().push(arrival.at);
+        }
+    }
+    let is_hot = |window: &&[Monotonic]| window[REFUSED_AN_HOUR - 1].since(window[0]) < HOUR_MS;
+    let hot = refused
+        .into_iter()
+        .filter_map(|((host, kind, about), times)| {
+            let window = times.windows(REFUSED_AN_HOUR).find(is_hot)?;
+            let text = format!("host {host} is refused {REFUSED_AN_HOUR} times {kind} of {about}");
+            Some(Breach {
+                oracle: "S15",
+                at: window[REFUSED_AN_HOUR - 1],
+                text,
+            })
+        });
+    hot.collect()
 }
 
 /// S15, backoff: calls that come to nothing are repeated within bounds.

@@ -10,12 +10,16 @@ use vmgroup_reconcile::request::Call;
 
 use super::justified::LOOKED_MS;
 use super::{Breach, executes};
-use crate::history::Fact;
+use crate::history::{Called, Fact};
 use crate::kind::Kind;
 use crate::vcenter::VCenter;
 
 /// A restore of the API server is heard of within this.
 const RESTORE_HEARD_MS: u64 = 1_000;
+
+/// A change of an object is heard of within this, even if silences of the watch follow one
+/// another.
+const HEARD_MS: u64 = 120_000;
 
 /// S1: whenever a clone starts, the VMs of the group and its clones in flight,
 /// this one included, are at most the largest replicas + surge + spares of any
@@ -131,10 +135,16 @@ fn most(spec: &Spec) -> u32 {
 }
 
 /// S2: no clone and no marking ends with two VMs that fill one slot, and none
-/// with a VM that does not agree with its own marker.
+/// with a VM that does not agree with its own marker; unless people have given the
+/// identity to another object, whose clones may still run.
 pub fn s2_unique(facts: &[Fact]) -> Vec<Breach> {
     let mut breaches = Vec::new();
+    let mut owners: BTreeMap<&str, BTreeSet<&GroupKey>> = BTreeMap::new();
     for fact in facts {
+        if let Fact::Revised { object, .. } = fact {
+            let identity = object.identity.as_deref().unwrap_or(&object.uid);
+            owners.entry(identity).or_default().insert(&object.key);
+        }
         let Fact::Effect(effect) = fact else { continue };
         if effect.held_up {
             continue;
@@ -146,7 +156,10 @@ pub fn s2_unique(facts: &[Fact]) -> Vec<Breach> {
                 text: format!("{:?} fill one slot of {}", effect.claimants, effect.group),
             });
         }
-        if effect.kind == Kind::Clone && effect.marker.is_none() {
+        let id = OperationId::parse(&effect.operation_id);
+        let owners = id.and_then(|id| owners.get(id.identity));
+        let is_shared = owners.is_some_and(|owners| owners.len() > 1);
+        if effect.kind == Kind::Clone && effect.marker.is_none() && !is_shared {
             breaches.push(Breach {
                 oracle: "S2",
                 at: effect.at,
@@ -168,35 +181,37 @@ pub fn s2_unique(facts: &[Fact]) -> Vec<Breach> {
 /// people left them.
 pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    let mut objects: BTreeMap<GroupKey, &GroupObject> = BTreeMap::new();
+    let mut objects: BTreeMap<GroupKey, Vec<(Monotonic, &GroupObject)>> = BTreeMap::new();
     let mut adopted: BTreeSet<&str> = BTreeSet::new();
     for fact in facts {
         match fact {
-            Fact::Revised { object, .. } => {
-                objects.insert(object.key.clone(), object);
+            Fact::Revised { at, object } => {
+                let revisions = objects.entry(object.key.clone()).or_default();
+                revisions.push((*at, object));
             }
             Fact::Vanished { object, .. } => {
                 objects.remove(&object.key);
             }
-            Fact::Restored { objects: all, .. } => {
-                objects = all.iter().map(|it| (it.key.clone(), it)).collect();
+            Fact::Restored { at, objects: all } => {
+                let all = all.iter().map(|it| (it.key.clone(), vec![(*at, it)]));
+                objects = all.collect();
             }
             Fact::Called(called) if executes(called) => {
+                let revisions = objects.get(&called.group).map_or(&[][..], Vec::as_slice);
+                let known = known_since_commit(revisions, called);
+                breaches.extend(foreign_clone(&known, called));
                 let Some(target) = &called.target else {
                     continue;
                 };
-                let object = objects.get(&called.group);
                 let ours = target.agreed().is_some_and(|marker| {
-                    marker.group() == called.group
-                        && object
-                            .and_then(|it| it.identity.as_ref())
-                            .is_none_or(|identity| *identity == marker.identity)
+                    marker.group() == called.group && may_name(&known, called, &marker.identity)
                 });
+                let mut adoptions = known.iter().map(|it| it.adoption);
                 let adopting = matches!(called.call, Call::Mark { .. })
                     && target
                         .marker()
                         .is_none_or(|marker| marker.group() == called.group)
-                    && object.is_some_and(|it| it.adoption == Some(Adoption::Adopt));
+                    && adoptions.any(|it| it == Some(Adoption::Adopt));
                 if adopting {
                     adopted.insert(&target.id);
                 } else if !ours && !called.held_up && !target.meddled_within(LOOKED_MS, called.at) {
@@ -220,19 +235,78 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
             _ => {}
         }
     }
-    for was in vcenter.foreign() {
+    breaches.extend(changed(vcenter, now, &adopted));
+    breaches
+}
+
+/// VMs of others that are not as people left them.
+fn changed(vcenter: &VCenter, now: Monotonic, adopted: &BTreeSet<&str>) -> Vec<Breach> {
+    let touched = vcenter.foreign().filter(|was| {
         // A restored backup agrees with its marker: without its original it is the
         // member.
         let may_be_member = was.agreed().is_some() || adopted.contains(was.id.as_str());
-        if !may_be_member && vcenter.vm(&was.id) != Some(was) {
-            breaches.push(Breach {
-                oracle: "S3",
-                at: now,
-                text: format!("{} (`{}`) is not as people left it", was.id, was.name),
-            });
-        }
-    }
-    breaches
+        !may_be_member && vcenter.vm(&was.id) != Some(was)
+    });
+    let touched = touched.map(|was| Breach {
+        oracle: "S3",
+        at: now,
+        text: format!("{} (`{}`) is not as people left it", was.id, was.name),
+    });
+    touched.collect()
+}
+
+/// The call may be for VMs of that identity: it is the one of its commit, and the object
+/// has it, or had it until lately.
+fn may_name(known: &[&GroupObject], called: &Called, identity: &str) -> bool {
+    let named = |object: &&GroupObject| {
+        let annotated = object.identity.as_deref();
+        annotated.is_none_or(|annotated| annotated == identity)
+    };
+    let asked = OperationId::parse(&called.operation_id);
+    (known.is_empty() || known.iter().any(named))
+        && asked.is_none_or(|asked| asked.identity == identity)
+}
+
+/// A clone that is made for another identity than the object's.
+fn foreign_clone(known: &[&GroupObject], called: &Called) -> Option<Breach> {
+    let Call::Clone(clone) = &called.call else {
+        return None;
+    };
+    let identity = &clone.marker.identity;
+    let foreign = !called.held_up && !may_name(known, called, identity);
+    foreign.then(|| Breach {
+        oracle: "S3",
+        at: called.at,
+        text: format!(
+            "a clone for {} has the identity {identity}, which is not its own",
+            called.group
+        ),
+    })
+}
+
+/// The object as it was when the call was committed, and as it has been since then, without
+/// what is so long ago that the operator must have heard of its end. The last version if
+/// the commit is not among them.
+fn known_since_commit<'a>(
+    revisions: &[(Monotonic, &'a GroupObject)],
+    called: &Called,
+) -> Vec<&'a GroupObject> {
+    let committed = OperationId::parse(&called.operation_id).and_then(|id| id.committed);
+    let holds = |(_, object): &(Monotonic, &GroupObject)| {
+        let intent = object.status.intent.as_ref().map(|intent| intent.id);
+        intent.is_some() && intent == committed.map(|(_, intent)| intent)
+    };
+    let last = revisions.len().saturating_sub(1);
+    let first = revisions.iter().position(holds).unwrap_or(last);
+    let unheard = |nth: usize| {
+        let ended = revisions.get(nth + 1);
+        ended.is_none_or(|(ended, _)| called.at.since(*ended) <= HEARD_MS)
+    };
+    let since = revisions.iter().enumerate().skip(first);
+    since
+        .filter(|(nth, _)| unheard(*nth))
+        .map(|(_, (_, object))| *object)
+        .collect()
 }
 
 /// S5: an object goes only when no VM and no clone in flight of the group

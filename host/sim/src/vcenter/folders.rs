@@ -6,6 +6,7 @@ use vmgroup_reconcile::inventory::{Fault, FolderId};
 use vmgroup_reconcile::request::Call;
 
 use super::{VCenter, VmTruth};
+use crate::oracles::LOOKED_MS;
 
 /// A folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +117,7 @@ impl VCenter {
 
     /// Unregisters what is in the folder and removes it. Whoever does that to a
     /// folder that is not empty makes VMs disappear from the inventory.
-    pub(super) fn unregister_and_destroy(&mut self, now: Now, id: &FolderId) {
+    pub(super) fn unregister_and_destroy(&mut self, now: Now, id: &FolderId, held_up: bool) {
         let inside: Vec<FolderId> = self
             .folders
             .values()
@@ -124,7 +125,7 @@ impl VCenter {
             .map(|folder| folder.id.clone())
             .collect();
         for folder in &inside {
-            self.unregister_and_destroy(now, folder);
+            self.unregister_and_destroy(now, folder, held_up);
         }
         let vms: Vec<String> = self
             .vms
@@ -132,7 +133,18 @@ impl VCenter {
             .filter(|vm| vm.folder == *id)
             .map(|vm| vm.id.clone())
             .collect();
-        if !vms.is_empty() || !inside.is_empty() {
+        // What people put into it after the look, no call can except.
+        let unseen: Vec<String> = self
+            .vms
+            .values()
+            .filter(|vm| vm.folder == *id && self.foreign.contains_key(&vm.id))
+            .filter(|vm| held_up || vm.came_within(LOOKED_MS, now.monotonic))
+            .map(|vm| vm.id.clone())
+            .collect();
+        for vm in &unseen {
+            self.foreign.remove(vm);
+        }
+        if vms.iter().any(|vm| !unseen.contains(vm)) || !inside.is_empty() {
             self.misdeed(
                 now,
                 format!("folder {id} was destroyed with {vms:?} and {inside:?} in it"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vmgroup_core::marker::HOLD_KEY;
+use vmgroup_core::marker::{HOLD_KEY, Marker};
 use vmgroup_core::names;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Now;
@@ -10,6 +10,7 @@ use vmgroup_reconcile::inventory::{FolderId, Heartbeat, VmId};
 
 use super::{Due, VCenter, VmTruth};
 use crate::Refused;
+use crate::history::Fact;
 
 impl VCenter {
     /// A VM of somebody else: one disk, powered off, no marker.
@@ -47,6 +48,7 @@ impl VCenter {
             labels: BTreeMap::new(),
             boots: 0,
             meddled_at: Some(now.monotonic),
+            came_at: Some(now.monotonic),
             joined_at: None,
         };
         shape(&mut vm);
@@ -130,6 +132,7 @@ impl VCenter {
                 ip: None,
                 boots: 0,
                 meddled_at: vm.meddled_at,
+                came_at: vm.came_at,
                 created_at: vm.created_at,
                 ..original
             };
@@ -176,11 +179,19 @@ impl VCenter {
         let before = vm.clone();
         change(vm);
         vm.meddled_at = Some(now.monotonic);
+        if vm.folder != before.folder {
+            vm.came_at = Some(now.monotonic);
+        }
         if before.agreed().is_none() && vm.agreed().is_some() {
             vm.joined_at = Some(now.monotonic);
         }
+        let parted = before.agreed().filter(|_| vm.agreed().is_none());
         if vm.folder != before.folder {
             self.taken_out(now, &before);
+        }
+        if let Some(Marker { identity, .. }) = parted {
+            let at = now.monotonic;
+            self.log.push(Fact::Parted { at, identity });
         }
         self.remember_foreign(id);
         self.show_vm(now, id);

@@ -182,7 +182,7 @@ impl VCenter {
     fn apply(&mut self, now: Now, asked: &Asked, call: &Call) -> Result<Option<VmId>, Fault> {
         let kind = Kind::of_call(call);
         if let Call::DestroyFolder(id) = call {
-            self.unregister_and_destroy(now, id);
+            self.unregister_and_destroy(now, id, asked.held_up);
             self.effect(now, asked, kind, true, None, None);
             return Ok(None);
         }
@@ -258,6 +258,7 @@ impl VCenter {
             ip: None,
             boots: 0,
             meddled_at: None,
+            came_at: None,
             joined_at: None,
             ..template
         };

@@ -338,6 +338,22 @@ fn a_folder_destroyed_with_vms_in_it_unregisters_them_and_is_a_misdeed() {
 }
 
 #[test]
+fn what_people_put_into_a_folder_after_the_look_nobody_has_to_see() {
+    for (ago, is_misdeed) in [(1_000, false), (60_000, true)] {
+        let mut bench = Bench::new();
+        let folder = bench.folder.clone();
+        bench
+            .vcenter
+            .create_vm(bench.now, "theirs", &folder, |_| {});
+        bench.pass(ago);
+        bench.run(&Call::DestroyFolder(folder));
+        let log = bench.vcenter.take_log();
+        let misdeeds = log.iter().filter(|it| matches!(it, Fact::Misdeed { .. }));
+        assert_eq!(misdeeds.count() > 0, is_misdeed, "{ago} ms before");
+    }
+}
+
+#[test]
 fn a_folder_with_a_running_vm_in_it_is_not_destroyed_and_that_is_a_misdeed_too() {
     let mut bench = Bench::new();
     let id = bench.clone_vm("web-1", "uuid-1");

@@ -58,6 +58,8 @@ pub struct VmTruth {
     pub boots: u64,
     /// When a person last did something to it.
     pub meddled_at: Option<Monotonic>,
+    /// When a person last put it into its folder.
+    pub came_at: Option<Monotonic>,
     /// When a person last made a member of it.
     pub joined_at: Option<Monotonic>,
 }
@@ -66,6 +68,11 @@ impl VmTruth {
     /// A person did something to it less than so many milliseconds before then.
     pub(crate) fn meddled_within(&self, ms: u64, now: Monotonic) -> bool {
         self.meddled_at.is_some_and(|at| now.since(at) < ms)
+    }
+
+    /// A person put it into its folder less than so many milliseconds before then.
+    pub(crate) fn came_within(&self, ms: u64, now: Monotonic) -> bool {
+        self.came_at.is_some_and(|at| now.since(at) < ms)
     }
 
     /// A person made a member of it less than so many milliseconds before then.

@@ -76,6 +76,9 @@ impl<D: Decide> World<D> {
             }
             Deed::WipeStatus(key) => cluster.wipe_status(now, key),
             Deed::Unclaim(key) => cluster.unclaim(now, key),
+            Deed::Identify(key, identity) => cluster.name(now, key, identity),
+            Deed::CopyIdentity(from, to) => cluster.copy_identity(now, from, to),
+            Deed::CopyObject(from, to) => cluster.copy(now, from, to),
             Deed::Swap(name, logic) => match self.decide.swap(name.as_deref(), logic) {
                 Some(module) => {
                     self.tell_of_module(&Event::ModuleActive(module));

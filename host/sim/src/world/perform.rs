@@ -14,6 +14,9 @@ use crate::kind::{Kind, about};
 use crate::vcenter::{Asked, Spoil};
 
 const REFUSED: &str = "connection refused";
+const FORBIDDEN: &str = "forbidden";
+/// A right that somebody took away.
+const PRIVILEGE: &str = "as denied";
 
 impl<D: Decide> World<D> {
     /// Executes a request; the answer will arrive at `answer_at`, if it does.
@@ -29,23 +32,29 @@ impl<D: Decide> World<D> {
         } else {
             self.vcenter.reachable(self.now())
         };
+        let denied_until = self.denied_until.get(&kind);
+        let denied = denied_until.is_some_and(|until| self.now < *until);
         self.arrivals.push(Arrival {
             at: self.now,
             host: seat,
             kind,
             reached,
+            denied: (reached && denied).then(|| subject(&outgoing.request)),
             in_vain_for: about(&outgoing.request).filter(|_| !reached).cloned(),
         });
         if kind.to_cluster() {
             if !reached {
-                return unreachable_cluster(&outgoing.request);
+                return failed_in_cluster(&outgoing.request, REFUSED);
+            }
+            if denied {
+                return failed_in_cluster(&outgoing.request, FORBIDDEN);
             }
             return self.perform_in_cluster(seat, &outgoing.request);
         }
         if !reached {
             return unreachable_vcenter(&outgoing.request);
         }
-        self.perform_in_vcenter(seat, outgoing, answer_at)
+        self.perform_in_vcenter(seat, outgoing, answer_at, denied)
     }
 
     fn perform_in_cluster(&mut self, seat: usize, request: &Request) -> Option<Event> {
@@ -94,6 +103,7 @@ impl<D: Decide> World<D> {
         seat: usize,
         outgoing: &Outgoing,
         answer_at: Monotonic,
+        denied: bool,
     ) -> Option<Event> {
         let now = self.now();
         let session = self.seats[seat]
@@ -124,6 +134,7 @@ impl<D: Decide> World<D> {
             }
             Request::Read { id, read } => {
                 let result = match session {
+                    Some(_) if denied => ReadResult::Failed { fault: no_right() },
                     Some(session) => self.vcenter.read(session, read),
                     None => ReadResult::Failed {
                         fault: Fault::NotAuthenticated,
@@ -143,7 +154,11 @@ impl<D: Decide> World<D> {
                     host: seat,
                     held_up: outgoing.held_up || self.seats[seat].life != outgoing.life,
                 };
-                let spoil = outgoing.fault.as_ref().and_then(spoil);
+                let spoil = if denied {
+                    Some(Spoil::Refused(no_right()))
+                } else {
+                    outgoing.fault.as_ref().and_then(spoil)
+                };
                 // The bytes of a crashed process still carry its session.
                 let session = session.or_else(|| self.left_behind(seat, outgoing));
                 let result = match session {
@@ -206,8 +221,23 @@ fn spoil(fault: &RequestFault) -> Option<Spoil> {
     })
 }
 
-fn unreachable_cluster(request: &Request) -> Option<Event> {
-    let message = REFUSED.to_owned();
+/// What a request is about, in words.
+fn subject(request: &Request) -> String {
+    match request {
+        Request::Read { read, .. } => format!("{read:?}"),
+        Request::Call { operation_id, .. } => operation_id.clone(),
+        other => about(other).map_or_else(String::new, ToString::to_string),
+    }
+}
+
+fn no_right() -> Fault {
+    Fault::NoPermission {
+        privilege: PRIVILEGE.into(),
+    }
+}
+
+fn failed_in_cluster(request: &Request, why: &str) -> Option<Event> {
+    let message = why.to_owned();
     Some(match request {
         Request::WriteStatus { id, .. }
         | Request::WriteMeta { id, .. }

@@ -12,6 +12,7 @@ use crate::cluster::{Cluster, WatchId};
 use crate::faults::WorldFault;
 use crate::history::{Fact, Outage};
 use crate::host::Decide;
+use crate::kind::Kind;
 use crate::trace::Detail;
 use crate::vcenter::{SessionId, VCenter, VmTruth};
 
@@ -74,6 +75,7 @@ impl<D: Decide> World<D> {
             WorldFault::CutCluster(for_ms) => {
                 self.cut_cluster(*for_ms);
             }
+            WorldFault::Deny(kind, for_ms) => self.deny(*kind, *for_ms),
             WorldFault::ReconnectWatch(host) => self.on_watch(*host, |cluster, watch| {
                 cluster.reconnect(now, watch);
             }),
@@ -130,6 +132,7 @@ impl<D: Decide> World<D> {
     /// Nothing goes wrong any more but what has begun.
     pub fn end_faults(&mut self) {
         self.faults.end();
+        self.denied_until.clear();
     }
 
     fn restore_cluster(&mut self, ago_ms: u64) {
@@ -142,6 +145,13 @@ impl<D: Decide> World<D> {
         if !bumps {
             self.cut_cluster(RESTORE_MS);
         }
+    }
+
+    fn deny(&mut self, kind: Kind, for_ms: u64) {
+        let (at, until) = (self.now, self.now.plus(for_ms));
+        self.facts.push(Fact::Denied { at, until, kind });
+        let denied_until = self.denied_until.entry(kind).or_default();
+        *denied_until = until.max(*denied_until);
     }
 
     fn cut_cluster(&mut self, for_ms: u64) {

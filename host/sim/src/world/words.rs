@@ -203,7 +203,9 @@ pub(super) fn of_fact(fact: &Fact) -> Option<(&'static str, Detail, String)> {
             format!("restored from a backup with {} groups", objects.len()),
         )),
         Fact::Counted { .. }
+        | Fact::Parted { .. }
         | Fact::UpdatesLost { .. }
+        | Fact::Denied { .. }
         | Fact::Decided(_)
         | Fact::Swapped { .. }
         | Fact::Leased { .. }

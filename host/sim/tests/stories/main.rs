@@ -40,6 +40,8 @@ mod approvals;
 
 mod restores;
 
+mod rights;
+
 mod leases;
 
 mod rivals;

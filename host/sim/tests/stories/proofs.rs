@@ -146,7 +146,7 @@ fn a_suspended_group_looks_for_a_member_that_cannot_be_found_too() {
     let before = asked(&stage);
     stage.world.run_for(100_000);
     let made = asked(&stage) - before;
-    assert!((5..=10).contains(&made), "{made} reads\n{}", stage.story());
+    assert!((2..=5).contains(&made), "{made} reads\n{}", stage.story());
 }
 
 #[test]
@@ -158,12 +158,12 @@ fn a_member_that_cannot_be_found_is_looked_for_now_and_then() {
     stage.says("web", "1 of 10 members cannot be read");
     assert_eq!(stage.calls(), calls, "{}", stage.story());
     let read = stage.world.counts()["LostBefore"];
-    assert!((40..=60).contains(&read), "{read} reads in ten minutes");
+    assert!((10..=16).contains(&read), "{read} reads in ten minutes");
 }
 
 #[test]
 fn while_many_members_cannot_be_found_nothing_is_cloned_for_anybody() {
-    let mut stage = unreadable_for(60);
+    let mut stage = unreadable_for(30);
     for slot in 0..10 {
         stage.act(Deed::Move(member(slot), Place::Elsewhere));
     }

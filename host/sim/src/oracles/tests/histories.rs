@@ -117,6 +117,7 @@ fn member_in(slot: u32) -> VmTruth {
         labels: std::collections::BTreeMap::new(),
         boots: 1,
         meddled_at: None,
+        came_at: None,
         joined_at: None,
     }
 }
@@ -393,6 +394,7 @@ fn s15_sees_a_read_in_a_quiet_time_and_a_call_that_is_repeated_without_end() {
         host: 0,
         kind,
         reached: true,
+        denied: None,
         in_vain_for: None,
     };
     let fine = [arrival(50, Kind::ReadVm), arrival(500, Kind::Relist)];
@@ -406,6 +408,23 @@ fn s15_sees_a_read_in_a_quiet_time_and_a_call_that_is_repeated_without_end() {
     assert_eq!(names_of(&s15_backoff(&hot)), ["S15"]);
     let slow: Vec<Fact> = (0..60).map(|nth| on(nth * 300_000)).collect();
     assert_eq!(s15_backoff(&slow), []);
+}
+
+#[test]
+fn s15_sees_requests_that_are_refused_without_end() {
+    let refused = |every_ms: u64| -> Vec<Arrival> {
+        let arrival = |nth| Arrival {
+            at: Monotonic(nth * every_ms),
+            host: 0,
+            kind: Kind::ReadIdentity,
+            reached: true,
+            denied: Some("vm-1".into()),
+            in_vain_for: None,
+        };
+        (0..2_000).map(arrival).collect()
+    };
+    assert_eq!(s15_refused(&refused(15_000)), []);
+    assert_eq!(names_of(&s15_refused(&refused(10_000))), ["S15"]);
 }
 
 /// Logs in, reads once during an outage, and then hears of nothing any more.
