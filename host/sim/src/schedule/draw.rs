@@ -3,19 +3,24 @@
 use std::collections::BTreeMap;
 
 use vmgroup_core::group::{Amount, DeletionPolicy, GroupKey, Mode, Spec};
-use vmgroup_core::observation::{Connection, HealPolicy, PowerState, RemovalPolicy, UpdatePolicy};
+use vmgroup_core::observation::{HealPolicy, PowerState, RemovalPolicy, UpdatePolicy};
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::inventory;
 
 use super::{Comparison, Item, Profile, Schedule, Ways};
-use crate::deed::{Deed, Place, Which};
+use crate::deed::{Deed, Place};
 use crate::faults::{Fault, LossRates, RequestFault, Unsent, WorldFault};
 use crate::kind::Kind;
 use crate::random::Random;
 use crate::samples::small_spec;
 
+mod deeds;
+
 /// Faults end, and deeds are done, by then; unless deeds are kept apart.
 const TROUBLED_MS: u64 = 60_000;
+
+/// A right is missing for at most so long.
+const DENIED_MS_MAX: u64 = 3_600_000;
 
 /// The template that exists.
 pub(super) const TEMPLATE: &str = "base";
@@ -50,10 +55,14 @@ impl Schedule {
         if profile.poison {
             items.extend(draw.poisoned());
         }
+        if profile.rare {
+            let second = Deed::Create(key(NAMES[1]), Box::new(Ok(draw.spec())));
+            items.push(Item::Deed(Monotonic(0), second));
+        }
         let deeds = 1 + draw.random.below(profile.deeds);
         for number in 1..=deeds {
             let at = match profile.apart_ms {
-                0 => draw.random.below(TROUBLED_MS),
+                0 => draw.time(),
                 apart => number * apart,
             };
             items.push(Item::Deed(Monotonic(at), draw.deed()));
@@ -86,6 +95,10 @@ impl Schedule {
         // Runs that are compared take the same time, whatever goes wrong.
         let last = self.items.iter().map(|item| match item {
             Item::Deed(at, _) => at.0 + self.profile.apart_ms,
+            Item::Fault(Fault::At {
+                at,
+                what: WorldFault::Deny(_, for_ms),
+            }) => at.0 + for_ms,
             Item::Fault(Fault::At { at, .. }) => at.0,
             Item::Fault(_) => 0,
         });
@@ -104,6 +117,14 @@ impl Draw {
         u32::try_from(self.random.below(end)).unwrap_or(0)
     }
 
+    /// Somewhere in the troubled time; rights are missing for longer.
+    fn time(&mut self) -> u64 {
+        if self.profile.rare && self.random.per_mille(300) {
+            return self.random.below(DENIED_MS_MAX);
+        }
+        self.random.below(TROUBLED_MS)
+    }
+
     fn one_of<T: Clone>(&mut self, all: &[T]) -> T {
         let index = self.random.below(all.len() as u64);
         all[usize::try_from(index).unwrap_or(0)].clone()
@@ -120,11 +141,7 @@ impl Draw {
             } else {
                 TEMPLATE.into()
             },
-            power_state: if self.random.per_mille(150) {
-                PowerState::Off
-            } else {
-                PowerState::On
-            },
+            power_state: self.power_state(),
             power_grace_ms: 2_000,
             update: self.one_of(&UpdatePolicy::ALL[1..]),
             max_surge: Amount::Count(self.small(2)),
@@ -153,6 +170,16 @@ impl Draw {
         }
     }
 
+    fn power_state(&mut self) -> PowerState {
+        if self.profile.rare && self.random.per_mille(150) {
+            PowerState::Suspended
+        } else if self.random.per_mille(150) {
+            PowerState::Off
+        } else {
+            PowerState::On
+        }
+    }
+
     /// A group whose module is poison.
     fn poisoned(&mut self) -> Vec<Item> {
         let spec = Spec {
@@ -171,65 +198,6 @@ impl Draw {
                 Deed::Swap(Some(POISON.into()), logic.into()),
             ),
         ]
-    }
-
-    fn deed(&mut self) -> Deed {
-        let name = self.one_of(&NAMES);
-        if self.profile.swaps && self.random.per_mille(350) {
-            let logics: &[&str] = if self.profile.objects_only {
-                &["default", "twin"]
-            } else {
-                &["default", "twin", "one-by-one"]
-            };
-            return Deed::Swap(None, self.one_of(logics).into());
-        }
-        if self.profile.restores && self.random.per_mille(250) {
-            return match self.random.below(3) {
-                0 => Deed::WipeStatus(key(name)),
-                1 => Deed::Unclaim(key(name)),
-                _ => Deed::StripFinalizers(key(name)),
-            };
-        }
-        if self.profile.objects_only || self.random.per_mille(500) {
-            return self.deed_on_object(name);
-        }
-        self.deed_on_vm(name)
-    }
-
-    fn deed_on_object(&mut self, name: &str) -> Deed {
-        match self.random.below(8) {
-            0 | 1 => Deed::Create(key(name), Box::new(Ok(self.spec()))),
-            2 | 3 => Deed::Edit(key(name), Box::new(Ok(self.spec()))),
-            4..=6 => Deed::Scale(key(name), self.small(6)),
-            _ => Deed::Delete(key(name)),
-        }
-    }
-
-    fn deed_on_vm(&mut self, name: &str) -> Deed {
-        let nth = usize::try_from(self.random.below(3)).unwrap_or(0);
-        let which = Which::Nth(key(name), nth);
-        let number = self.random.below(1_000);
-        match self.random.below(20) {
-            0 | 1 => Deed::Power(which, PowerState::Off),
-            2 => Deed::Power(which, PowerState::Suspended),
-            3 | 4 => Deed::Destroy(which),
-            5 => Deed::Move(which, Place::Elsewhere),
-            6 => Deed::Copy(which, format!("{name}-copy-{number}"), Place::Root),
-            7 => Deed::Twin(which, format!("{name}-twin-{number}"), Place::Root),
-            8 => Deed::Connect(which, Connection::Inaccessible),
-            9 => Deed::Connect(which, Connection::Disconnected),
-            10 => Deed::Occupy(which, self.random.below(20_000)),
-            11 => Deed::Rename(which, format!("{name}-renamed-{number}")),
-            12 => Deed::Template(which, true),
-            13 => Deed::AddDisk(which),
-            14 => Deed::Snapshot(which, true),
-            15 => Deed::Hold(which, true),
-            16 if number.is_multiple_of(2) => Deed::Failover(which, true),
-            16 => Deed::Question(which, true),
-            17 => Deed::Unmark(which),
-            18 => Deed::Finalizer(key(name), true),
-            _ => Deed::Rotate(format!("credentials-{number}"), number.is_multiple_of(2)),
-        }
     }
 
     fn losses(&mut self) -> LossRates {
@@ -252,7 +220,7 @@ impl Draw {
             0 => 0,
             apart => apart * self.random.below(deeds + 1),
         };
-        let at = Monotonic(base + self.random.below(TROUBLED_MS));
+        let at = Monotonic(base + self.time());
         if self.random.per_mille(200) {
             return Fault::Crash {
                 host,
@@ -272,6 +240,11 @@ impl Draw {
         let ms = self.random.below(30_000);
         if self.profile.restores && self.random.per_mille(400) {
             return WorldFault::RestoreCluster(ms);
+        }
+        if self.profile.rare && self.random.per_mille(400) {
+            let kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(may_be_denied).collect();
+            let ms = 1 + self.random.below(DENIED_MS_MAX);
+            return WorldFault::Deny(self.one_of(&kinds), ms);
         }
         match self.random.below(16) {
             0 => WorldFault::Crash(host, self.unsent()),
@@ -343,6 +316,11 @@ impl Draw {
             },
         }
     }
+}
+
+/// Requests of sessions and leases are what outages are for.
+fn may_be_denied(kind: &Kind) -> bool {
+    !kind.of_session() && !matches!(kind, Kind::WriteLease | Kind::Tell)
 }
 
 /// The specs that the groups ended with, given at once.

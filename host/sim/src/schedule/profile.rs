@@ -40,6 +40,9 @@ pub struct Profile {
     pub poison: bool,
     /// The API server itself goes back in time.
     pub restores: bool,
+    /// Owners write annotations, copy objects, and give specs that nobody
+    /// understands; rights are missing for long.
+    pub rare: bool,
     /// What a run is compared with.
     pub comparison: Comparison,
 }
@@ -58,6 +61,7 @@ impl Profile {
         swaps: false,
         poison: false,
         restores: false,
+        rare: false,
         comparison: Comparison::Nothing,
     };
 
@@ -95,6 +99,14 @@ impl Profile {
     pub const RESTORES: Profile = Profile {
         name: "restores",
         restores: true,
+        ..Profile::USUAL
+    };
+
+    /// What is seldom: annotations by hand, copied objects, left-overs of the demo, specs
+    /// that nobody understands, members to be suspended, rights that are missing.
+    pub const RARE: Profile = Profile {
+        name: "rare",
+        rare: true,
         ..Profile::USUAL
     };
 
@@ -137,6 +149,7 @@ impl Profile {
         Profile::SWAPS,
         Profile::POISON,
         Profile::RESTORES,
+        Profile::RARE,
         Profile::CALM,
         Profile::SAME,
         Profile::EDITS,

@@ -1,7 +1,7 @@
 //! What a person does who finds the world after the trouble: everything that
 //! the operator rightly leaves to a person.
 
-use vmgroup_core::group::{Adoption, GroupKey, Mode, Spec};
+use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::marker::{HOLD_KEY, Marker};
 use vmgroup_core::names;
 use vmgroup_core::observation::{Connection, Slot};
@@ -9,7 +9,9 @@ use vmgroup_reconcile::event::GroupObject;
 
 use super::draw::{POISON, TEMPLATE, key};
 use crate::deed::{Deed, Place, Which};
+use crate::history::Fact;
 use crate::host::Decide;
+use crate::samples::small_spec;
 use crate::vcenter::VmTruth;
 use crate::world::World;
 
@@ -38,8 +40,9 @@ pub(super) fn delete_all<D: Decide>(world: &mut World<D>) {
     }
 }
 
-/// Approves what is held, adopts where that is asked for, and sees to the members
-/// that a status calls unknown. True if there was anything.
+/// Does what the statuses ask a person for: approves what is held, adopts, says which
+/// identity it is, corrects specs, makes room, and sees to members that are unknown. True if
+/// there was anything.
 pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
     let mut answered = false;
     let unknown: Vec<VmTruth> = world
@@ -55,30 +58,123 @@ pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
     for vm in unknown {
         answered |= heal(world, &vm);
     }
-    let asking: Vec<(GroupKey, bool, bool)> = world
-        .cluster()
-        .groups()
-        .map(|object| {
-            let stalled = object.status.conditions.iter().any(|it| {
-                it.reason == "AdoptionRequired" && it.status == "True" && it.kind == "Stalled"
-            });
-            let adopts = stalled && object.adoption.is_none();
-            (object.key.clone(), object.status.held.is_some(), adopts)
-        })
-        .collect();
-    for (group, held, adopts) in asking {
-        if held {
-            let name = format!("approval-{}-{}", group.name, world.now().monotonic.0);
-            answered |= world.act(&Deed::Approve(key(&name), group.clone())).is_ok();
+    let asking: Vec<GroupObject> = world.cluster().groups().cloned().collect();
+    for group in asking {
+        if group.status.held.is_some() {
+            let name = format!("approval-{}-{}", group.key.name, world.now().monotonic.0);
+            answered |= act(world, &Deed::Approve(key(&name), group.key.clone()));
         }
-        if adopts && bring_back(world, &group) {
-            answered = true;
-        } else if adopts {
-            let deed = Deed::Adopt(group, Some(Adoption::Adopt));
-            answered |= world.act(&deed).is_ok();
+        let message = group.status.last_message.as_deref().unwrap_or_default();
+        if message.contains("another VM may have its name") {
+            answered |= rename_former(world, &group);
         }
+        let mut conditions = group.status.conditions.iter();
+        let stalled = conditions.find(|it| it.kind == "Stalled" && it.status == "True");
+        answered |= match stalled.map(|it| it.reason.as_str()) {
+            Some("NameTaken") => make_room(world, &group),
+            Some("AdoptionRequired") => adopt(world, &group),
+            Some("IdentityConflict") => identify(world, &group),
+            Some("InvalidSpec") => {
+                let spec = Box::new(Ok(small_spec(2, TEMPLATE)));
+                act(world, &Deed::Edit(group.key.clone(), spec))
+            }
+            _ => false,
+        };
     }
     answered
+}
+
+/// Adopts, or, where that is asked for already, says which of several former groups
+/// goes on. True if anything was done.
+fn adopt<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
+    if group.adoption.is_none() {
+        let deed = Deed::Adopt(group.key.clone(), Some(Adoption::Adopt));
+        return bring_back(world, &group.key) || act(world, &deed);
+    }
+    let former = world.vcenter().vms().find_map(|vm| {
+        let marker = vm.agreed().filter(|marker| marker.group() == group.key);
+        marker.map(|marker| marker.identity)
+    });
+    let deed = former.map(|former| Deed::Identify(group.key.clone(), former));
+    deed.is_some_and(|deed| act(world, &deed))
+}
+
+/// Removes what an orphaned group of the same identity has let go of, if it is in the way of a
+/// slot. True if there was anything.
+fn make_room<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
+    let identity = |object: &GroupObject| object.identity.clone().unwrap_or(object.uid.clone());
+    let orphaned = world.facts().iter().any(|fact| match fact {
+        Fact::Revised { object, .. } => {
+            let orphans = |spec: &Spec| spec.deletion == DeletionPolicy::Orphan;
+            object.deleting
+                && object.spec.as_ref().is_ok_and(orphans)
+                && identity(object) == identity(group)
+        }
+        _ => false,
+    });
+    let in_the_way = |vm: &&VmTruth| is_born_for(vm, group) && vm.agreed().is_none();
+    let vms: Vec<VmTruth> = world
+        .vcenter()
+        .vms()
+        .filter(|_| orphaned)
+        .filter(in_the_way)
+        .cloned()
+        .collect();
+    vms.iter().filter(|vm| heal(world, vm)).count() > 0
+}
+
+/// Gives VMs that were left alone under a former identity other names. True if there was any.
+fn rename_former<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
+    let is_former = |vm: &&VmTruth| {
+        let marker = vm.agreed();
+        marker.is_some_and(|it| {
+            it.group() == group.key && Some(&it.identity) != group.identity.as_ref()
+        }) && !vm.name.starts_with("former-")
+    };
+    let former = world.vcenter().vms().filter(is_former);
+    let deeds: Vec<Deed> = former
+        .map(|vm| Deed::Rename(Which::Id(vm.id.clone()), format!("former-{}", vm.id)))
+        .collect();
+    deeds.iter().filter(|deed| act(world, deed)).count() > 0
+}
+
+/// Does what the status says about an identity, if there is anything wrong with it. True if
+/// anything was done.
+fn identify<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
+    if !is_in_conflict(world, group) {
+        return false;
+    }
+    let message = group.status.last_message.as_deref().unwrap_or_default();
+    let key = group.key.clone();
+    let former = message.split_once("have the identity ");
+    let deed = if former.is_some() && group.deleting && group.adoption.is_some() {
+        Deed::Adopt(key, Some(Adoption::Ignore))
+    } else if let Some((_, rest)) = former {
+        let former = rest.split(';').next().unwrap_or_default().trim();
+        Deed::Identify(key, former.into())
+    } else if message.contains("write a name of its own") {
+        let another = format!("of-{}", key.name);
+        Deed::Identify(key, another)
+    } else {
+        Deed::Unclaim(key)
+    };
+    act(world, &deed)
+}
+
+/// Another object or another group's VM has the group's identity, a VM of its own has another
+/// one, or no VM can have it.
+fn is_in_conflict<D: Decide>(world: &World<D>, group: &GroupObject) -> bool {
+    let identity = group.identity.as_ref().unwrap_or(&group.uid);
+    let has_it = |other: &GroupObject| {
+        other.key != group.key && other.identity.as_ref().unwrap_or(&other.uid) == identity
+    };
+    let contradicts = |vm: &VmTruth| {
+        let marker = vm.agreed();
+        marker.is_some_and(|it| (it.group() == group.key) != (it.identity == *identity))
+    };
+    names::identity_problem(identity).is_some()
+        || world.cluster().groups().any(has_it)
+        || world.vcenter().vms().any(contradicts)
 }
 
 /// Nothing in the cluster tells of former members that were moved out of view: whoever
