@@ -128,7 +128,11 @@ impl TaskInfo {
             state,
             cancelled: flag("cancelled"),
             cancelable: flag("cancelable"),
-            error: value.get("error").map(Fault::from_localized),
+            error: value.get("error").map(Fault::from_localized).or_else(|| {
+                // What failed has a fault, whatever the server says of it.
+                let silent = state == TaskState::Error;
+                silent.then(|| Fault::new("", "the task does not say why it failed", value))
+            }),
             result: value.get("result").cloned(),
             progress: value.get("progress").and_then(Value::as_i64),
             reason: reason(value.get("reason")),
