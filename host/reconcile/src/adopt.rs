@@ -88,14 +88,12 @@ impl Machine {
             // A member whose group got another identity is in its slot already.
             let mut records = group.slots.iter();
             let recorded = records.find(|(_, record)| record.vm == *vm);
-            match recorded.map(|(slot, _)| *slot) {
-                Some(slot) if group.operations.contains_key(&slot) => {}
-                Some(slot) => {
-                    works.insert(slot, (Work::Adopt, vm.clone()));
-                }
-                None => {
-                    works.insert(free.next()?, (Work::Adopt, vm.clone()));
-                }
+            let slot = match recorded {
+                Some((slot, _)) => *slot,
+                None => free.next()?,
+            };
+            if !group.operations.contains_key(&slot) {
+                works.insert(slot, (Work::Adopt, vm.clone()));
             }
         }
         match (works.is_empty(), waiting) {

@@ -168,6 +168,13 @@ pub struct GroupObject {
     pub status: Status,
 }
 
+impl GroupObject {
+    /// The identity: the annotation, or what it will be.
+    pub fn known_as(&self) -> &str {
+        self.identity.as_deref().unwrap_or(&self.uid)
+    }
+}
+
 /// A person's approval of held effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {

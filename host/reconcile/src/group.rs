@@ -267,7 +267,7 @@ impl Group {
 
     /// The identity: the annotation, or what it will be.
     pub(crate) fn identity(&self) -> &str {
-        self.object.identity.as_deref().unwrap_or(&self.object.uid)
+        self.object.known_as()
     }
 
     /// The module that it names; none for the operator's default one.

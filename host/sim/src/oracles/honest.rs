@@ -148,7 +148,7 @@ impl<'a> Counts<'a> {
     }
 
     fn learn(&mut self, at: Monotonic, object: &'a GroupObject) {
-        let identity = object.identity.as_deref().unwrap_or(&object.uid);
+        let identity = object.known_as();
         let identities = self.identities.entry(&object.uid).or_default();
         for until in identities.values_mut() {
             *until = at.min(*until);

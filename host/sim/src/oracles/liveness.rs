@@ -118,7 +118,7 @@ pub(super) fn unsettled_groups(
 
 fn unsettled(vcenter: &VCenter, object: &GroupObject, spec: &Spec) -> Vec<String> {
     let key = &object.key;
-    let identity = object.identity.as_ref().unwrap_or(&object.uid);
+    let identity = object.known_as();
     // A former group's VMs are its own unless they are to be left alone; of those out of
     // view nothing tells.
     let adopts = object.adoption != Some(Adoption::Ignore);
@@ -127,7 +127,7 @@ fn unsettled(vcenter: &VCenter, object: &GroupObject, spec: &Spec) -> Vec<String
         .vms()
         .filter_map(|vm| Some((vm.agreed()?, vm)))
         .filter(|(marker, _)| marker.group() == *key)
-        .filter(|(marker, vm)| marker.identity == *identity || (adopts && in_view(vm)))
+        .filter(|(marker, vm)| marker.identity == identity || (adopts && in_view(vm)))
         .map(|(marker, vm)| (marker.slot, vm))
         .collect();
     let mut texts = Vec::new();

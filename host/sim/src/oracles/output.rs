@@ -69,7 +69,7 @@ pub fn s10_output(facts: &[Fact]) -> Vec<Breach> {
                 }
             }
             Fact::Revised { at, object } => {
-                let identity = object.identity.as_deref().unwrap_or(&object.uid);
+                let identity = object.known_as();
                 let stood = stood.entry(&object.uid).or_default();
                 for step in fresh_steps(object) {
                     // It stays under the identity that it was committed under.

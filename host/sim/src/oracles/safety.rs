@@ -142,7 +142,7 @@ pub fn s2_unique(facts: &[Fact]) -> Vec<Breach> {
     let mut owners: BTreeMap<&str, BTreeSet<&GroupKey>> = BTreeMap::new();
     for fact in facts {
         if let Fact::Revised { object, .. } = fact {
-            let identity = object.identity.as_deref().unwrap_or(&object.uid);
+            let identity = object.known_as();
             owners.entry(identity).or_default().insert(&object.key);
         }
         let Fact::Effect(effect) = fact else { continue };

@@ -102,13 +102,12 @@ fn adopt<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
 /// Removes what an orphaned group of the same identity has let go of, if it is in the way of a
 /// slot. True if there was anything.
 fn make_room<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
-    let identity = |object: &GroupObject| object.identity.clone().unwrap_or(object.uid.clone());
     let orphaned = world.facts().iter().any(|fact| match fact {
         Fact::Revised { object, .. } => {
             let orphans = |spec: &Spec| spec.deletion == DeletionPolicy::Orphan;
             object.deleting
                 && object.spec.as_ref().is_ok_and(orphans)
-                && identity(object) == identity(group)
+                && object.known_as() == group.known_as()
         }
         _ => false,
     });
@@ -164,13 +163,11 @@ fn identify<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
 /// Another object or another group's VM has the group's identity, a VM of its own has another
 /// one, or no VM can have it.
 fn is_in_conflict<D: Decide>(world: &World<D>, group: &GroupObject) -> bool {
-    let identity = group.identity.as_ref().unwrap_or(&group.uid);
-    let has_it = |other: &GroupObject| {
-        other.key != group.key && other.identity.as_ref().unwrap_or(&other.uid) == identity
-    };
+    let identity = group.known_as();
+    let has_it = |other: &GroupObject| other.key != group.key && other.known_as() == identity;
     let contradicts = |vm: &VmTruth| {
         let marker = vm.agreed();
-        marker.is_some_and(|it| (it.group() == group.key) != (it.identity == *identity))
+        marker.is_some_and(|it| (it.group() == group.key) != (it.identity == identity))
     };
     names::identity_problem(identity).is_some()
         || world.cluster().groups().any(has_it)

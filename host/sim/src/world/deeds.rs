@@ -232,8 +232,8 @@ pub(super) fn is_untold<'a>(
         return false;
     };
     let is_its = |group: &&GroupObject| {
-        let identity = group.identity.as_ref().unwrap_or(&group.uid);
-        group.key == marker.group() && *identity == marker.identity
+        let identity = group.known_as();
+        group.key == marker.group() && identity == marker.identity
     };
     let group = groups.into_iter().find(is_its);
     group.is_some_and(|group| group.status.slots.values().all(|slot| slot.vm != vm.id))

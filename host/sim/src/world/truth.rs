@@ -91,7 +91,7 @@ impl<D: Decide> World<D> {
 
     /// What is left of a group at this moment.
     pub(super) fn left(&self, object: &GroupObject) -> Left {
-        let identity = object.identity.as_deref().unwrap_or(&object.uid);
+        let identity = object.known_as();
         let mut members = self.vcenter.members(identity);
         // A copied object names VMs that are not its own; and what people have made a
         // member since the last look, nobody has seen.
