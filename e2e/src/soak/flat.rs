@@ -6,7 +6,8 @@
 //! tenths of outliers do not move) times the time that they span. A figure grows if
 //! that is more than its allowance, and the medians of the last and the first third
 //! differ by more than half of it, as those of a steady leak do by two thirds: a
-//! single step near an end does not count as a leak.
+//! single step near an end does not count as a leak. Nothing is said of samples that
+//! span less than two bursts of what they measure.
 
 use serde::Serialize;
 
@@ -15,6 +16,8 @@ const SAMPLES_MIN: usize = 4;
 /// More are thinned out: pairs grow with the square.
 const SAMPLES_MAX: usize = 600;
 const WARM_UP: usize = 4;
+/// Bursts that samples have to span.
+const BURSTS: f64 = 2.0;
 
 /// How much a figure may grow over the samples that count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -23,6 +26,8 @@ pub struct Allowance {
     pub least: f64,
     /// Or so many percent of the median, if that is more.
     pub percent: f64,
+    /// A burst is over after so many seconds.
+    pub burst_s: f64,
     /// Why.
     pub reason: &'static str,
 }
@@ -51,7 +56,7 @@ pub enum Verdict {
     Flat,
     /// It is not.
     Grows,
-    /// There are too few samples.
+    /// There are too few samples, or they span too little.
     Unknown,
 }
 
@@ -66,7 +71,7 @@ pub fn judge(samples: &[(f64, f64)], allowance: &Allowance) -> Judged {
         (Some(first), Some(last)) => last.0 - first.0,
         _ => 0.0,
     };
-    if warm.len() < SAMPLES_MIN || span <= 0.0 {
+    if warm.len() < SAMPLES_MIN || span <= allowance.burst_s * BURSTS {
         return Judged {
             samples: warm.len(),
             growth: 0.0,
@@ -119,11 +124,13 @@ mod tests {
     const MIB: Allowance = Allowance {
         least: 8.0,
         percent: 5.0,
+        burst_s: 0.0,
         reason: "a test",
     };
     const ONE: Allowance = Allowance {
         least: 0.5,
         percent: 0.0,
+        burst_s: 0.0,
         reason: "a test",
     };
 
@@ -173,6 +180,17 @@ mod tests {
         assert_eq!(judged.verdict, Verdict::Flat);
         // Of 29 spaces of 15 s, 8 MiB are 66 MiB an hour; the leak has 24.
         assert!((60.0..70.0).contains(&judged.seen_per_hour), "{judged:?}");
+    }
+
+    #[test]
+    fn samples_that_span_a_burst_and_a_half_prove_nothing() {
+        let slow = Allowance {
+            burst_s: 90.0,
+            ..ONE
+        };
+        let rises = |count| judge(&series(count, |it| it), &slow).verdict;
+        assert_eq!(rises(12), Verdict::Unknown);
+        assert_eq!(rises(20), Verdict::Grows);
     }
 
     #[test]

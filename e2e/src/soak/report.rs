@@ -16,24 +16,28 @@ const ROUNDS_SHOWN: usize = 12;
 const MEMORY: Allowance = Allowance {
     least: 6.0,
     percent: 10.0,
+    burst_s: 0.0,
     reason: "an allocator keeps what it once had, and groups come and go",
 };
-/// Connections of two pools, which open in a burst and close when they are idle.
+/// Connections of two pools, which open in a burst and close when they were idle for so long.
 const FILES: Allowance = Allowance {
     least: 5.0,
     percent: 0.0,
+    burst_s: 90.0,
     reason: "two pools of connections, which close when they have been idle",
 };
 /// Threads that do what blocks come with work and go after ten idle seconds.
 const THREADS: Allowance = Allowance {
     least: 3.0,
     percent: 0.0,
+    burst_s: 10.0,
     reason: "threads for what blocks end after ten idle seconds",
 };
 /// One of a kind, or one of each operator: there is no reason to have more.
 const NONE: Allowance = Allowance {
     least: 0.5,
     percent: 0.0,
+    burst_s: 0.0,
     reason: "there is no reason to have more",
 };
 
@@ -248,7 +252,7 @@ fn verdict(judged: &Judged, allowance: &Allowance) -> String {
     let word = match judged.verdict {
         Verdict::Flat => format!("flat: a leak of {seen_per_hour:.1} an hour would show"),
         Verdict::Grows => format!("GROWS: allowed because {}", allowance.reason),
-        Verdict::Unknown => format!("too few samples ({})", judged.samples),
+        Verdict::Unknown => format!("too few samples ({}), or too short", judged.samples),
     };
     format!("{growth:>8.1} {allowed:>8.1}  {word}")
 }

@@ -189,6 +189,19 @@ impl Machine {
             };
             return Some(stalled("IdentityConflict", message));
         }
+        // VMs under way say as much as VMs.
+        let mut others = self.groups.values().filter(|other| other.key() != key);
+        if let Some(maker) =
+            others.find(|other| other.identity() == group.identity() && other.is_cloning())
+        {
+            let message = format!(
+                "the group {} has its identity, too, and VMs of it are being made; write a name of \
+                 its own into the annotation {} of one of the two",
+                maker.key(),
+                vmgroup_core::group::IDENTITY_ANNOTATION
+            );
+            return Some(stalled("IdentityConflict", message));
+        }
         let copied_from = self.groups.values().find(|other| {
             other.identity() == group.identity() && precedence(other) < precedence(group)
         });
@@ -221,7 +234,8 @@ impl Machine {
             records.any(|record| record.vm == *vm)
         };
         let left_behind = sorted.other_identity.iter().find(recorded);
-        left_behind.map(|(vm, identity)| identity_changed(key, vm, identity))
+        let has_others = !sorted.members.is_empty();
+        left_behind.map(|(vm, identity)| identity_changed(key, vm, identity, has_others))
     }
 
     /// A read that a pass waits for.
@@ -297,17 +311,25 @@ fn other_identity(key: &GroupKey, vms: &[(VmId, String)]) -> Next {
     )
 }
 
-fn identity_changed(key: &GroupKey, vm: &str, identity: &str) -> Next {
-    let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
+/// Of a group that is being deleted; others of its VMs may have the new identity.
+fn identity_changed(key: &GroupKey, vm: &str, identity: &str, has_others: bool) -> Next {
+    let (whose, remedy) = if has_others {
+        ("some of its VMs", "destroy these by hand".to_owned())
+    } else {
+        let annotation = vmgroup_core::group::IDENTITY_ANNOTATION;
+        (
+            "its VMs",
+            format!("put that back into the annotation {annotation}"),
+        )
+    };
     stalled(
         "IdentityConflict",
         format!(
-            "its identity annotation was changed: its VMs, {vm} first, have the identity \
-             {identity}; put that back into the annotation {}, or let them stay behind: kubectl \
-             -n {} annotate vg {} {annotation}=ignore",
-            vmgroup_core::group::IDENTITY_ANNOTATION,
+            "its identity annotation was changed: {whose}, {vm} first, have the identity \
+             {identity}; {remedy}, or let them stay behind: kubectl -n {} annotate vg {} {}=ignore",
             key.namespace,
-            key.name
+            key.name,
+            vmgroup_core::group::ADOPTION_ANNOTATION,
         ),
     )
 }

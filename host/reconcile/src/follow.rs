@@ -343,6 +343,13 @@ impl Machine {
     fn ended(&mut self, key: &GroupKey, slot: Slot) {
         self.started.remove(&(key.clone(), slot));
         self.queue.free(key, slot);
-        self.wake(key, 0, WakeReason::OperationEnded);
+        // Another group of its identity may have waited for that.
+        if let Some(identity) = self
+            .groups
+            .get(key)
+            .map(|group| group.identity().to_owned())
+        {
+            self.wake_identity(&identity, WakeReason::OperationEnded);
+        }
     }
 }

@@ -200,6 +200,12 @@ impl Group {
         }
     }
 
+    /// VMs of it may come into being.
+    pub(crate) fn is_cloning(&self) -> bool {
+        let mut operations = self.operations.values();
+        operations.any(|operation| operation.work == Work::Clone)
+    }
+
     /// A group as its object tells. Of what was in flight, vCenter was last
     /// heard at `heard_at`.
     pub(crate) fn restore(

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vmgroup_core::observation::Slot;
 use vmgroup_core::status::Status;
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::GroupObject;
@@ -77,7 +78,7 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
                 at,
                 identity,
                 slots,
-            } => counts.counted(*at, identity, slots.len()),
+            } => counts.counted(*at, identity, slots),
             Fact::Parted { identity, .. } => *counts.parted.entry(identity).or_default() += 1,
             Fact::Denied { at, until, kind } if !kind.mutates() || *kind == Kind::Mark => {
                 counts.denied.push((*at, *until));
@@ -127,24 +128,39 @@ pub fn s13_status(facts: &[Fact]) -> Vec<Breach> {
     breaches
 }
 
+/// How many members there were at a time.
+struct Number {
+    at: Monotonic,
+    /// A second VM in a slot may be out of view.
+    slots: usize,
+    vms: usize,
+}
+
 /// How many members there were, and when.
 #[derive(Default)]
 struct Counts<'a> {
     /// By identity.
-    numbers: BTreeMap<&'a str, Vec<(Monotonic, usize)>>,
+    numbers: BTreeMap<&'a str, Vec<Number>>,
     /// Members that people have unmarked, or made templates: they keep their slots.
     parted: BTreeMap<&'a str, usize>,
     /// The identities that an object has had, by UID, and until when.
     identities: BTreeMap<&'a str, BTreeMap<&'a str, Monotonic>>,
     /// The objects there are that have had an identity.
     objects: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// When a status last told of members that were looked at, by UID.
+    looked_at: BTreeMap<&'a str, Monotonic>,
     /// When requests were refused.
     denied: Vec<(Monotonic, Monotonic)>,
 }
 
 impl<'a> Counts<'a> {
-    fn counted(&mut self, at: Monotonic, identity: &'a str, number: usize) {
-        self.numbers.entry(identity).or_default().push((at, number));
+    fn counted(&mut self, at: Monotonic, identity: &'a str, slots: &[Slot]) {
+        let filled: BTreeSet<&Slot> = slots.iter().collect();
+        self.numbers.entry(identity).or_default().push(Number {
+            at,
+            slots: filled.len(),
+            vms: slots.len(),
+        });
     }
 
     fn learn(&mut self, at: Monotonic, object: &'a GroupObject) {
@@ -156,6 +172,9 @@ impl<'a> Counts<'a> {
         identities.insert(identity, Monotonic(u64::MAX));
         let objects = self.objects.entry(identity).or_default();
         objects.insert(&object.uid);
+        if !is_stalled(&object.status) && !is_unknown(&object.status) {
+            self.looked_at.insert(&object.uid, at);
+        }
     }
 
     fn forget(&mut self, object: &GroupObject) {
@@ -164,9 +183,15 @@ impl<'a> Counts<'a> {
         }
     }
 
-    /// How many members may have been counted lately, at least and at most.
+    /// How many members may have been counted lately, at least and at most. While a person
+    /// has to act, or nothing can be told, nobody looks.
     fn range(&self, object: &GroupObject, at: Monotonic) -> (usize, usize) {
         let ago = |at: Monotonic| Monotonic(at.0.saturating_sub(COUNTED_MS));
+        let looked_at = self.looked_at.get(object.uid.as_str());
+        let at = looked_at
+            .copied()
+            .filter(|_| is_stalled(&object.status))
+            .unwrap_or(at);
         // What was refused then, heals as late as what was lost.
         let mut denied = self.denied.iter();
         let denied = denied.find(|(_, until)| *until >= ago(at));
@@ -177,18 +202,16 @@ impl<'a> Counts<'a> {
             .into_iter()
             .flatten();
         let numbers = |identity: &str| self.numbers.get(identity).map_or(&[][..], Vec::as_slice);
-        // Some may have the identity that the group had before.
-        let lately = identities.filter(|(identity, until)| {
-            let some = numbers(identity).last().is_some_and(|(_, last)| *last > 0);
-            some || **until >= since
-        });
-        let lately: Vec<&str> = lately.map(|(identity, _)| *identity).collect();
         let parted = |identity: &str| self.parted.get(identity).copied().unwrap_or_default();
-        let ranges = lately.iter().map(|it| {
-            let (least, most) = range(numbers(it), since);
-            (least, most + parted(it))
+        // Some may have the identity that the group had before.
+        let lately = identities.filter_map(|(identity, until)| {
+            let (least, most) = range(numbers(identity), since);
+            let most = most + parted(identity);
+            (most > 0 || *until >= since).then_some((*identity, (least, most)))
         });
+        let (lately, ranges): (Vec<&str>, Vec<(usize, usize)>) = lately.unzip();
         let (least, most) = ranges
+            .into_iter()
             .reduce(|(least, most), (other, others)| (least.min(other), most + others))
             .unwrap_or_default();
         // They may be the members of another object.
@@ -198,13 +221,11 @@ impl<'a> Counts<'a> {
     }
 }
 
-fn range(numbers: &[(Monotonic, usize)], since: Monotonic) -> (usize, usize) {
-    let begin = numbers.iter().rposition(|(at, _)| *at < since).unwrap_or(0);
-    let numbers: Vec<usize> = numbers[begin..].iter().map(|(_, count)| *count).collect();
-    let least = match numbers.iter().min() {
-        Some(least) if begin > 0 => *least,
-        _ => 0,
-    };
+fn range(numbers: &[Number], since: Monotonic) -> (usize, usize) {
+    let begin = numbers.iter().rposition(|it| it.at < since).unwrap_or(0);
+    let least = numbers[begin..].iter().map(|it| it.slots).min();
+    let least = least.filter(|_| begin > 0).unwrap_or(0);
+    let numbers: Vec<usize> = numbers[begin..].iter().map(|it| it.vms).collect();
     // Those that went count until they are proven gone.
     let lost: usize = numbers
         .windows(2)
@@ -252,5 +273,6 @@ fn uncounted(
         ));
     }
     let counted = (least..=most).contains(&current);
-    (!counted && !kept && backup.is_none()).then(|| format!("says that it has {current} members"))
+    (!counted && !kept && backup.is_none())
+        .then(|| format!("says that it has {current} members, and had {least} to {most}"))
 }

@@ -20,7 +20,7 @@ mod deeds;
 const TROUBLED_MS: u64 = 60_000;
 
 /// A right is missing for at most so long.
-const DENIED_MS_MAX: u64 = 3_600_000;
+const DENIED_MS_MAX: u64 = 1_200_000;
 
 /// The template that exists.
 pub(super) const TEMPLATE: &str = "base";

@@ -146,7 +146,8 @@ fn identify<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
     let message = group.status.last_message.as_deref().unwrap_or_default();
     let key = group.key.clone();
     let former = message.split_once("have the identity ");
-    let deed = if former.is_some() && group.deleting && group.adoption.is_some() {
+    let may_return = group.adoption.is_none() && message.contains("put that back");
+    let deed = if former.is_some() && group.deleting && !may_return {
         Deed::Adopt(key, Some(Adoption::Ignore))
     } else if let Some((_, rest)) = former {
         let former = rest.split(';').next().unwrap_or_default().trim();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use vmgroup_core::group::GroupKey;
+use vmgroup_core::marker::Marker;
 use vmgroup_core::observation::{Connection, PowerState, Slot};
 use vmgroup_core::time::Now;
 use vmgroup_reconcile::event::CallResult;
@@ -59,7 +60,7 @@ impl VCenter {
             (true, spoil) => self.take(now, asked, call, spoil),
         };
         let population = match call {
-            Call::Clone(clone) => self.population(&clone.marker.identity),
+            Call::Clone(clone) => self.population(&clone.marker),
             _ => 0,
         };
         self.log.push(Fact::Called(Box::new(Called {
@@ -97,17 +98,20 @@ impl VCenter {
             .collect()
     }
 
-    fn population(&self, identity: &str) -> u32 {
+    /// Slots of that marker's group that are filled, or will be.
+    fn population(&self, asked: &Marker) -> u32 {
         let filled = self.vms.values().filter_map(VmTruth::agreed);
-        let filled = filled.filter(|marker| marker.identity == identity);
         let running = self.tasks.values().filter_map(|task| match &task.call {
             Some(Call::Clone(clone)) if task.runs() && task.fails.is_none() => {
-                (clone.marker.identity == identity).then_some(clone.marker.slot)
+                Some(clone.marker.clone())
             }
             _ => None,
         });
         // What people add to a slot that is filled is not the operator's.
-        let slots: BTreeSet<Slot> = filled.map(|marker| marker.slot).chain(running).collect();
+        let ours = filled
+            .chain(running)
+            .filter(|marker| marker.identity == asked.identity && marker.group() == asked.group());
+        let slots: BTreeSet<Slot> = ours.map(|marker| marker.slot).collect();
         u32::try_from(slots.len()).unwrap_or(u32::MAX)
     }
 

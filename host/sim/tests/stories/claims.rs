@@ -491,3 +491,49 @@ fn what_was_committed_for_an_identity_is_not_done_under_another() {
     stage.until_phase("web", "RUNNING", 60);
     stage.assert_safe();
 }
+
+/// Found by profile rare, seed 43497: both made VMs under the one identity, and each said
+/// afterwards that it was the other's.
+#[test]
+fn an_object_waits_for_clones_that_another_makes_under_its_identity() {
+    let mut stage = settled(0);
+    stage.act(Deed::CopyObject(key("web"), key("copy")));
+    name(&mut stage, "another");
+    stage.world.run_for(1_000);
+    stage.act(Deed::Scale(key("copy"), 2));
+    stage.world.run_for(1_000);
+    assert_eq!(stage.calls(), 3, "a folder, and two clones that run");
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.act(Deed::Unclaim(key("web")));
+    stage.world.run_for(500);
+    stage.says("web", "VMs of it are being made");
+    stage.until_phase("copy", "RUNNING", 60);
+    stage.says("web", "its copy default/copy has taken its identity over");
+    assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Found by profile rare, seed 66205: of VMs with two identities each was named in turn.
+#[test]
+fn a_deleted_group_whose_vms_have_two_identities_lets_those_of_the_former_one_stay() {
+    let mut stage = Stage::new(Vec::new());
+    // They leave web one of the places that a template has.
+    stage.create("other", spec(3));
+    stage.world.run_for(500);
+    stage.create("web", spec(3));
+    stage.world.run_for(1_000);
+    name(&mut stage, "ours");
+    stage.until_phase("web", "ERROR", 60);
+    stage.says("web", "VMs of a former group");
+    stage.world.run_for(60_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(5_000);
+    stage.says("web", "some of its VMs");
+    let former = stage.ids("web").len();
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Ignore)));
+    stage.world.run_for(60_000);
+    assert!(!stage.is_there("web"), "{}", stage.story());
+    let left = stage.ids("web").len();
+    assert!(0 < left && left < former, "{}", stage.story());
+    stage.assert_safe();
+}
