@@ -189,30 +189,8 @@ impl Machine {
             };
             return Some(stalled("IdentityConflict", message));
         }
-        // VMs under way say as much as VMs.
-        let mut others = self.groups.values().filter(|other| other.key() != key);
-        if let Some(maker) =
-            others.find(|other| other.identity() == group.identity() && other.is_cloning())
-        {
-            let message = format!(
-                "the group {} has its identity, too, and VMs of it are being made; write a name of \
-                 its own into the annotation {} of one of the two",
-                maker.key(),
-                vmgroup_core::group::IDENTITY_ANNOTATION
-            );
-            return Some(stalled("IdentityConflict", message));
-        }
-        let copied_from = self.groups.values().find(|other| {
-            other.identity() == group.identity() && precedence(other) < precedence(group)
-        });
-        // VMs that name this group say more than who came first.
-        if let Some(original) = copied_from.filter(|_| sorted.members.is_empty()) {
-            let message = format!(
-                "it has the identity of the group {}; remove its annotation {}",
-                original.key(),
-                vmgroup_core::group::IDENTITY_ANNOTATION
-            );
-            return Some(stalled("IdentityConflict", message));
+        if let Some(conflict) = self.shares_identity(group, !sorted.members.is_empty()) {
+            return Some(conflict);
         }
         if group.object.adoption.is_none() && !sorted.other_vcenter.is_empty() {
             return Some(other_vcenter(key, &sorted.other_vcenter));
@@ -236,6 +214,34 @@ impl Machine {
         let left_behind = sorted.other_identity.iter().find(recorded);
         let has_others = !sorted.members.is_empty();
         left_behind.map(|(vm, identity)| identity_changed(key, vm, identity, has_others))
+    }
+
+    /// Another object has its identity, and makes VMs under it or comes first.
+    fn shares_identity(&self, group: &Group, has_members: bool) -> Option<Next> {
+        let annotation = vmgroup_core::group::IDENTITY_ANNOTATION;
+        let others = || {
+            let others = self.groups.values();
+            others
+                .filter(|other| other.key() != group.key() && other.identity() == group.identity())
+        };
+        // VMs under way say as much as VMs.
+        if let Some(maker) = others().find(|other| other.is_cloning()) {
+            let message = format!(
+                "the group {} has its identity, too, and VMs of it are being made; write a name of \
+                 its own into the annotation {annotation} of one of the two",
+                maker.key()
+            );
+            return Some(stalled("IdentityConflict", message));
+        }
+        // VMs that name this group say more than who came first.
+        let original = others()
+            .find(|other| precedence(other) < precedence(group))
+            .filter(|_| !has_members)?;
+        let message = format!(
+            "it has the identity of the group {}; remove its annotation {annotation}",
+            original.key()
+        );
+        Some(stalled("IdentityConflict", message))
     }
 
     /// A read that a pass waits for.
