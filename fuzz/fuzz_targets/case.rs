@@ -1,8 +1,8 @@
 //! The target `case`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::CASE;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("case").run)(bytes);
+    (CASE.run)(bytes);
 });

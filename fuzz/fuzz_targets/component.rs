@@ -1,8 +1,8 @@
 //! The target `component`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::COMPONENT;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("component").run)(bytes);
+    (COMPONENT.run)(bytes);
 });

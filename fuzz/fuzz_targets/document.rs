@@ -1,8 +1,8 @@
 //! The target `document`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::DOCUMENT;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("document").run)(bytes);
+    (DOCUMENT.run)(bytes);
 });

@@ -1,8 +1,8 @@
 //! The target `marker`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::MARKER;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("marker").run)(bytes);
+    (MARKER.run)(bytes);
 });

@@ -1,8 +1,8 @@
 //! The target `names`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::NAMES;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("names").run)(bytes);
+    (NAMES.run)(bytes);
 });

@@ -1,8 +1,8 @@
 //! The target `object`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::OBJECT;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("object").run)(bytes);
+    (OBJECT.run)(bytes);
 });

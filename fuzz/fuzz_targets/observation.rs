@@ -1,8 +1,8 @@
 //! The target `observation`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::OBSERVATION;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("observation").run)(bytes);
+    (OBSERVATION.run)(bytes);
 });

@@ -1,8 +1,8 @@
 //! The target `settings`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::SETTINGS;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("settings").run)(bytes);
+    (SETTINGS.run)(bytes);
 });

@@ -1,8 +1,8 @@
 //! The target `soap`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::SOAP;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("soap").run)(bytes);
+    (SOAP.run)(bytes);
 });

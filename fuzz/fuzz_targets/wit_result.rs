@@ -1,8 +1,8 @@
 //! The target `wit-result`, for libFuzzer.
 #![no_main]
 
-use vmgroup_fuzz_targets::target;
+use vmgroup_fuzz_targets::WIT_RESULT;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    (target("wit-result").run)(bytes);
+    (WIT_RESULT.run)(bytes);
 });

@@ -7,7 +7,8 @@ use vmgroup_core::plan::{Answer, Effect, Plan};
 
 use crate::{Target, Verdict, seeds, text};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "case",
     about: "case files, and the rules on what stands in them",
     run,

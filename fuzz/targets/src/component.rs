@@ -7,7 +7,8 @@ use vmgroup_engine::{CallError, Engine, Inspection, Kind, Limits, LoadError, Sta
 use crate::rewrite::RECIPE;
 use crate::{Target, Verdict, seeds, wit_result};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "component",
     about: "modules as they are uploaded: inspected, compiled, asked who they are",
     run,

@@ -6,7 +6,8 @@ use vmgroup_files::{ApprovedEffects, Document, Problem, Schema, documents_in};
 
 use crate::{Target, Verdict, seeds, text};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "document",
     about: "YAML files with groups and approvals",
     run,

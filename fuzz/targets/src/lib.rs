@@ -33,7 +33,17 @@ mod mutate;
 
 mod seeds;
 
+pub use case::TARGET as CASE;
+pub use component::TARGET as COMPONENT;
+pub use document::TARGET as DOCUMENT;
+pub use marker::TARGET as MARKER;
 pub use mutate::Mutator;
+pub use names::TARGET as NAMES;
+pub use object::TARGET as OBJECT;
+pub use observation::TARGET as OBSERVATION;
+pub use settings::TARGET as SETTINGS;
+pub use soap::TARGET as SOAP;
+pub use wit_result::TARGET as WIT_RESULT;
 
 /// What became of the input. Of each kind there has to be some, or the target tests nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,29 +73,20 @@ pub struct Target {
     pub bounded: usize,
 }
 
-/// All targets.
+/// All targets. What libFuzzer runs names one of them, so that no other's code, and no counters
+/// of it, are linked: they are read after each input.
 pub const TARGETS: &[Target] = &[
-    case::TARGET,
-    observation::TARGET,
-    object::TARGET,
-    document::TARGET,
-    settings::TARGET,
-    marker::TARGET,
-    names::TARGET,
-    soap::TARGET,
-    component::TARGET,
-    wit_result::TARGET,
+    CASE,
+    OBSERVATION,
+    OBJECT,
+    DOCUMENT,
+    SETTINGS,
+    MARKER,
+    NAMES,
+    SOAP,
+    COMPONENT,
+    WIT_RESULT,
 ];
-
-/// The target of that name.
-///
-/// # Panics
-/// If there is none: the names stand in this repository.
-pub fn target(name: &str) -> &'static Target {
-    let mut all = TARGETS.iter();
-    all.find(|target| target.name == name)
-        .unwrap_or_else(|| panic!("no target is called {name}"))
-}
 
 fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()

@@ -7,7 +7,8 @@ use vmgroup_core::marker::{Claim, Marker, Owner};
 
 use crate::{Target, Verdict, seeds, text};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "marker",
     about: "markers and spec hashes on VMs",
     run,

@@ -7,7 +7,8 @@ use vmgroup_core::text::one_line;
 
 use crate::{Target, Verdict, seeds, text};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "names",
     about: "names of VMs and folders, and text made fit for one line",
     run,

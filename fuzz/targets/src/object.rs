@@ -9,7 +9,8 @@ use vmgroup_core::limits::{SLOTS_MAX, SPEC_HASH_BYTES_MAX};
 
 use crate::{Target, Verdict, seeds, text};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "object",
     about: "specs of groups and approvals, as JSON",
     run,

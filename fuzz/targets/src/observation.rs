@@ -8,7 +8,8 @@ use vmgroup_core::plan::{Answer, Reason};
 
 use crate::{Target, Verdict, seeds, text};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "observation",
     about: "observations, and what the modules of this repository make of them",
     run,

@@ -8,7 +8,8 @@ use vmgroup_core::zone::zone;
 
 use crate::{Target, Verdict, seeds, text};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "settings",
     about: "settings of a module, made canonical and validated",
     run,

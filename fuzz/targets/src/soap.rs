@@ -6,7 +6,8 @@ use vmgroup_vim::{
 
 use crate::{Target, Verdict, seeds};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "soap",
     about: "answers of vCenter: updates, properties, tasks and faults",
     run,

@@ -10,7 +10,8 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use crate::rewrite::rewrite;
 use crate::{Target, Verdict, seeds, wit_lift};
 
-pub(crate) const TARGET: Target = Target {
+/// The target.
+pub const TARGET: Target = Target {
     name: "wit-result",
     about: "what the engine makes of the memory of a module that returned",
     run,
