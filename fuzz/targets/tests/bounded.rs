@@ -10,7 +10,8 @@ use vmgroup_fuzz_targets::{Mutator, NAMES, TARGETS, Target, Verdict};
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../regressions");
 
 fn search(name: &str) {
-    let target = target(name);
+    let mut targets = TARGETS.iter();
+    let target = targets.find(|target| target.name == name).unwrap();
     let (mut accepted, mut refused) = (0, 0);
     let mut count = |verdict| match verdict {
         Verdict::Accepted => accepted += 1,
