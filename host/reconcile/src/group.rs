@@ -344,14 +344,6 @@ impl Group {
         self.intent_generation != self.object.generation
     }
 
-    /// The last members may have gone since the module was asked.
-    pub(crate) fn forget_gone(&mut self) {
-        let nothing = self.has_nothing();
-        if let Some(seen) = self.seen.as_mut().filter(|_| nothing) {
-            seen.members.clear();
-        }
-    }
-
     /// Operations that have not been begun die: the next decision is made
     /// without them.
     pub(crate) fn drop_queued(&mut self) {

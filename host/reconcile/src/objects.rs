@@ -334,7 +334,6 @@ impl Machine {
         if let Some(message) = group.meta_refused.take() {
             let why = format!("its finalizer and annotations cannot be written: {message}");
             let standing = if group.object.deleting {
-                group.forget_gone();
                 deletion_waits(&why)
             } else {
                 Standing::Failing {

@@ -124,6 +124,7 @@ impl Machine {
             return Next::Stand(Standing::Suspended);
         }
         if let Some(next) = self.adopt(key) {
+            self.take_stock(key, &spec);
             return next;
         }
         if self.awaits_answers(key) {
@@ -132,10 +133,22 @@ impl Machine {
         if let Some(next) = self.await_unknown_call(key) {
             return next;
         }
-        if deleting && let Some(next) = self.wind_up(key, spec.deletion) {
-            return next;
+        if deleting {
+            self.take_stock(key, &spec);
+            if let Some(next) = self.wind_up(key, spec.deletion) {
+                return next;
+            }
         }
         self.observation(key, &spec)
+    }
+
+    /// The status tells of the members there are, though nobody decides on them yet.
+    fn take_stock(&mut self, key: &GroupKey, spec: &Spec) {
+        if let Next::Ask(observation) = self.observation(key, spec)
+            && let Some(group) = self.groups.get_mut(key)
+        {
+            group.seen = Some(*observation);
+        }
     }
 
     /// Step 1, pure.

@@ -8,7 +8,7 @@ use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::status::Standing;
 
 use crate::group::Stage;
-use crate::inventory::{Task, VmId};
+use crate::inventory::Task;
 use crate::limits::PROOF_RETRY_MS;
 use crate::machine::Machine;
 use crate::operation::Work;
@@ -78,9 +78,6 @@ impl Machine {
     /// The deletion cannot go on yet, for that reason.
     pub(crate) fn deletion_waits(&mut self, key: &GroupKey, why: &str) {
         self.try_later(key);
-        if let Some(group) = self.groups.get_mut(key) {
-            group.forget_gone();
-        }
         self.report(key, deletion_waits(why));
     }
 
@@ -115,16 +112,6 @@ impl Machine {
             return Next::Wait;
         };
         let sorted = self.membership(group);
-        let members = sorted.members.values().flatten();
-        let recorded = group.slots.values().map(|record| &record.vm);
-        let left: BTreeSet<VmId> = members.chain(recorded).cloned().collect();
-        if let Some(seen) = self.groups.get_mut(key).and_then(|it| it.seen.as_mut()) {
-            // Some have been let go since the module was asked.
-            seen.members.retain(|member| left.contains(&member.id));
-        }
-        let Some(group) = self.groups.get(key) else {
-            return Next::Wait;
-        };
         let mut works = BTreeMap::new();
         for (slot, vms) in sorted.members {
             if !group.operations.contains_key(&slot)

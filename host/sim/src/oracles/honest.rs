@@ -149,6 +149,8 @@ struct Counts<'a> {
     objects: BTreeMap<&'a str, BTreeSet<&'a str>>,
     /// When a status last told of members that were looked at, by UID.
     looked_at: BTreeMap<&'a str, Monotonic>,
+    /// When nobody looked: a person had to act first, or nothing could be told.
+    away: BTreeMap<&'a str, (Monotonic, Monotonic)>,
     /// When requests were refused.
     denied: Vec<(Monotonic, Monotonic)>,
 }
@@ -172,8 +174,15 @@ impl<'a> Counts<'a> {
         identities.insert(identity, Monotonic(u64::MAX));
         let objects = self.objects.entry(identity).or_default();
         objects.insert(&object.uid);
-        if !is_stalled(&object.status) && !is_unknown(&object.status) {
-            self.looked_at.insert(&object.uid, at);
+        let looked_at = self.looked_at.entry(&object.uid).or_insert(at);
+        if is_stalled(&object.status) || is_unknown(&object.status) {
+            self.away.insert(&object.uid, (*looked_at, at));
+        } else {
+            let away = self.away.get_mut(object.uid.as_str());
+            if let Some((_, until)) = away.filter(|(begun, _)| begun == looked_at) {
+                *until = at;
+            }
+            *looked_at = at;
         }
     }
 
@@ -183,19 +192,16 @@ impl<'a> Counts<'a> {
         }
     }
 
-    /// How many members may have been counted lately, at least and at most. While a person
-    /// has to act, or nothing can be told, nobody looks.
+    /// How many members may have been counted lately, at least and at most.
     fn range(&self, object: &GroupObject, at: Monotonic) -> (usize, usize) {
         let ago = |at: Monotonic| Monotonic(at.0.saturating_sub(COUNTED_MS));
-        let looked_at = self.looked_at.get(object.uid.as_str());
-        let at = looked_at
-            .copied()
-            .filter(|_| is_stalled(&object.status))
-            .unwrap_or(at);
-        // What was refused then, heals as late as what was lost.
-        let mut denied = self.denied.iter();
-        let denied = denied.find(|(_, until)| *until >= ago(at));
-        let since = denied.map_or(ago(at), |(begun, _)| ago(*begun).min(ago(at)));
+        // What was refused then, or nobody looked at, heals as late as what was lost.
+        let away = self.away.get(object.uid.as_str());
+        let since = self.denied.iter().chain(away);
+        let since = since.filter(|(_, until)| *until >= ago(at));
+        let since = since
+            .map(|(begun, _)| ago(*begun))
+            .fold(ago(at), Monotonic::min);
         let identities = self
             .identities
             .get(object.uid.as_str())

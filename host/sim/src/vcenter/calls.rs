@@ -86,14 +86,16 @@ impl VCenter {
             .collect()
     }
 
-    /// Clones for that identity that run and may succeed, by MoID of the task.
-    pub fn clones(&self, identity: &str) -> Vec<String> {
+    /// Clones for that group and identity that run and may succeed, by MoID of the task.
+    pub fn clones(&self, group: &GroupKey, identity: &str) -> Vec<String> {
+        let is_for = |call: &Call| match call {
+            Call::Clone(it) => it.marker.group() == *group && it.marker.identity == identity,
+            _ => false,
+        };
         self.tasks
             .values()
             .filter(|task| task.runs() && task.fails.is_none())
-            .filter(|task| {
-                matches!(&task.call, Some(Call::Clone(it)) if it.marker.identity == identity)
-            })
+            .filter(|task| task.call.as_ref().is_some_and(is_for))
             .map(|task| task.id.clone())
             .collect()
     }

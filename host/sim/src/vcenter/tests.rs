@@ -137,7 +137,10 @@ fn a_clone_appears_when_its_task_ends_and_not_before() {
     bench.pass(999);
     assert_eq!(bench.state(&task), TaskState::Running);
     assert_eq!(bench.vcenter.members("id-1"), Vec::<VmId>::new());
-    assert_eq!(bench.vcenter.clones("id-1"), vec![task.clone()]);
+    assert_eq!(
+        bench.vcenter.clones(&GroupKey::new("shop", "web"), "id-1"),
+        vec![task.clone()]
+    );
     bench.pass(1);
     let id = bench.vcenter.members("id-1").remove(0);
     assert_eq!(

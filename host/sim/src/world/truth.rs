@@ -105,7 +105,7 @@ impl<D: Decide> World<D> {
         });
         Left {
             members,
-            clones: self.vcenter.clones(identity),
+            clones: self.vcenter.clones(&object.key, identity),
             occupied: self.is_occupied(&object.key),
         }
     }
