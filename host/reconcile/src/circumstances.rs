@@ -3,28 +3,32 @@
 
 use vmgroup_core::check::Circumstances;
 use vmgroup_core::group::{GroupKey, Mode};
+use vmgroup_core::hash;
 use vmgroup_core::limits::USED_APPROVALS_MAX;
 
 use crate::event::Approval;
 use crate::group::Group;
-use crate::limits::BAD_DECISIONS_WHILE_DELETING;
 use crate::machine::Machine;
 use crate::modules::{Absent, BUILT_IN};
 
 impl Machine {
     /// Of a plan that the module of that digest made.
     pub(crate) fn circumstances(&mut self, key: &GroupKey, digest: &str) -> Circumstances {
-        let members = self.recorded.len();
-        let waits = self
-            .groups
-            .get(key)
-            .is_some_and(Group::waits_after_mass_loss);
-        let mass_loss = self.mass_loss.is_on(members, self.now.monotonic) || waits;
+        let group = self.groups.get(key);
+        let waits = group.is_some_and(|group| {
+            // Nobody can approve anything in a namespace that is being deleted.
+            group.waits_after_mass_loss() && !group.object.deleting
+        });
+        let spec = group.and_then(|group| group.object.spec.as_ref().ok());
+        let wanted = spec.map(hash::spec_hash).unwrap_or_default();
+        let now = self.now.monotonic;
+        let mass_loss = self.mass_loss.is_on(&self.recorded, now) || waits;
         let module = self.module_of(key).ok().flatten();
         let approvals = self.approvals_of(key);
         let approved = approvals.map(|approval| approval.effects_digest.clone());
         Circumstances {
             mass_loss,
+            wanted,
             approved: approved.collect(),
             reason_codes: self.modules.reason_codes(module.as_ref(), digest),
         }
@@ -70,7 +74,7 @@ impl Machine {
         };
         let built_in = Some(BUILT_IN.to_owned());
         let deleting = group.object.deleting;
-        if deleting && group.bad_decisions >= BAD_DECISIONS_WHILE_DELETING {
+        if group.is_stood_in_for() {
             return Ok(built_in);
         }
         match self.modules.get(group.module()) {

@@ -50,7 +50,7 @@ impl Machine {
         let brought = self.membership(group).other_vcenter;
         for (slot, record) in &group.slots {
             if !brought.values().any(|it| it == slot) {
-                self.mass_loss.lost(&record.vm, self.now.monotonic);
+                self.mass_loss.gone(&record.vm, self.now.monotonic);
             }
         }
         if let Some(group) = self.groups.get_mut(key) {

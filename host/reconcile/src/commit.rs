@@ -84,6 +84,9 @@ impl Machine {
         let approval = digest.and_then(|digest| self.approval_of(key, digest));
         let used = self.used_approvals(&with_intent, approval);
         with_intent.used_approvals.clone_from(&used);
+        if digest.is_some() {
+            with_intent.held = None;
+        }
         let status = Box::new(self.status(&with_intent));
         self.tell_transition(key, &with_intent.object.status, &status);
         let target = target(&with_intent.object);
@@ -121,6 +124,10 @@ impl Machine {
         };
         group.reported_at = now.monotonic;
         group.used_approvals = commit.used_approvals;
+        let plan = commit.plan.as_ref();
+        if plan.is_some_and(|plan| plan.approval().is_some()) {
+            group.held = None;
+        }
         let respecified = group.object.generation != group.intent_generation;
         if respecified || commit.is_outdated || group.rival.is_some() {
             return;

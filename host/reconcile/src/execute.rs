@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
-use vmgroup_core::observation::Slot;
+use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::time::Monotonic;
 
 use crate::group::Folder;
@@ -22,6 +22,10 @@ impl Machine {
         if !self.session.is_live() {
             return;
         }
+        let now = self.now.monotonic;
+        if self.mass_loss.begins(&self.recorded, now) {
+            self.drop_what_a_loss_holds();
+        }
         let mut candidates = BTreeMap::new();
         for key in self.queued.clone() {
             let waiting = self.candidates(&key);
@@ -31,6 +35,19 @@ impl Machine {
         }
         for (key, slot) in self.queue.grant(candidates) {
             self.begin_operation(&key, slot);
+        }
+    }
+
+    /// What was decided before many members were lost is decided anew.
+    fn drop_what_a_loss_holds(&mut self) {
+        for key in self.queued.clone() {
+            let Some(group) = self.groups.get_mut(&key) else {
+                continue;
+            };
+            group.operations.retain(|_, operation| {
+                operation.is_started() || !matches!(operation.work, Work::Clone | Work::Delete)
+            });
+            self.wake(&key, 0, WakeReason::VmChanged);
         }
     }
 

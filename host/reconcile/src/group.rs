@@ -17,7 +17,8 @@ use crate::budget::Window;
 use crate::event::GroupObject;
 use crate::inventory::{FolderId, VmId};
 use crate::limits::{
-    GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS, OBJECT_RETRY_FIRST_MS, OBJECT_RETRY_MOST_MS,
+    BAD_DECISIONS_WHILE_DELETING, GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS, OBJECT_RETRY_FIRST_MS,
+    OBJECT_RETRY_MOST_MS,
 };
 use crate::operation::{self, Operation, Work};
 use crate::request::RequestId;
@@ -332,6 +333,12 @@ impl Group {
         let rule = Rule::MassLoss.as_str();
         let held = self.held.as_ref();
         held.is_some_and(|held| held.rules.iter().any(|held| held == rule))
+    }
+
+    /// Its module has proven to be of no use for its deletion: the built-in one sees that
+    /// through.
+    pub(crate) fn is_stood_in_for(&self) -> bool {
+        self.object.deleting && self.bad_decisions >= BAD_DECISIONS_WHILE_DELETING
     }
 
     /// No VM is known or expected.

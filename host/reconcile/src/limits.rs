@@ -75,6 +75,10 @@ pub const MODULE_SWAP_SPREAD_MS: u64 = 2_000;
 /// module decide.
 pub const BAD_DECISIONS_WHILE_DELETING: u32 = 3;
 
+/// A clock that moves by so much more or less than the time that has passed was set. Slewing
+/// moves it by far less between two steps.
+pub const CLOCK_JUMP_MS: u64 = 1_000;
+
 /// A source host does so many full clones of its own at a time; a template
 /// sits on one host.
 pub const CLONES_PER_TEMPLATE: usize = 4;

@@ -3,21 +3,39 @@
 
 use std::collections::BTreeMap;
 
+use vmgroup_core::group::GroupKey;
 use vmgroup_core::time::Monotonic;
 
 use crate::inventory::VmId;
 use crate::limits::{MASS_LOSS_LEAST, MASS_LOSS_PERCENT, MASS_LOSS_WINDOW_MS};
 
-/// Members of one vCenter that became unknown or vanished lately, and when.
+/// Members of one vCenter that became unknown or vanished.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MassLoss {
-    lost: BTreeMap<VmId, Monotonic>,
+    lost: BTreeMap<VmId, Loss>,
+    /// Its begin was noticed.
+    has_begun: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Loss {
+    at: Monotonic,
+    /// It does not exist any more.
+    is_gone: bool,
 }
 
 impl MassLoss {
-    /// A member became unknown or vanished, not by our doing.
-    pub(crate) fn lost(&mut self, vm: &VmId, now: Monotonic) {
-        self.lost.entry(vm.clone()).or_insert(now);
+    /// A member became unknown. One that stays so is lost once.
+    pub(crate) fn lost(&mut self, vm: &VmId, at: Monotonic) {
+        let is_gone = false;
+        let loss = Loss { at, is_gone };
+        self.lost.entry(vm.clone()).or_insert(loss);
+    }
+
+    /// A member vanished, not by our doing, however long it has been unknown.
+    pub(crate) fn gone(&mut self, vm: &VmId, at: Monotonic) {
+        let is_gone = true;
+        self.lost.insert(vm.clone(), Loss { at, is_gone });
     }
 
     /// A member is back.
@@ -25,12 +43,21 @@ impl MassLoss {
         self.lost.remove(vm);
     }
 
-    /// Too many of `members` were lost within the window.
-    pub(crate) fn is_on(&mut self, members: usize, now: Monotonic) -> bool {
+    /// Too many members were lost within the window, in a vCenter that has these `members`.
+    pub(crate) fn is_on(&mut self, members: &BTreeMap<VmId, GroupKey>, now: Monotonic) -> bool {
+        let is_recent = |loss: &Loss| now.since(loss.at) < MASS_LOSS_WINDOW_MS;
         self.lost
-            .retain(|_, at| now.since(*at) < MASS_LOSS_WINDOW_MS);
-        let known = members + self.lost.len();
-        self.lost.len() > MASS_LOSS_LEAST.max(known * MASS_LOSS_PERCENT / 100)
+            .retain(|vm, loss| is_recent(loss) || !loss.is_gone && members.contains_key(vm));
+        let recent = self.lost.values().filter(|loss| is_recent(loss)).count();
+        let known = members.len() + recent;
+        recent > MASS_LOSS_LEAST.max(known * MASS_LOSS_PERCENT / 100)
+    }
+
+    /// It has begun since this was last asked.
+    pub(crate) fn begins(&mut self, members: &BTreeMap<VmId, GroupKey>, now: Monotonic) -> bool {
+        let had_begun = self.has_begun;
+        self.has_begun = self.is_on(members, now);
+        self.has_begun && !had_begun
     }
 }
 
@@ -38,34 +65,75 @@ impl MassLoss {
 mod tests {
     use super::*;
 
+    fn name(number: u64) -> VmId {
+        format!("vm-{number}")
+    }
+
+    fn members(numbers: std::ops::Range<u64>) -> BTreeMap<VmId, GroupKey> {
+        let web = GroupKey::new("shop", "web");
+        numbers.map(|it| (name(it), web.clone())).collect()
+    }
+
     fn after_losing(count: u64) -> MassLoss {
         let mut mass_loss = MassLoss::default();
-        (0..count).for_each(|at| mass_loss.lost(&format!("vm-{at}"), Monotonic(at)));
+        (0..count).for_each(|at| mass_loss.gone(&name(at), Monotonic(at)));
         mass_loss
     }
 
     #[test]
     fn five_lost_members_are_an_accident_and_six_are_a_mass_loss() {
-        assert!(!after_losing(5).is_on(10, Monotonic(10)));
-        assert!(after_losing(6).is_on(10, Monotonic(10)));
+        let ten = members(100..110);
+        assert!(!after_losing(5).is_on(&ten, Monotonic(10)));
+        assert!(after_losing(6).is_on(&ten, Monotonic(10)));
     }
 
     #[test]
     fn in_a_large_vcenter_five_percent_may_go() {
-        assert!(!after_losing(50).is_on(950, Monotonic(100)));
-        assert!(after_losing(51).is_on(949, Monotonic(100)));
+        assert!(!after_losing(50).is_on(&members(100..1_050), Monotonic(100)));
+        assert!(after_losing(51).is_on(&members(100..1_049), Monotonic(100)));
     }
 
     #[test]
     fn members_that_come_back_do_not_hide_others_that_are_gone() {
         let mut mass_loss = after_losing(6);
-        (100..110).for_each(|number| mass_loss.found(&format!("vm-{number}")));
-        assert!(mass_loss.is_on(10, Monotonic(10)));
+        (100..110).for_each(|number| mass_loss.found(&name(number)));
+        assert!(mass_loss.is_on(&members(100..110), Monotonic(10)));
     }
 
     #[test]
     fn a_mass_loss_is_over_when_its_window_ends() {
-        assert!(!after_losing(6).is_on(10, Monotonic(MASS_LOSS_WINDOW_MS)));
-        assert!(!after_losing(6).is_on(10, Monotonic(MASS_LOSS_WINDOW_MS + 10)));
+        let ten = members(100..110);
+        assert!(!after_losing(6).is_on(&ten, Monotonic(MASS_LOSS_WINDOW_MS)));
+        assert!(!after_losing(6).is_on(&ten, Monotonic(MASS_LOSS_WINDOW_MS + 10)));
+    }
+
+    #[test]
+    fn members_that_stay_unknown_are_lost_once_and_once_more_when_they_vanish() {
+        let six = members(0..6);
+        let mut mass_loss = MassLoss::default();
+        let mut looked = |at: u64, is_gone: bool| {
+            for vm in six.keys() {
+                match is_gone {
+                    true => mass_loss.gone(vm, Monotonic(at)),
+                    false => mass_loss.lost(vm, Monotonic(at)),
+                }
+            }
+            mass_loss.is_on(&six, Monotonic(at))
+        };
+        assert!(looked(0, false));
+        assert!(!looked(MASS_LOSS_WINDOW_MS, false));
+        assert!(!looked(3 * MASS_LOSS_WINDOW_MS, false));
+        assert!(looked(3 * MASS_LOSS_WINDOW_MS, true));
+    }
+
+    #[test]
+    fn it_begins_once() {
+        let (mut mass_loss, ten) = (after_losing(6), members(100..110));
+        assert!(mass_loss.begins(&ten, Monotonic(10)));
+        assert!(!mass_loss.begins(&ten, Monotonic(11)));
+        assert!(!mass_loss.begins(&ten, Monotonic(MASS_LOSS_WINDOW_MS + 10)));
+        let later = Monotonic(2 * MASS_LOSS_WINDOW_MS);
+        (0..6).for_each(|it| mass_loss.gone(&name(it), later));
+        assert!(mass_loss.begins(&ten, later));
     }
 }

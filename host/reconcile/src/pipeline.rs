@@ -183,7 +183,11 @@ impl Machine {
             return Next::Wait;
         };
         group.copies.clone_from(&sorted.copies);
-        let observation = observe(group, spec, &sorted, &self.inventory, &view);
+        let mut observation = observe(group, spec, &sorted, &self.inventory, &view);
+        if group.module() != module.as_ref() {
+            // They are settings of the module that the built-in one stands in for.
+            observation.context.settings = Spec::nothing().settings;
+        }
         Next::Ask(Box::new(observation))
     }
 
@@ -271,11 +275,16 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        group.bad_decisions = 0;
+        if !group.is_stood_in_for() {
+            group.bad_decisions = 0;
+        }
         group.violations.clear();
         group.backoff.succeed();
         group.seen = Some(observation.clone());
-        group.held = held.as_ref().map(check::Held::to_status);
+        // An approval lifts it when what it approves is committed.
+        if checked.approval().is_none() {
+            group.held = held.as_ref().map(check::Held::to_status);
+        }
         group.memo = checked.memo().map(|text| Memo {
             module: module.into(),
             text: text.into(),
@@ -330,8 +339,8 @@ impl Machine {
         group.seen = Some(observation.clone());
         let growing = group.backoff.fail(key);
         let wait = match (outcome.consequence().backoff, after_ms) {
-            (Backoff::AsAsked, Some(after_ms)) => within_limits(after_ms),
-            (Backoff::AsAsked, None) | (Backoff::Growing, _) => growing,
+            (Backoff::AsAsked, Some(after_ms)) if !group.object.deleting => within_limits(after_ms),
+            (Backoff::AsAsked, _) | (Backoff::Growing, _) => growing,
         };
         self.wake(key, wait, WakeReason::TimeCame);
         if let Some(standing) = standing {

@@ -197,6 +197,9 @@ impl Machine {
         };
         if let Some(before) = group.slots.insert(slot, record) {
             self.strike(key, &before.vm);
+            // What fills the slot now is in its place: a host that was added again gives its
+            // VMs other MoIDs.
+            self.mass_loss.found(&before.vm);
         }
         self.recorded.insert(vm, key.clone());
     }
@@ -216,7 +219,7 @@ impl Machine {
             self.strike(key, &record.vm);
             self.vm_is_gone(&record.vm);
             if !ours {
-                self.mass_loss.lost(&record.vm, self.now.monotonic);
+                self.mass_loss.gone(&record.vm, self.now.monotonic);
                 let detail = format!("{} of slot {slot} was removed by somebody else", record.vm);
                 self.note(Some(key), true, "member vanished", detail);
             }
@@ -247,7 +250,7 @@ impl Machine {
         }
         for (slot, taken) in others {
             if let Some(vm) = taken {
-                self.mass_loss.lost(&vm, now);
+                self.mass_loss.gone(&vm, now);
             }
             self.forget_slot(key, slot);
         }
@@ -356,7 +359,9 @@ mod tests {
             let (mut machine, key) = with_vms_of(name, deleting);
             assert_eq!(machine.groups[&key].slots.len(), kept, "{name} {deleting}");
             assert_eq!(machine.recorded.len(), kept);
-            let lost = machine.mass_loss.is_on(10, machine.now.monotonic);
+            let lost = machine
+                .mass_loss
+                .is_on(&machine.recorded, machine.now.monotonic);
             assert_eq!(lost, kept == 0);
         }
     }

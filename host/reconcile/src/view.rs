@@ -116,6 +116,8 @@ impl Machine {
             self.count_loss(before, &after);
             self.wake_concerned(before);
             self.wake_others(before, Some(&after));
+        } else if is_reached(&after) {
+            self.mass_loss.found(&after.vm.id);
         }
         self.wake_concerned(&after);
     }
@@ -149,8 +151,7 @@ impl Machine {
         if !self.recorded.contains_key(&before.vm.id) {
             return;
         }
-        let reached = |known: &Known| known.vm.connection == Connection::Connected;
-        match (reached(before), reached(after)) {
+        match (is_reached(before), is_reached(after)) {
             (true, false) => self.mass_loss.lost(&after.vm.id, self.now.monotonic),
             (false, true) => self.mass_loss.found(&after.vm.id),
             _ => {}
@@ -195,4 +196,8 @@ impl Machine {
         keys.retain(|key| self.groups.contains_key(key));
         keys
     }
+}
+
+fn is_reached(known: &Known) -> bool {
+    known.vm.connection == Connection::Connected
 }

@@ -157,7 +157,7 @@ pub(super) fn divide(
     if waiting.is_empty() {
         return Verdict::Clear(plan);
     }
-    let effects_digest = digest(situation, &held);
+    let effects_digest = digest(situation, &circumstances.wanted, &held);
     if circumstances.approved.contains(&effects_digest) {
         return Verdict::Clear(CheckedPlan {
             actions: in_order(situation),
@@ -213,11 +213,12 @@ fn within_limits(next_look: &NextLook) -> NextLook {
 
 /// What an approval names: these effects, for what the owner asked for when
 /// they were held. The budget is left out, because it changes by itself.
-fn digest(situation: &Situation<'_>, effects: &BTreeSet<&Effect>) -> String {
+fn digest(situation: &Situation<'_>, wanted: &str, effects: &BTreeSet<&Effect>) -> String {
     #[derive(Serialize)]
     struct Named<'a> {
         phase: Phase,
         desired: Desired,
+        wanted: &'a str,
         effects: &'a BTreeSet<&'a Effect>,
     }
     let observation = situation.observation;
@@ -233,6 +234,7 @@ fn digest(situation: &Situation<'_>, effects: &BTreeSet<&Effect>) -> String {
     let named = Named {
         phase: observation.context.phase,
         desired,
+        wanted,
         effects,
     };
     let text = serde_json::to_string(&named).expect("effects have only strings and numbers");

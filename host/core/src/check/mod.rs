@@ -71,6 +71,8 @@ impl Rule {
 pub struct Circumstances {
     /// Many members of this vCenter vanished lately.
     pub mass_loss: bool,
+    /// Hash of the template and hardware that the owner wants.
+    pub wanted: String,
     /// Digests of held effects that a person approved and nobody used yet.
     pub approved: BTreeSet<String>,
     /// The reason codes that the module says it may use; none to allow any.

@@ -787,6 +787,12 @@ fn what_is_beyond_the_budget_waits_and_the_rest_goes_on() {
         check(&later, &plan(&effects), &circumstances),
         Verdict::Clear(_)
     ));
+    circumstances.wanted = "another template".into();
+    assert!(matches!(
+        check(&later, &plan(&effects), &circumstances),
+        Verdict::Held { .. }
+    ));
+    circumstances.wanted = String::new();
     later.desired.replicas = 4;
     assert!(matches!(
         check(&later, &plan(&effects), &circumstances),

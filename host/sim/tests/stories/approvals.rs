@@ -103,3 +103,33 @@ fn whoever_only_observes_is_told_of_what_would_have_to_be_approved_too() {
     let message = stage.status("web").last_message.unwrap_or_default();
     assert!(message.contains("20 action(s) would be taken"), "{message}");
 }
+
+/// An edit that meets the commit of what was approved: nothing of another plan is done, and
+/// nothing without using the approval up.
+#[test]
+fn an_approval_whose_commit_meets_an_edit_approves_nothing_else() {
+    let mut used = Vec::new();
+    for after_ms in 0..40 {
+        let mut stage = Stage::new(Vec::new());
+        stage.create("web", spec(6));
+        stage.until_phase("web", "RUNNING", 120);
+        lose_all(&mut stage);
+        // The loss itself is over, and what is held waits.
+        stage.world.run_for(15 * 60_000);
+        approve(&mut stage, "first");
+        stage.world.run_for(after_ms);
+        stage.act(Deed::Scale(key("web"), 7));
+        stage.world.run_for(120_000);
+        let status = stage.status("web");
+        let (made, uses) = (stage.ids("web").len(), status.used_approvals.len());
+        let is_held = status.held.is_some();
+        assert!(
+            (made, uses, is_held) == (0, 0, true) || (made, uses, is_held) == (7, 1, false),
+            "edited after {after_ms} ms: {made} VMs, {uses} approvals used\n{}",
+            stage.story()
+        );
+        used.push(uses);
+        stage.assert_safe();
+    }
+    assert!(used.contains(&0) && used.contains(&1), "{used:?}");
+}

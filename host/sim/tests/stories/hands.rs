@@ -433,6 +433,29 @@ fn a_clock_that_was_set_back_does_not_put_the_owners_wish_off() {
     assert_eq!(stage.running("web"), 0, "{}", stage.story());
 }
 
+#[test]
+fn a_clock_that_jumps_ahead_lets_no_time_pass_for_a_member_that_is_not_ready() {
+    let mut stage = Stage::new(Vec::new());
+    let healed = Spec {
+        heal: HealPolicy::Replace,
+        heal_after_ms: 600_000,
+        ..spec(2)
+    };
+    stage.create("web", healed);
+    stage.until_phase("web", "RUNNING", 60);
+    let before = stage.ids("web");
+    stage.act(Deed::Guest(Which::Member(key("web"), 0), Heartbeat::Red));
+    stage.world.run_for(30_000);
+    stage.world.suffer(&WorldFault::ClockJump(3_600_000));
+    // It is decided on at once.
+    stage.act(Deed::Guest(Which::Member(key("web"), 1), Heartbeat::Yellow));
+    stage.world.run_for(500_000);
+    assert_eq!(stage.ids("web"), before, "{}", stage.story());
+    stage.world.run_for(300_000);
+    assert_ne!(stage.ids("web"), before, "its time is over");
+    stage.assert_safe();
+}
+
 /// Found by profile poison, seed 8509: its readiness is unknown, so its number
 /// stays what it was, whatever an earlier pass had seen and not said.
 #[test]

@@ -38,6 +38,8 @@ mod unseen;
 
 mod approvals;
 
+mod losses;
+
 mod restores;
 
 mod rights;

@@ -5,7 +5,7 @@ use vmgroup_core::observation::UpdatePolicy;
 use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::{Answer, NextLook, Plan, Reason, Refusal};
 use vmgroup_reconcile::event::DecideResult;
-use vmgroup_sim::deed::Deed;
+use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 
@@ -165,6 +165,47 @@ fn a_group_whose_module_is_not_there_says_so_and_still_goes() {
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
     stage.assert_safe();
+}
+
+/// They are none that the built-in module knows.
+#[test]
+fn a_group_goes_without_its_module_whatever_settings_that_had() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let lost = Spec {
+        module: Some("lost".into()),
+        settings: r#"{"maintenanceWindow":"nights"}"#.into(),
+        ..spec(2)
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(lost))));
+    stage.until_phase("web", "ERROR", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    stage.assert_safe();
+}
+
+#[test]
+fn a_module_that_will_not_decide_for_a_day_does_not_keep_a_deletion() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let held = Which::Member(key("web"), 1);
+    stage.act(Deed::Hold(held.clone(), true));
+    stage.world.decide_mut().instead = Some(refusal(86_400_000));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(120_000);
+    assert_eq!(stage.ids("web").len(), 1, "{}", stage.story());
+    stage.act(Deed::Hold(held_one(&stage), false));
+    stage.until_empty(10);
+    let asked = stage.world.decide_mut().answered_instead;
+    assert_eq!(asked, 3, "the one that stands in sees it through");
+    stage.assert_safe();
+}
+
+/// The only VM that is left.
+fn held_one(stage: &Stage) -> Which {
+    Which::Id(stage.ids("web").remove(0))
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Native {
     pub(crate) digest: &'static str,
     /// What the operator's default module answers instead.
     pub(crate) instead: Option<DecideResult>,
+    /// How often that was answered.
+    pub(crate) answered_instead: usize,
     /// The memo that each decision saw.
     pub(crate) memos: Vec<Option<String>>,
 }
@@ -32,6 +34,7 @@ impl Native {
         Native {
             digest: "native",
             instead: None,
+            answered_instead: 0,
             memos: Vec::new(),
         }
     }
@@ -41,7 +44,10 @@ impl Decide for Native {
     fn decide(&mut self, name: Option<&str>, seen: &Observation) -> (String, DecideResult) {
         self.memos.push(seen.context.memo.clone());
         let answered = match (name, &self.instead) {
-            (None, Some(instead)) => instead.clone(),
+            (None, Some(instead)) => {
+                self.answered_instead += 1;
+                instead.clone()
+            }
             (None | Some("built-in"), _) => DecideResult::Answered(decide(seen)),
             (Some(_), _) => return no_module(),
         };

@@ -1,0 +1,105 @@
+//! Many members that are lost at once: nothing is made or destroyed before a person has looked.
+
+use vmgroup_core::observation::Connection;
+use vmgroup_sim::deed::{Deed, Place, Which};
+use vmgroup_sim::faults::WorldFault;
+use vmgroup_sim::history::Fact;
+use vmgroup_sim::kind::Kind;
+
+use crate::stage::{Stage, key, spec};
+
+fn member(number: u32) -> Which {
+    Which::Member(key("web"), number)
+}
+
+/// More than an accident takes.
+fn settled(replicas: u32) -> Stage {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(replicas));
+    stage.until_phase("web", "RUNNING", 120);
+    stage
+}
+
+fn disconnect_all(stage: &mut Stage, replicas: u32) {
+    for number in 0..replicas {
+        stage.act(Deed::Connect(member(number), Connection::Disconnected));
+    }
+}
+
+fn clones(stage: &Stage) -> usize {
+    let clones =
+        |fact: &&Fact| matches!(fact, Fact::Called(it) if Kind::of_call(&it.call) == Kind::Clone);
+    stage.world.facts().iter().filter(clones).count()
+}
+
+/// The first fleet may still run where a host is only cut off.
+#[test]
+fn members_that_vanish_long_after_they_could_not_be_reached_are_a_mass_loss() {
+    let mut stage = settled(8);
+    disconnect_all(&mut stage, 8);
+    stage.world.run_for(20 * 60_000);
+    for id in stage.ids("web") {
+        stage.act(Deed::Destroy(Which::Id(id)));
+    }
+    stage.until_phase("web", "ERROR", 60);
+    stage.world.run_for(30 * 60_000);
+    assert!(stage.status("web").held.is_some(), "{}", stage.story());
+    assert_eq!(stage.ids("web").len(), 0);
+    stage.assert_safe();
+}
+
+#[test]
+fn members_that_stay_out_of_sight_hold_nobody_for_ever() {
+    let mut stage = settled(8);
+    stage
+        .world
+        .suffer(&WorldFault::Deny(Kind::ReadVm, 7_200_000));
+    for number in 0..8 {
+        stage.act(Deed::Move(member(number), Place::Elsewhere));
+    }
+    stage.world.run_for(10_000);
+    stage.create("early", spec(1));
+    stage.until_phase("early", "ERROR", 60);
+    assert!(stage.status("early").held.is_some(), "{}", stage.story());
+    stage.world.run_for(20 * 60_000);
+    stage.create("late", spec(1));
+    stage.world.run_for(30_000);
+    assert_eq!(stage.ids("late").len(), 1, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Of ten clones four have a place; the others wait, while many members are lost.
+#[test]
+fn clones_that_wait_for_a_place_do_not_begin_once_many_members_are_lost() {
+    for away in [false, true] {
+        let mut stage = settled(8);
+        let before = clones(&stage);
+        stage.create("db", spec(10));
+        stage.world.run_for(1_000);
+        assert_eq!(clones(&stage) - before, 4, "{}", stage.story());
+        if away {
+            stage.world.suffer(&WorldFault::RestartVCenter(60_000));
+        }
+        disconnect_all(&mut stage, 8);
+        stage.world.run_for(180_000);
+        assert_eq!(clones(&stage) - before, 4, "away {away}\n{}", stage.story());
+        stage.says("db", "wait for a PlanApproval");
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn members_that_come_into_view_again_are_lost_no_more() {
+    let mut stage = settled(8);
+    stage.world.suffer(&WorldFault::Deny(Kind::ReadVm, 60_000));
+    for place in [Place::Elsewhere, Place::Root] {
+        for number in 0..8 {
+            stage.act(Deed::Move(member(number), place.clone()));
+        }
+        stage.world.run_for(10_000);
+    }
+    stage.create("db", spec(1));
+    stage.world.run_for(30_000);
+    assert_eq!(stage.ids("db").len(), 1, "{}", stage.story());
+    stage.assert_safe();
+}
