@@ -20,6 +20,8 @@ pub(crate) struct Headroom {
     serving: u64,
     /// Past their start, whatever has become of them.
     settled: u64,
+    /// Those that never got past it, too.
+    present: u64,
     /// Powered on and not known to be broken.
     alive: u64,
     /// The group loses members in this plan: replacing others has to wait.
@@ -41,6 +43,7 @@ impl Headroom {
             min_alive: desired.min_alive.into(),
             serving: 0,
             settled: 0,
+            present: 0,
             alive: 0,
             shrinking: false,
             deletes: desired.budget.deletes.into(),
@@ -67,10 +70,13 @@ impl Headroom {
     }
 
     /// Whether availability, not the budget, allows to take a member down that
-    /// is wanted.
+    /// is wanted. One that is still starting may never get past that, and what
+    /// would help it may be just this.
     pub(crate) fn allows(&self, member: &Member) -> bool {
         let up = if self.serves(member) {
             self.serving
+        } else if member.health == Health::Starting {
+            self.present
         } else {
             self.settled
         };
@@ -147,6 +153,7 @@ impl Headroom {
     }
 
     fn count(&mut self, member: &Member, change: impl Fn(&mut u64)) {
+        change(&mut self.present);
         if member.health != Health::Starting {
             change(&mut self.settled);
         }

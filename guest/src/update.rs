@@ -7,6 +7,8 @@
 //! | rolling-replace | reconfigure    | soft off, reconfigure, on     | delete        |
 //! | on-delete       | wait           | wait                          | wait          |
 //!
+//! Where none may be down, rolling replacement takes a new VM for what takes a power cycle, too.
+//!
 //! Broken members halt what takes good ones down: if the new spec is at fault,
 //! it does not spread.
 
@@ -41,9 +43,20 @@ pub(crate) fn follow_spec(
 }
 
 /// Whether the member is to be replaced because it differs. A difference that
-/// takes less is never worth a new VM.
+/// takes less is not worth a new VM, unless none may be down.
 pub(crate) fn is_outdated(seen: &Observation, member: &Member) -> bool {
-    seen.desired.update == UpdatePolicy::RollingReplace && member.drift == Drift::Replace
+    let takes_a_new_vm = match member.drift {
+        Drift::Replace => true,
+        Drift::PowerCycle => seen.desired.max_unavailable == 0,
+        Drift::None | Drift::InPlace | Drift::Unknown => false,
+    };
+    seen.desired.update == UpdatePolicy::RollingReplace && takes_a_new_vm
+}
+
+/// A boot is not cut short for new hardware, unless it takes too long.
+fn is_booting(seen: &Observation, member: &Member) -> bool {
+    let took_ms = seen.context.now.saturating_sub(member.health_since);
+    member.health == Health::Starting && took_ms < seen.desired.heal_after_ms
 }
 
 fn reconfigure_hot(draft: &mut Draft<'_>) {
@@ -65,11 +78,11 @@ fn power_cycle(
     settings: &Settings,
 ) {
     let mut differing = draft.open_members();
-    differing.retain(|m| m.drift == Drift::PowerCycle);
+    differing.retain(|m| m.drift == Drift::PowerCycle && !is_outdated(draft.seen, m));
     for member in unused_first(differing, headroom) {
         let effect = match member.power {
             PowerState::Off => Effect::Reconfigure(member.id.clone()),
-            PowerState::On if member.health != Health::Starting && headroom.interrupt(member) => {
+            PowerState::On if !is_booting(draft.seen, member) && headroom.interrupt(member) => {
                 memory.remember_cycle(&member.id);
                 settings.power_off(draft.seen, member)
             }
@@ -188,6 +201,46 @@ mod tests {
         assert_eq!(effects(&seen), []);
         seen.desired.max_unavailable = 2;
         assert_eq!(effects(&seen).len(), 2);
+    }
+
+    /// A template that does not come up has to be left behind again.
+    #[test]
+    fn what_never_came_up_is_replaced_one_after_the_other() {
+        let mut seen = seen(UpdatePolicy::RollingReplace, Drift::Replace);
+        for member in &mut seen.members {
+            member.health = Health::Starting;
+        }
+        assert_eq!(effects(&seen), [Effect::Delete("vm-0".into())]);
+        seen.members.remove(0);
+        assert_eq!(effects(&seen), []);
+    }
+
+    #[test]
+    fn a_rollback_replaces_the_one_that_does_not_come_up() {
+        let mut seen = seen(UpdatePolicy::RollingReplace, Drift::None);
+        seen.members[1].drift = Drift::Replace;
+        seen.members[1].health = Health::Starting;
+        assert_eq!(effects(&seen), [Effect::Delete("vm-1".into())]);
+    }
+
+    #[test]
+    fn a_boot_is_cut_short_only_if_it_takes_too_long() {
+        let mut seen = seen(UpdatePolicy::PowerCycle, Drift::None);
+        seen.members[1].drift = Drift::PowerCycle;
+        seen.members[1].health = Health::Starting;
+        seen.members[1].health_since = seen.context.now;
+        assert_eq!(effects(&seen), []);
+        seen.context.now += seen.desired.heal_after_ms;
+        assert_eq!(effects(&seen), [Effect::soft_power_off("vm-1")]);
+    }
+
+    #[test]
+    fn where_none_may_be_down_another_one_takes_its_place_first() {
+        let mut seen = seen(UpdatePolicy::RollingReplace, Drift::PowerCycle);
+        seen.desired.max_unavailable = 0;
+        assert_eq!(effects(&seen), []);
+        seen.members.push(member(3));
+        assert_eq!(effects(&seen), [Effect::Delete("vm-0".into())]);
     }
 
     #[test]

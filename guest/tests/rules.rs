@@ -245,7 +245,9 @@ fn is_live(seen: &Observation, member: &Member) -> bool {
 
 fn may_be_replaced(seen: &Observation, member: &Member) -> bool {
     let desired = &seen.desired;
-    let outdated = desired.update == UpdatePolicy::RollingReplace && member.drift == Drift::Replace;
+    let differs = member.drift == Drift::Replace
+        || (member.drift == Drift::PowerCycle && desired.max_unavailable == 0);
+    let outdated = desired.update == UpdatePolicy::RollingReplace && differs;
     let broken = desired.heal == HealPolicy::Replace
         && matches!(member.health, Health::Failed | Health::Unready)
         && NOW.saturating_sub(member.health_since) >= desired.heal_after_ms;

@@ -170,10 +170,13 @@ impl<'a> Situation<'a> {
         member.power == PowerState::On && !goes_down && !member.holds.contains(&Hold::Question)
     }
 
-    /// The member differs in what only a new VM brings, and may be replaced.
+    /// The member differs in what only a new VM brings, and may be replaced. Where none may
+    /// be down, that is all for which it has to be off.
     pub(super) fn is_outdated(&self, member: &Member) -> bool {
-        self.observation.desired.update == UpdatePolicy::RollingReplace
-            && member.drift == Drift::Replace
+        let desired = &self.observation.desired;
+        let takes_a_new_vm = member.drift == Drift::Replace
+            || (member.drift == Drift::PowerCycle && desired.max_unavailable == 0);
+        desired.update == UpdatePolicy::RollingReplace && takes_a_new_vm
     }
 
     /// The member has been broken for long enough to be replaced.

@@ -213,6 +213,12 @@ fn bounds() {
         &clones(&[3]),
         &[],
     );
+    // So it is for changes that take a member down where none may be down.
+    for (unavailable, rules) in [(0, &[][..]), (1, &[Rule::Bounds][..])] {
+        let rolling = json!({ "update": "rolling-replace", "maxUnavailable": unavailable });
+        let differing = json!([{ "drift": "power-cycle" }, {}, {}]);
+        expect(&observation(rolling, differing), &clones(&[3]), rules);
+    }
     // A group that goes gets no new members; nor does one slot more than there can be.
     expect(&deleting(two), &clones(&[2]), &[Rule::Bounds]);
     let huge = observation(json!({ "replicas": 5_000 }), ready(0));

@@ -231,11 +231,8 @@ pub(super) fn is_untold<'a>(
     let Some(marker) = vm.agreed() else {
         return false;
     };
-    let is_its = |group: &&GroupObject| {
-        let identity = group.known_as();
-        group.key == marker.group() && identity == marker.identity
-    };
-    let group = groups.into_iter().find(is_its);
+    // Its identity may be another one for a while.
+    let group = groups.into_iter().find(|group| group.key == marker.group());
     group.is_some_and(|group| group.status.slots.values().all(|slot| slot.vm != vm.id))
 }
 

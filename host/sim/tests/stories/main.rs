@@ -40,6 +40,8 @@ mod approvals;
 
 mod losses;
 
+mod rollouts;
+
 mod restores;
 
 mod rights;

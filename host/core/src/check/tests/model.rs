@@ -268,7 +268,9 @@ fn is_up(o: &Observation, m: &Member) -> bool {
 
 fn replaceable(o: &Observation, m: &Member) -> bool {
     let d = &o.desired;
-    let outdated = d.update == UpdatePolicy::RollingReplace && m.drift == Drift::Replace;
+    let differs =
+        m.drift == Drift::Replace || (m.drift == Drift::PowerCycle && d.max_unavailable == 0);
+    let outdated = d.update == UpdatePolicy::RollingReplace && differs;
     let sick = m.health == Health::Failed || m.health == Health::Unready;
     let long = o.context.now.0 >= m.health_since.0 + d.heal_after_ms;
     outdated || (d.heal == HealPolicy::Replace && sick && long)
