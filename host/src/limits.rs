@@ -7,6 +7,13 @@ use std::time::Duration;
 /// member of the largest group fits.
 pub(crate) const EVENTS_WAITING_MAX: usize = 1_024;
 
+/// First wait before the built-in module is tried again because it was late;
+/// doubles. Groups are held meanwhile.
+pub(crate) const MODULE_RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// Longest such wait: a try takes seconds of a machine that has none to spare.
+pub(crate) const MODULE_RETRY_MOST: Duration = Duration::from_secs(60);
+
 /// Tasks under way; more of them wait. The machine's own caps are far lower: it
 /// asks for one thing a group, and for a look a member.
 pub(crate) const TASKS_MAX: u32 = 4_096;

@@ -159,6 +159,16 @@ impl LoadError {
         }
     }
 
+    /// Only the wall clock was against the module, which may be the machine's fault.
+    pub fn is_late(&self) -> bool {
+        match self {
+            LoadError::Describe { source } | LoadError::ValidateSettings { source } => {
+                source.is_late()
+            }
+            _ => false,
+        }
+    }
+
     /// The label of metrics and conditions.
     pub fn class(&self) -> &'static str {
         match self {
@@ -329,6 +339,11 @@ impl CallError {
             CallError::Observation { .. } => Outcome::Observation,
             CallError::Internal { .. } => Outcome::Internal,
         }
+    }
+
+    /// Only the wall clock was against the module, which may be the machine's fault.
+    pub fn is_late(&self) -> bool {
+        matches!(self, CallError::Deadline { .. })
     }
 
     /// The word of that row, which is a metric label.

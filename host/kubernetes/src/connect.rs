@@ -6,7 +6,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use crate::error::Error;
-use crate::limits::CONNECT;
+use crate::limits::{CONNECT, READ};
 
 /// A client, and where it stands.
 #[derive(Clone)]
@@ -24,14 +24,13 @@ pub struct Connection {
 /// Nothing is sent yet. The client repeats nothing by itself: kube would repeat
 /// writes that the API server answered with 503.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Connection, Error> {
-    let mut config = match kubeconfig {
+    let config = match kubeconfig {
         Some(path) => from_file(path).await?,
         None => Config::infer().await.map_err(|source| Error::NoCluster {
             source: Box::new(source),
         })?,
     };
-    config.connect_timeout = Some(CONNECT);
-    config.default_retry = false;
+    let config = within_limits(config);
     let url = config.cluster_url.to_string();
     let namespace = config.default_namespace.clone();
     let client = Client::try_from(config).map_err(|source| Error::Client {
@@ -45,6 +44,15 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Connection, Error> {
     })
 }
 
+fn within_limits(mut config: Config) -> Config {
+    config.connect_timeout = Some(CONNECT);
+    config.read_timeout = Some(READ);
+    // The time in which a pooled connection was idle is no time without an answer.
+    config.reset_reader_on_write = true;
+    config.default_retry = false;
+    config
+}
+
 async fn from_file(path: &Path) -> Result<Config, Error> {
     let failed = |source| Error::Kubeconfig {
         path: path.to_owned(),
@@ -54,4 +62,21 @@ async fn from_file(path: &Path) -> Result<Config, Error> {
     Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
         .await
         .map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limits::WATCH_S;
+
+    #[test]
+    fn a_dead_connection_is_given_up_but_not_one_whose_watch_is_quiet() {
+        let url = "http://127.0.0.1:1".parse().expect("an address");
+        let config = within_limits(Config::new(url));
+        let silence = config.read_timeout.expect("a limit");
+        assert!(silence > Duration::from_secs(WATCH_S.into()), "{silence:?}");
+        assert!(config.reset_reader_on_write, "else idle time counts too");
+    }
 }

@@ -20,8 +20,15 @@ pub const LEASE_POLL: Duration = Duration::from_secs(2);
 pub const LIST: Duration = Duration::from_secs(30);
 
 /// Seconds after which the API server ends a watch, which is then resumed
-/// where it was. A watch that died in silence is noticed 5 seconds later.
+/// where it was. Nothing may come before that: bookmarks come once a minute. A
+/// watch that died in silence is noticed 30 seconds after the last that it sent,
+/// by kube or by [`READ`].
 pub const WATCH_S: u32 = 25;
+
+/// A connection that owes an answer, or the next part of one, and has sent nothing
+/// for so long is dead: kube itself waits for ever for a watch to begin. It is
+/// what kube gives a watch that has begun, 5 seconds more than a quiet one lasts.
+pub const READ: Duration = Duration::from_secs(WATCH_S as u64 + 5);
 
 /// Everything is listed anew so often, should the watch have missed something:
 /// the demo's informer did the same.

@@ -1,7 +1,8 @@
 //! A loader whose modules are words: `good …` is a module that refuses to
-//! decide, `reckless …` one that deletes what is not there, anything else is
-//! refused.
+//! decide, `reckless …` one that deletes what is not there, `slow 2` one that
+//! is late twice and good then, anything else is refused.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use vmgroup_core::observation::Observation;
@@ -10,9 +11,12 @@ use vmgroup_reconcile::event::Event;
 
 use crate::intake::Intake;
 use crate::laws::LawCase;
-use crate::loader::{Candidate, Loader, Refusal};
+use crate::loader::{Candidate, Loader, Refusal, stage};
 
-pub(crate) struct Words;
+#[derive(Default)]
+pub(crate) struct Words {
+    late: AtomicU32,
+}
 
 impl Loader for Words {
     type Module = String;
@@ -23,7 +27,8 @@ impl Loader for Words {
 
     fn load(&self, bytes: &[u8]) -> Result<Candidate<String>, Refusal> {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        if !text.starts_with("good") && !text.starts_with("reckless") {
+        let known = ["good", "reckless", "slow"];
+        if !known.iter().any(|word| text.starts_with(word)) {
             return Err(Refusal::new("inspect", "no such word"));
         }
         Ok(Candidate {
@@ -38,15 +43,24 @@ impl Loader for Words {
         })
     }
 
-    fn decide(&self, module: &String, observation: &Observation) -> Result<Answer, String> {
+    fn decide(&self, module: &String, observation: &Observation) -> Result<Answer, Refusal> {
+        let refusal = |message: &str| Refusal::new(stage::LAW_CASES, message);
         if observation.context.settings != "{\"own\":1}" {
-            return Err("these are not my settings".into());
+            return Err(refusal("these are not my settings"));
+        }
+        let slow = module.strip_prefix("slow ");
+        if let Some(times) = slow.and_then(|times| times.parse::<u32>().ok()) {
+            let before = self.late.fetch_add(1, Ordering::SeqCst);
+            if before < times {
+                let message = format!("module ran {before} ms too long");
+                return Err(refusal(&message).if_late(true));
+            }
         }
         let reason = Reason {
             code: "why".into(),
             message: "because".into(),
         };
-        Ok(if module.starts_with("good") {
+        Ok(if !module.starts_with("reckless") {
             Answer::Refusal(No {
                 reason,
                 next_look: None,
@@ -86,7 +100,7 @@ pub(crate) fn intake() -> (Intake<Words>, Receiver<Event>) {
     let tell = move |event| {
         let _ = sender.send(event);
     };
-    (Intake::new(Words, vec![law()], tell), events)
+    (Intake::new(Words::default(), vec![law()], tell), events)
 }
 
 /// The event in a few words.

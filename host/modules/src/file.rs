@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::intake::Intake;
+use crate::intake::{Intake, Taken};
 use crate::limits::{POLL, QUIET, QUIET_MAX};
 use crate::loader::{Loader, Refusal, stage};
 use crate::store::Name;
@@ -140,9 +140,11 @@ impl<L: Loader> Source<L> {
             Ok(version) if self.seen.as_ref() == Some(&version) => {}
             Ok(version) => match self.read(&version) {
                 Ok(bytes) => {
-                    self.intake.take(&self.names, &self.origin, &bytes);
-                    // Unless it changed while it was read: then it is read again.
-                    self.seen = Some(version);
+                    let taken = self.intake.take(&self.names, &self.origin, &bytes);
+                    let is_late = matches!(&taken, Taken::Refused(refusal) if refusal.late);
+                    // Unless it changed while it was read, or was late: then it is
+                    // read again.
+                    self.seen = (!is_late).then_some(version);
                 }
                 Err(refusal) => self.unavailable(&refusal),
             },

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use vmgroup_reconcile::event::{ActiveModule, Event};
 
 use crate::laws::{LawCase, try_laws};
+use crate::limits::LATE_TRIES;
 use crate::loader::{Loader, Refusal, digest, stage};
 use crate::store::{Loaded, Name, Store};
 
@@ -33,7 +34,7 @@ pub enum Taken {
     Active,
     /// The very module decides already, or the very bytes were refused before.
     Unchanged,
-    /// They were refused; what was active stays so.
+    /// They were refused; what was active stays so. Late ones may pass later.
     Refused(Refusal),
 }
 
@@ -42,6 +43,14 @@ pub enum Taken {
 struct Refused {
     digest: Option<String>,
     refusal: Refusal,
+}
+
+impl Refused {
+    /// Nobody needs to hear the other one too: how late a module is differs from
+    /// try to try.
+    fn is_like(&self, other: &Refused) -> bool {
+        self == other || (self.digest == other.digest && self.refusal.late && other.refusal.late)
+    }
 }
 
 impl<L: Loader> Intake<L> {
@@ -86,13 +95,13 @@ impl<L: Loader> Intake<L> {
             return Taken::Unchanged;
         }
         let known = |name: &Name| {
-            let before = refused.get(name).and_then(|before| before.digest.as_ref());
-            before == Some(&digest)
+            let before = refused.get(name);
+            before.is_some_and(|it| it.digest.as_ref() == Some(&digest) && !it.refusal.late)
         };
         if !names.is_empty() && names.iter().all(known) {
             return Taken::Unchanged;
         }
-        match self.examine(origin, bytes, &digest) {
+        match self.examine_patiently(origin, bytes, &digest) {
             Ok(module) => {
                 self.store.activate(names, &Arc::new(module));
                 for name in names {
@@ -112,6 +121,23 @@ impl<L: Loader> Intake<L> {
     pub fn unavailable(&self, names: &[Name], origin: &str, refusal: &Refusal) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         self.refuse(&mut refused, names, origin, None, refusal);
+    }
+
+    /// Examines, and again while only the wall clock is against the module.
+    fn examine_patiently(
+        &self,
+        origin: &str,
+        bytes: &[u8],
+        digest: &str,
+    ) -> Result<Loaded<L::Module>, Refusal> {
+        let mut examined = self.examine(origin, bytes, digest);
+        for _ in 1..LATE_TRIES {
+            if !matches!(&examined, Err(refusal) if refusal.late) {
+                break;
+            }
+            examined = self.examine(origin, bytes, digest);
+        }
+        examined
     }
 
     fn examine(
@@ -165,7 +191,7 @@ impl<L: Loader> Intake<L> {
                 digest: digest.map(str::to_owned),
                 refusal: refusal.clone(),
             };
-            if refused.get(name) == Some(&now) {
+            if refused.get(name).is_some_and(|before| before.is_like(&now)) {
                 continue;
             }
             refused.insert(name.clone(), now);
@@ -176,12 +202,14 @@ impl<L: Loader> Intake<L> {
                     message: format!("{origin}: {}", refusal.message),
                 }
             } else {
+                let next = if refusal.late {
+                    "it is tried again"
+                } else {
+                    "replace it by a module that passes, it is taken in at once"
+                };
                 Event::ModuleMissing {
                     name: name.clone(),
-                    message: format!(
-                        "{origin} was {refusal}; replace it by a module that passes, \
-                         it is taken in at once"
-                    ),
+                    message: format!("{origin} was {refusal}; {next}"),
                 }
             });
         }

@@ -46,12 +46,13 @@ pub(crate) fn try_laws<L: Loader>(
         reason_codes: Some(codes),
         ..Circumstances::default()
     };
-    let mut broken = Vec::new();
+    let (mut broken, mut late) = (Vec::new(), Vec::new());
     for LawCase { name, case } in laws {
         let mut case = case.clone();
         case.input.context.settings = candidate.description.default_settings.clone();
         match loader.decide(&candidate.module, &case.input) {
-            Err(problem) => broken.push(format!("{name}: {problem}")),
+            Err(refusal) if refusal.late => late.push(format!("{name}: {}", refusal.message)),
+            Err(refusal) => broken.push(format!("{name}: {}", refusal.message)),
             Ok(answer) => {
                 if let Err(mismatches) = case.judge(&answer, &circumstances) {
                     let texts: Vec<String> = mismatches
@@ -64,14 +65,20 @@ pub(crate) fn try_laws<L: Loader>(
             }
         }
     }
-    let Some(first) = broken.first() else {
+    // One that was not decided in time proves nothing beside one that is broken.
+    let is_late = broken.is_empty();
+    let (verb, cases) = match is_late {
+        true => ("does not finish", late),
+        false => ("breaks", broken),
+    };
+    let Some(first) = cases.first() else {
         return Ok(());
     };
-    let message = match broken.len() - 1 {
-        0 => format!("breaks the law case {first}"),
-        more => format!("breaks the law case {first} (and {more} more)"),
+    let message = match cases.len() - 1 {
+        0 => format!("{verb} the law case {first}"),
+        more => format!("{verb} the law case {first} (and {more} more)"),
     };
-    Err(Refusal::new(stage::LAW_CASES, &message))
+    Err(Refusal::new(stage::LAW_CASES, &message).if_late(is_late))
 }
 
 #[cfg(test)]

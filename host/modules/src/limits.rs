@@ -14,6 +14,10 @@ pub const QUIET_MAX: Duration = Duration::from_secs(5);
 /// NFS send none, and a queue of notifications can overflow.
 pub const POLL: Duration = Duration::from_secs(10);
 
+/// A module is tried so often in a row while only the wall clock is against it: a
+/// machine that was busy for a moment has mostly got over it by then.
+pub const LATE_TRIES: u32 = 3;
+
 /// Characters of a refusal: it is shown in conditions and in a terminal.
 pub const REFUSAL_CHARS_MAX: usize = 1_000;
 

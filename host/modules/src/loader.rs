@@ -23,11 +23,12 @@ pub trait Loader: Send + Sync + 'static {
     /// The first stage that refuses the bytes.
     fn load(&self, bytes: &[u8]) -> Result<Candidate<Self::Module>, Refusal>;
 
-    /// Asks the module, within the limits of a decision.
+    /// Asks the module for the answer to a law case, within the limits of a
+    /// decision.
     ///
     /// # Errors
-    /// Why there is no answer, in one line.
-    fn decide(&self, module: &Self::Module, observation: &Observation) -> Result<Answer, String>;
+    /// Why there is no answer.
+    fn decide(&self, module: &Self::Module, observation: &Observation) -> Result<Answer, Refusal>;
 }
 
 /// A module that the engine would run.
@@ -47,6 +48,9 @@ pub struct Refusal {
     pub stage: &'static str,
     /// Why, in one line.
     pub message: String,
+    /// Only the wall clock was against it, which may be the machine's fault: the
+    /// same bytes are worth another try.
+    pub late: bool,
 }
 
 impl Refusal {
@@ -55,7 +59,14 @@ impl Refusal {
         Refusal {
             stage,
             message: one_line(message, REFUSAL_CHARS_MAX),
+            late: false,
         }
+    }
+
+    /// The same refusal, with whether only the wall clock was against the module.
+    #[must_use]
+    pub fn if_late(self, late: bool) -> Self {
+        Refusal { late, ..self }
     }
 }
 

@@ -8,7 +8,9 @@ use std::sync::mpsc::channel;
 use vmgroup_core::observation::Observation;
 use vmgroup_core::plan::Answer;
 use vmgroup_engine::{Engine, Limits, LoadError, Module};
-use vmgroup_modules::{Candidate, Intake, Loader, Refusal, Taken, built_in, digest, law_cases};
+use vmgroup_modules::{
+    Candidate, Intake, Loader, Refusal, Taken, built_in, digest, law_cases, stage,
+};
 use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::modules::BUILT_IN;
 
@@ -29,11 +31,11 @@ impl Loader for Wasm {
         })
     }
 
-    fn decide(&self, module: &Module, observation: &Observation) -> Result<Answer, String> {
+    fn decide(&self, module: &Module, observation: &Observation) -> Result<Answer, Refusal> {
         let decision = module.reconcile(observation);
         decision
             .map(|decision| decision.answer)
-            .map_err(|error| error.to_string())
+            .map_err(|error| Refusal::new(stage::LAW_CASES, &error.to_string()))
     }
 }
 

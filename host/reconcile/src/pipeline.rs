@@ -340,7 +340,7 @@ impl Machine {
         let growing = group.backoff.fail(key);
         let wait = match (outcome.consequence().backoff, after_ms) {
             (Backoff::AsAsked, Some(after_ms)) if !group.object.deleting => within_limits(after_ms),
-            (Backoff::AsAsked, _) | (Backoff::Growing, _) => growing,
+            (Backoff::AsAsked | Backoff::Growing, _) => growing,
         };
         self.wake(key, wait, WakeReason::TimeCame);
         if let Some(standing) = standing {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
+use anyhow::Context as _;
 use vmgroup_core::observation::Observation;
 use vmgroup_engine::Module;
 use vmgroup_modules::{Loaded, Taken, built_in};
@@ -27,7 +28,8 @@ impl Sandbox {
             // Nobody hears it when the demo is over.
             let _ = tell.send(event);
         })?;
-        loader::take_built_in(&modules, &[None])?;
+        loader::take_built_in(&modules, &[None])
+            .context("failed to take in the built-in module")?;
         Ok(Sandbox {
             modules,
             told,

@@ -7,7 +7,7 @@ use vmgroup_core::observation::Observation;
 use vmgroup_core::plan::Answer;
 use vmgroup_engine::{Engine, LoadError, Module};
 use vmgroup_modules::{
-    Candidate, Intake, Loader, Name, Refusal, Store, Taken, built_in, law_cases,
+    Candidate, Intake, Loader, Name, Refusal, Store, Taken, built_in, law_cases, stage,
 };
 use vmgroup_reconcile::event::{DecideResult, Event};
 use vmgroup_reconcile::modules::BUILT_IN;
@@ -44,9 +44,11 @@ impl Loader for EngineLoader {
         })
     }
 
-    fn decide(&self, module: &Module, observation: &Observation) -> Result<Answer, String> {
+    fn decide(&self, module: &Module, observation: &Observation) -> Result<Answer, Refusal> {
         let decision = module.reconcile(observation);
-        decision.map(|it| it.answer).map_err(|error| chain(&error))
+        decision.map(|it| it.answer).map_err(|error| {
+            Refusal::new(stage::LAW_CASES, &chain(&error)).if_late(error.is_late())
+        })
     }
 }
 
@@ -56,7 +58,7 @@ fn refusal(error: &LoadError) -> Refusal {
         text.push_str("; ");
         text.push_str(hint);
     }
-    Refusal::new(error.stage().as_str(), &text)
+    Refusal::new(error.stage().as_str(), &text).if_late(error.is_late())
 }
 
 /// Takes modules in; the events go where the machine hears them.
@@ -74,14 +76,12 @@ pub(crate) fn intake(events: impl Fn(Event) + Send + Sync + 'static) -> Result<M
 }
 
 /// Takes the built-in module in for those names, and under its own.
-pub(crate) fn take_built_in(modules: &Modules, names: &[Name]) -> Result<(), Problem> {
+pub(crate) fn take_built_in(modules: &Modules, names: &[Name]) -> Result<(), Refusal> {
     let mut all = vec![Some(BUILT_IN.to_owned())];
     all.extend_from_slice(names);
     match modules.take(&all, "the built-in module", built_in()) {
         Taken::Active | Taken::Unchanged => Ok(()),
-        Taken::Refused(refusal) => {
-            Err(Problem::new("failed to take in the built-in module").because(refusal))
-        }
+        Taken::Refused(refusal) => Err(refusal),
     }
 }
 
@@ -104,4 +104,28 @@ pub(crate) fn decide(
         },
     };
     (loaded.digest.clone(), result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vmgroup_engine::CallError;
+
+    #[test]
+    fn only_a_module_that_ran_out_of_time_by_the_wall_clock_is_late() {
+        let late = || CallError::Deadline {
+            figure_ms: 1_001,
+            limit_ms: 1_000,
+        };
+        let fuel = CallError::Fuel { limit: 1 };
+        let table = [
+            (LoadError::Describe { source: late() }, true),
+            (LoadError::ValidateSettings { source: late() }, true),
+            (LoadError::Describe { source: fuel }, false),
+            (LoadError::CoreModule, false),
+        ];
+        for (error, wanted) in table {
+            assert_eq!(refusal(&error).late, wanted, "{error:?}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ use super::loader::{self, Modules};
 use super::objects::{Folder, schema};
 use super::simulated::Simulated;
 use crate::files::chain;
-use crate::limits::EVENTS_WAITING_MAX;
+use crate::limits::{EVENTS_WAITING_MAX, MODULE_RETRY_FIRST, MODULE_RETRY_MOST};
 use crate::voice::Problem;
 
 /// What every operator is told at its start.
@@ -119,19 +119,39 @@ fn begin_modules(
     modules: &Arc<Modules>,
     file: Option<PathBuf>,
 ) -> Result<Option<FileWatch>, Problem> {
-    let is_default = file.is_none();
-    let built_in = Arc::clone(modules);
-    tokio::task::spawn_blocking(move || {
-        let names: &[_] = if is_default { &[None] } else { &[] };
-        if let Err(problem) = loader::take_built_in(&built_in, names) {
-            tracing::error!(problem = chain(&problem), "there is no built-in module");
-        }
-    });
+    tokio::spawn(take_built_in(Arc::clone(modules), file.is_none()));
     file.map(|file| {
         watch_file(Arc::clone(modules), vec![None], file)
             .map_err(|error| Problem::new("failed to watch the module").because(error))
     })
     .transpose()
+}
+
+/// Takes the built-in module in, and again while only the wall clock is against it.
+async fn take_built_in(modules: Arc<Modules>, is_default: bool) {
+    let mut wait = MODULE_RETRY_FIRST;
+    loop {
+        let modules = Arc::clone(&modules);
+        let taken = tokio::task::spawn_blocking(move || {
+            let names: &[_] = if is_default { &[None] } else { &[] };
+            loader::take_built_in(&modules, names)
+        });
+        match taken.await {
+            Ok(Err(refusal)) if refusal.late => {
+                let problem = chain(&refusal);
+                tracing::warn!(problem, "no built-in module yet, it is tried again");
+            }
+            Ok(Err(refusal)) => {
+                let problem = chain(&refusal);
+                tracing::error!(problem, "there is no built-in module");
+                return;
+            }
+            // A panic has told of itself.
+            Ok(Ok(())) | Err(_) => return,
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(MODULE_RETRY_MOST);
+    }
 }
 
 /// A name that no other process has.

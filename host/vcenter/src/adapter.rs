@@ -1,6 +1,7 @@
 //! The adapter: requests in, events out, each request answered once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -131,9 +132,10 @@ impl Vcenter {
                 call,
                 ..
             } => {
+                let asked = Instant::now();
                 let _place = inner.calls.acquire().await;
                 let result = match inner.session() {
-                    Some(session) => session.call(call, &operation_id).await,
+                    Some(session) => session.call(call, &operation_id, asked).await,
                     None => CallResult::NotSent {
                         message: "there is no session with vCenter".into(),
                     },

@@ -17,14 +17,18 @@ use crate::session::Session;
 use crate::template::not_found;
 
 impl Session {
-    /// Makes one call, once.
-    pub(crate) async fn call(&self, call: Call, operation: &str) -> CallResult {
+    /// Makes one call, once, if the look before it is not too old: the call has
+    /// waited for its turn since `asked`.
+    pub(crate) async fn call(&self, call: Call, operation: &str, asked: Instant) -> CallResult {
+        if let Some(result) = too_late(asked, "waiting for other calls") {
+            return result;
+        }
         let client = &self.client;
         let id = Some(operation);
         let vm = |id: &str| ManagedObjectRef::virtual_machine(id);
         match call {
             Call::CreateFolder { name } => self.create_folder(&name, operation).await,
-            Call::Clone(clone) => self.clone_vm(clone, operation).await,
+            Call::Clone(clone) => self.clone_vm(clone, operation, asked).await,
             Call::PowerOn(target) => {
                 let datacenter = &self.place.datacenter;
                 let target = vm(&target);
@@ -93,18 +97,14 @@ impl Session {
         result
     }
 
-    async fn clone_vm(&self, clone: CloneCall, operation: &str) -> CallResult {
-        let begun = Instant::now();
+    async fn clone_vm(&self, clone: CloneCall, operation: &str, asked: Instant) -> CallResult {
         let template = match self.template(&clone.template).await {
             Ok(template) => template,
             Err(result) => return result,
         };
-        if begun.elapsed() > Duration::from_millis(LOOK_MS_MAX) {
-            // It is found at once the next time.
-            let message = "finding the template took so long that the look before is too old";
-            return CallResult::NotSent {
-                message: message.into(),
-            };
+        // It is found at once the next time.
+        if let Some(result) = too_late(asked, "finding the template") {
+            return result;
         }
         let folder = ManagedObjectRef::folder(&clone.folder);
         let mut marker = clone.marker;
@@ -197,6 +197,14 @@ impl Session {
             },
         }
     }
+}
+
+/// The answer to a call whose look is too old by now.
+fn too_late(asked: Instant, what: &str) -> Option<CallResult> {
+    let is_late = asked.elapsed() > Duration::from_millis(LOOK_MS_MAX);
+    is_late.then(|| CallResult::NotSent {
+        message: format!("{what} took so long that the look before is too old"),
+    })
 }
 
 /// The hardware of a member, and the spec that it follows from then on.

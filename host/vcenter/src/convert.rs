@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Timestamp;
 use vmgroup_reconcile::inventory::{Heartbeat, TaskId, Vm};
-use vmgroup_vim::{ObjectContent, PropertyChange, Value};
+use vmgroup_vim::{MissingProperty, ObjectContent, PropertyChange, Value};
 
 use crate::fault::power_state;
 use crate::labels;
@@ -48,6 +48,8 @@ pub(crate) struct Record {
     change_version: Option<String>,
     /// The change version at which the devices were read.
     devices_at: Option<Option<String>>,
+    /// Of `KEYS` and `TAKEN_ALONG`: what vCenter would not tell.
+    untold: BTreeSet<&'static str>,
 }
 
 type Setter = fn(&mut Record, Option<&Value>);
@@ -59,15 +61,9 @@ const TABLE: &[(&str, Setter)] = &[
     ("parent", |r, v| r.parent = reference(v)),
     ("config.instanceUuid", |r, v| r.instance_uuid = filled(v)),
     ("config.template", |r, v| r.template = flag(v)),
-    (r#"config.extraConfig["vmgroup.marker"]"#, |r, v| {
-        r.marker = option(v);
-    }),
-    (r#"config.extraConfig["vmgroup.spec-hash"]"#, |r, v| {
-        r.spec_hash = option(v);
-    }),
-    (r#"config.extraConfig["vmgroup.hold"]"#, |r, v| {
-        r.hold = option(v);
-    }),
+    (MARKER, |r, v| r.marker = option(v)),
+    (SPEC_HASH, |r, v| r.spec_hash = option(v)),
+    (HOLD, |r, v| r.hold = option(v)),
     ("config.hardware.numCPU", |r, v| r.cpus = number(v)),
     ("config.hardware.memoryMB", |r, v| r.memory_mib = number(v)),
     (DEVICES, |r, v| r.disks = disks(v)),
@@ -84,7 +80,7 @@ const TABLE: &[(&str, Setter)] = &[
     ("runtime.vmFailoverInProgress", |r, v| {
         r.failover = flag(v) == Some(true);
     }),
-    ("snapshot", |r, v| r.snapshot = v.is_some()),
+    (SNAPSHOT, |r, v| r.snapshot = v.is_some()),
     ("disabledMethod", |r, v| {
         let methods = v.map(Value::items).unwrap_or_default();
         r.destroy_disabled = methods.iter().any(|m| m.as_str() == Some("Destroy_Task"));
@@ -117,8 +113,19 @@ const TABLE: &[(&str, Setter)] = &[
     }),
 ];
 
+const MARKER: &str = r#"config.extraConfig["vmgroup.marker"]"#;
+const SPEC_HASH: &str = r#"config.extraConfig["vmgroup.spec-hash"]"#;
+const HOLD: &str = r#"config.extraConfig["vmgroup.hold"]"#;
+const SNAPSHOT: &str = "snapshot";
+
 /// The property with a VM's devices.
 pub(crate) const DEVICES: &str = "config.hardware.device";
+
+/// They say whose a VM is and who holds it: without them it is unreadable.
+const KEYS: &[&str] = &[MARKER, SPEC_HASH, HOLD];
+
+/// What a destroy takes along: without it a VM counts as not reached.
+const TAKEN_ALONG: &[&str] = &[DEVICES, SNAPSHOT];
 
 /// Changes whenever the configuration does.
 const CHANGE_VERSION: &str = "config.changeVersion";
@@ -153,14 +160,19 @@ impl Record {
         for (path, value) in &content.properties {
             record.set(path, Some(value));
         }
+        for missing in &content.missing {
+            record.miss(missing);
+        }
         record
     }
 
     /// A record that is told anew, with what the feed does not tell.
     pub(crate) fn entered_again(&self) -> Self {
+        let devices = self.untold.get(DEVICES).copied();
         Record {
             disks: self.disks.clone(),
             devices_at: self.devices_at.clone(),
+            untold: devices.into_iter().collect(),
             ..Record::default()
         }
     }
@@ -175,12 +187,31 @@ impl Record {
         for path in config_paths() {
             self.set(path, content.get(path));
         }
+        for missing in &content.missing {
+            self.miss(missing);
+        }
         self.devices_at = Some(self.change_version.clone());
     }
 
     /// What an update says of one property.
     pub(crate) fn change(&mut self, change: &PropertyChange) {
         self.set(&change.path, change.value.as_ref());
+    }
+
+    /// A property cannot be read, such as for want of a permission. What it would
+    /// say is unknown from here on, until it is told.
+    pub(crate) fn miss(&mut self, missing: &MissingProperty) {
+        self.set(&missing.path, None);
+        // What the server does not know of at all is unset.
+        if missing.fault.name != "InvalidProperty" {
+            let paths = KEYS.iter().chain(TAKEN_ALONG);
+            let untold = paths.filter(|path| within(path, &missing.path).is_some());
+            self.untold.extend(untold);
+        }
+    }
+
+    fn is_untold(&self, paths: &[&'static str]) -> bool {
+        paths.iter().any(|path| self.untold.contains(path))
     }
 
     /// A property has this value, or none. Where vCenter names a property around
@@ -191,14 +222,14 @@ impl Record {
             return;
         }
         for (known, setter) in TABLE {
-            if *known == path {
+            let Some(inside) = within(known, path) else {
+                continue;
+            };
+            self.untold.remove(known);
+            if inside.is_empty() {
                 return setter(self, value);
             }
-            if let Some(inside) = known.strip_prefix(path)
-                && inside.starts_with(['.', '['])
-            {
-                setter(self, value.and_then(|value| inner(value, inside)));
-            }
+            setter(self, value.and_then(|value| inner(value, inside)));
         }
     }
 
@@ -216,7 +247,8 @@ impl Record {
     pub(crate) fn vm(&self, id: &str, tasks: BTreeSet<TaskId>) -> Vm {
         let connection = self.connection.as_deref();
         // vCenter unsets the configuration then; what was known may be stale.
-        let readable = !matches!(connection, Some("inaccessible" | "invalid"));
+        let readable =
+            !matches!(connection, Some("inaccessible" | "invalid")) && !self.is_untold(KEYS);
         let kept = |value: &Option<String>| value.clone().filter(|_| readable);
         let power = self.power.unwrap_or(PowerState::Unknown);
         let mut disks = self.disks.clone();
@@ -231,7 +263,10 @@ impl Record {
             spec_hash: kept(&self.spec_hash),
             hold: kept(&self.hold),
             power,
-            connection: connection_state(connection),
+            connection: match connection_state(connection) {
+                Connection::Connected if self.is_untold(TAKEN_ALONG) => Connection::Unknown,
+                state => state,
+            },
             cpus: self.cpus.unwrap_or(0),
             memory_mib: self.memory_mib.unwrap_or(0),
             cpu_hot_add: self.cpu_hot_add.unwrap_or(false),
@@ -270,6 +305,13 @@ fn connection_state(word: Option<&str>) -> Connection {
         Some("inaccessible" | "invalid") => Connection::Inaccessible,
         _ => Connection::Unknown,
     }
+}
+
+/// What is left of a path below another one: empty if they are the same, none if
+/// it is elsewhere.
+fn within<'a>(path: &'a str, around: &str) -> Option<&'a str> {
+    let inside = path.strip_prefix(around)?;
+    (inside.is_empty() || inside.starts_with(['.', '['])).then_some(inside)
 }
 
 /// The value at `inside` (`.a.b` or `.a["key"]`) within a value.
@@ -323,7 +365,7 @@ fn option(value: Option<&Value>) -> Option<String> {
 mod tests {
     use super::*;
     use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, SPEC_HASH_KEY};
-    use vmgroup_vim::{ChangeKind, ManagedObjectRef};
+    use vmgroup_vim::{ChangeKind, Fault, FaultKind, ManagedObjectRef};
 
     fn text(text: &str) -> Value {
         Value::Text(text.to_owned())
@@ -565,6 +607,71 @@ mod tests {
         assert!(again.is_behind());
         again.set("config", None);
         assert!(!again.is_behind(), "there is none to be read");
+    }
+
+    fn missing(path: &str, fault: &str) -> MissingProperty {
+        MissingProperty {
+            path: path.into(),
+            fault: Fault {
+                name: fault.into(),
+                message: String::new(),
+                kind: FaultKind::Other,
+            },
+        }
+    }
+
+    #[test]
+    fn a_vm_whose_marker_may_not_be_read_is_unreadable() {
+        for path in [MARKER, SPEC_HASH, HOLD, "config.extraConfig", "config"] {
+            let read = ObjectContent {
+                object: ManagedObjectRef::virtual_machine("vm-1"),
+                properties: full().into_iter().map(|(n, v)| (n.into(), v)).collect(),
+                missing: vec![missing(path, "NoPermission")],
+            };
+            let mut reread = record(&full());
+            reread.reread_config(&read);
+            for mut record in [Record::read(&read), reread] {
+                let vm = record.vm("vm-1", nothing());
+                assert_eq!((vm.instance_uuid, vm.marker), (None, None), "{path}");
+                for (path, value) in full() {
+                    record.set(path, Some(&value));
+                }
+                let vm = record.vm("vm-1", nothing());
+                assert!(vm.instance_uuid.is_some(), "it is told again: {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_vm_whose_devices_or_snapshots_may_not_be_read_counts_as_not_reached() {
+        for path in [DEVICES, SNAPSHOT, "config.hardware"] {
+            let mut record = record(&full());
+            record.miss(&missing(path, "NoPermission"));
+            let vm = record.vm("vm-1", nothing());
+            assert_eq!(vm.connection, Connection::Unknown, "{path}");
+            assert!(vm.instance_uuid.is_some(), "{path}");
+            record.set("runtime.connectionState", Some(&text("disconnected")));
+            let vm = record.vm("vm-1", nothing());
+            assert_eq!(vm.connection, Connection::Disconnected, "{path}");
+            // The feed tells of snapshots anew, of devices it does not.
+            let mut again = record.entered_again();
+            again.set("runtime.connectionState", Some(&text("connected")));
+            let reached = again.vm("vm-1", nothing()).connection == Connection::Connected;
+            assert_eq!(reached, path == SNAPSHOT, "{path}");
+        }
+        let mut record = record(&full());
+        record.miss(&missing(SNAPSHOT, "NoPermission"));
+        record.set(SNAPSHOT, None);
+        let vm = record.vm("vm-1", nothing());
+        assert_eq!(vm.connection, Connection::Connected, "there is none");
+    }
+
+    #[test]
+    fn what_a_server_does_not_know_of_is_unset() {
+        let mut record = record(&full());
+        record.miss(&missing(HOLD, "InvalidProperty"));
+        let vm = record.vm("vm-1", nothing());
+        assert_eq!((vm.hold, vm.marker), (None, Some("m".into())));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod session;
 mod tasks;
 
 mod feed;
+mod outcome;
 mod replica;
 
 mod call;

@@ -12,6 +12,10 @@ pub(crate) const WAIT_S: u32 = 25;
 /// with all devices far below the limit of an answer.
 pub(crate) const UPDATES_PER_PAGE: u32 = 100;
 
+/// Objects that are asked for in one read: as many as a page of updates has, so
+/// that as little of them is held at once.
+pub(crate) const OBJECTS_PER_READ: usize = UPDATES_PER_PAGE as usize;
+
 /// Calls that change something, under way at once, where nobody says otherwise:
 /// as many operations as the machine lets run in one vCenter.
 pub(crate) const CALLS_AT_ONCE: usize = OPERATIONS_PER_VCENTER;

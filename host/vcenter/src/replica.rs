@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::names::OperationId;
 use vmgroup_reconcile::event::Event;
-use vmgroup_reconcile::inventory::{Fault, Task, TaskId, TaskState, Vm, VmId};
+use vmgroup_reconcile::inventory::{Task, TaskId, TaskState, Vm, VmId};
 use vmgroup_reconcile::request::RequestId;
 use vmgroup_vim::{
-    Error, FilterSpec, ManagedObjectRef, ObjectUpdate, PowerOnResult, TaskInfo, UpdateKind, Value,
+    Error, FilterSpec, ManagedObjectRef, ObjectContent, ObjectUpdate, TaskInfo, UpdateKind,
 };
 
 use crate::convert::{Record, VM, config_paths};
-use crate::fault::translate;
-use crate::limits::TASKS_REMEMBERED;
+use crate::limits::{OBJECTS_PER_READ, TASKS_REMEMBERED};
+use crate::outcome::outcome;
 use crate::session::Session;
 use crate::tasks::is_of;
 
@@ -68,7 +68,7 @@ impl Replica {
             record.change(change);
         }
         for missing in &update.missing {
-            record.set(&missing.path, None);
+            record.miss(missing);
         }
         self.left.remove(id);
         self.changed_vms.insert(id.clone());
@@ -132,20 +132,12 @@ impl Replica {
             .filter(is_behind)
             .map(ManagedObjectRef::virtual_machine)
             .collect();
-        if refs.is_empty() {
-            return Ok(());
-        }
-        let mut spec = FilterSpec::objects(VM, &refs, &config_paths());
-        // One that has gone leaves the feed too.
-        spec.report_missing_objects = true;
-        let collector = &session.content.property_collector;
-        let found = session
-            .client
-            .retrieve_all_properties(collector, &[spec], None)
-            .await?;
-        for content in &found {
-            if let Some(record) = self.vms.get_mut(&content.object.id) {
-                record.reread_config(content);
+        // Of each page only the records stay: at the first look all VMs are behind.
+        for refs in refs.chunks(OBJECTS_PER_READ) {
+            for content in &retrieve(session, VM, refs, &config_paths()).await? {
+                if let Some(record) = self.vms.get_mut(&content.object.id) {
+                    record.reread_config(content);
+                }
             }
         }
         Ok(())
@@ -153,22 +145,18 @@ impl Replica {
 
     async fn look_up(&mut self, session: &Session, unseen: BTreeSet<TaskId>) -> Result<(), Error> {
         let refs: Vec<_> = unseen.iter().map(ManagedObjectRef::task).collect();
-        let mut spec = FilterSpec::objects("Task", &refs, &["info"]);
-        spec.report_missing_objects = true;
-        let collector = &session.content.property_collector;
-        let found = session
-            .client
-            .retrieve_all_properties(collector, &[spec], None)
-            .await?;
-        let infos = found
-            .iter()
-            .filter_map(|content| content.get("info"))
-            .filter_map(|info| TaskInfo::from_value(info).ok());
-        for info in infos {
-            if !info.state.is_ended() {
-                session.tasks.follow(&info.task.id);
+        for refs in refs.chunks(OBJECTS_PER_READ) {
+            let found = retrieve(session, "Task", refs, &["info"]).await?;
+            let infos = found
+                .iter()
+                .filter_map(|content| content.get("info"))
+                .filter_map(|info| TaskInfo::from_value(info).ok());
+            for info in infos {
+                if !info.state.is_ended() {
+                    session.tasks.follow(&info.task.id);
+                }
+                self.put_task(session, info);
             }
-            self.put_task(session, info);
         }
         for task in unseen {
             // It ended so long ago that vCenter has forgotten it.
@@ -303,6 +291,22 @@ impl Replica {
     }
 }
 
+/// Properties of objects of one type; one that has gone is left out.
+async fn retrieve(
+    session: &Session,
+    kind: &str,
+    refs: &[ManagedObjectRef],
+    paths: &[&str],
+) -> Result<Vec<ObjectContent>, Error> {
+    let mut spec = FilterSpec::objects(kind, refs, paths);
+    spec.report_missing_objects = true;
+    let collector = &session.content.property_collector;
+    session
+        .client
+        .retrieve_all_properties(collector, &[spec], None)
+        .await
+}
+
 fn is_running(task: &Task) -> bool {
     task.state == TaskState::Running
 }
@@ -323,42 +327,52 @@ fn see(session: &Session, info: TaskInfo) -> Seen {
     }
 }
 
-/// How far a task is, and the task that does its work.
-fn outcome(info: &TaskInfo) -> (TaskState, Option<TaskId>) {
-    use vmgroup_vim::TaskState as Theirs;
-    let entity = info.entity.as_ref().map_or("", |entity| entity.id.as_str());
-    match (info.state, &info.error, &info.result) {
-        (Theirs::Queued | Theirs::Running | Theirs::Unknown, _, _) => (TaskState::Running, None),
-        (Theirs::Error, Some(fault), _) => (TaskState::Failed(translate(fault, entity)), None),
-        (Theirs::Error, None, _) => {
-            let message = "the task failed without a fault".into();
-            let name = "UnnamedFault".into();
-            (TaskState::Failed(Fault::Other { name, message }), None)
-        }
-        (Theirs::Success, _, Some(result)) if result.type_name() == "ClusterPowerOnVmResult" => {
-            power_on(result)
-        }
-        (Theirs::Success, _, result) => {
-            let result = result.as_ref().and_then(Value::as_reference);
-            let result = result.map(|result| result.id.clone());
-            (TaskState::Succeeded { result }, None)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vmgroup_vim::{ChangeKind, FaultKind, MissingProperty, PropertyChange, Value};
+
+    const MARKER: &str = r#"config.extraConfig["vmgroup.marker"]"#;
+
+    fn update(kind: UpdateKind, told: &[&str], missing: &[&str]) -> ObjectUpdate {
+        let changes = told.iter().map(|path| PropertyChange {
+            path: (*path).into(),
+            kind: ChangeKind::Assign,
+            value: Some(Value::Text("u".into())),
+        });
+        let missing = missing.iter().map(|path| MissingProperty {
+            path: (*path).into(),
+            fault: vmgroup_vim::Fault {
+                name: "NoPermission".into(),
+                message: String::new(),
+                kind: FaultKind::Other,
+            },
+        });
+        ObjectUpdate {
+            kind,
+            object: ManagedObjectRef::virtual_machine("vm-1"),
+            changes: changes.collect(),
+            missing: missing.collect(),
         }
     }
-}
 
-/// The task of a power-on succeeds whatever becomes of the VM; its result tells
-/// why it was not tried, or which task tries it.
-fn power_on(result: &Value) -> (TaskState, Option<TaskId>) {
-    let done = TaskState::Succeeded { result: None };
-    match PowerOnResult::from_value(result) {
-        Ok(result) => {
-            if let Some((vm, fault)) = result.not_attempted.first() {
-                return (TaskState::Failed(translate(fault, &vm.id)), None);
-            }
-            let inner = result.attempted.into_iter().find_map(|(_, task)| task);
-            (done, inner.map(|task| task.id))
-        }
-        // The VM's power state tells.
-        Err(_) => (done, None),
+    #[test]
+    fn a_vm_whose_marker_an_update_may_not_tell_is_unreadable_until_one_tells_it() {
+        let mut replica = Replica::default();
+        let is_readable = |replica: &Replica| {
+            let vm = replica.vms["vm-1"].vm("vm-1", BTreeSet::new());
+            vm.instance_uuid.is_some()
+        };
+        let uuid = "config.instanceUuid";
+        replica.update_vm(&update(UpdateKind::Enter, &[uuid], &[MARKER]));
+        assert!(!is_readable(&replica));
+        replica.update_vm(&update(UpdateKind::Modify, &["name"], &[]));
+        assert!(!is_readable(&replica));
+        replica.update_vm(&update(UpdateKind::Modify, &[MARKER], &[]));
+        assert!(is_readable(&replica));
+        replica.update_vm(&update(UpdateKind::Modify, &[], &[MARKER]));
+        assert!(!is_readable(&replica));
+        replica.update_vm(&update(UpdateKind::Enter, &[uuid], &[]));
+        assert!(is_readable(&replica), "it entered without that");
     }
 }

@@ -194,34 +194,34 @@ impl Session {
 
     /// Ends the feed; none of its events comes afterwards.
     pub(crate) async fn stop_feed(&self) {
-        let running = self.feed().take();
-        if let Some(Running { task, collector }) = running {
-            task.abort();
-            // An aborted task is over when it has been waited for.
-            let _ = task.await;
-            let ended = self.client.destroy_property_collector(&collector, None);
-            if let Err(error) = ended.await {
-                tracing::debug!(
-                    error = chain(&error),
-                    "collector stays until the session ends"
-                );
-            }
+        let Some(collector) = self.abort_feed().await else {
+            return;
+        };
+        let ended = self.client.destroy_property_collector(&collector, None);
+        if let Err(error) = ended.await {
+            tracing::debug!(
+                error = chain(&error),
+                "collector stays until the session ends"
+            );
         }
     }
 
-    /// Ends feed, views and session. Nothing is said about it.
+    /// The same, without a call: the collector stays.
+    async fn abort_feed(&self) -> Option<ManagedObjectRef> {
+        let Running { task, collector } = self.feed().take()?;
+        task.abort();
+        // An aborted task is over when it has been waited for.
+        let _ = task.await;
+        Some(collector)
+    }
+
+    /// Ends feed and session, and with it collector and views: a vCenter that is
+    /// slow is asked for the one thing that matters. Nothing is said about it.
     pub(crate) async fn close(self: Arc<Self>) {
         // Calls that are still under way find it closed; that is no loss.
         self.lost.store(true, Ordering::SeqCst);
         let work = async {
-            self.stop_feed().await;
-            let views = [&self.strays, self.tasks.view()];
-            for view in self.inside.iter().chain(views) {
-                if let Err(error) = self.client.destroy_view(view, None).await {
-                    tracing::debug!(error = chain(&error), "view stays until the session ends");
-                    break;
-                }
-            }
+            self.abort_feed().await;
             let manager = &self.content.session_manager;
             self.client.logout(manager, None).await
         };

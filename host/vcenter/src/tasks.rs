@@ -94,25 +94,62 @@ impl Tasks {
     /// Changes the view, if a task is to be added.
     pub(crate) async fn flush(&self, client: &Client) -> Result<(), Error> {
         let _changing = self.changing.lock().await;
-        let (add, remove) = {
-            let mut known = self.known();
-            if known.add.is_empty() {
-                return Ok(());
-            }
-            (
-                std::mem::take(&mut known.add),
-                std::mem::take(&mut known.remove),
-            )
+        let Some(change) = self.change() else {
+            return Ok(());
         };
-        let add = refs(add);
-        client
-            .modify_list_view(&self.view, &add, &refs(remove), None)
+        let (add, remove) = (refs(&change.add), refs(&change.remove));
+        let unresolved = client
+            .modify_list_view(&self.view, &add, &remove, None)
             .await?;
+        change.made(&unresolved);
         Ok(())
+    }
+
+    /// What the view lacks, if a task is to be added.
+    fn change(&self) -> Option<Change<'_>> {
+        let mut known = self.known();
+        (!known.add.is_empty()).then(|| Change {
+            tasks: self,
+            add: std::mem::take(&mut known.add),
+            remove: std::mem::take(&mut known.remove),
+        })
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A change of the view. One that fails, or is given up before its answer, is
+/// still to be made.
+#[derive(Debug)]
+struct Change<'a> {
+    tasks: &'a Tasks,
+    add: BTreeSet<TaskId>,
+    remove: BTreeSet<TaskId>,
+}
+
+impl Change<'_> {
+    /// The view has changed. What it could not take is followed when it is named
+    /// again.
+    fn made(mut self, unresolved: &[ManagedObjectRef]) {
+        let add = std::mem::take(&mut self.add);
+        self.remove.clear();
+        let mut known = self.tasks.known();
+        for task in unresolved.iter().filter(|task| add.contains(&task.id)) {
+            known.followed.remove(&task.id);
+        }
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        let mut known = self.tasks.known();
+        // A task that has ended meanwhile waits to be removed.
+        self.add.retain(|task| known.followed.contains(task));
+        self.remove.retain(|task| !known.followed.contains(task));
+        known.add.append(&mut self.add);
+        known.remove.append(&mut self.remove);
     }
 }
 
@@ -125,8 +162,8 @@ impl Known {
     }
 }
 
-fn refs(tasks: BTreeSet<TaskId>) -> Vec<ManagedObjectRef> {
-    tasks.into_iter().map(ManagedObjectRef::task).collect()
+fn refs(tasks: &BTreeSet<TaskId>) -> Vec<ManagedObjectRef> {
+    tasks.iter().map(ManagedObjectRef::task).collect()
 }
 
 /// All running tasks of a user, and those that ended lately.
@@ -186,5 +223,51 @@ pub(crate) fn is_of(task: &TaskInfo, user: &str) -> bool {
     match &task.reason {
         TaskReason::User { name } => name.eq_ignore_ascii_case(user),
         TaskReason::Other { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tasks() -> Tasks {
+        Tasks::new(ManagedObjectRef::new("ListView", "view-1"))
+    }
+
+    fn set(tasks: &[&str]) -> BTreeSet<TaskId> {
+        tasks.iter().map(|&task| task.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_change_of_the_view_that_is_given_up_is_still_to_be_made() {
+        let tasks = tasks();
+        for task in ["task-1", "task-2", "task-3"] {
+            tasks.follow(task);
+        }
+        tasks.change().expect("a change").made(&[]);
+        tasks.ended("task-1");
+        tasks.follow("task-4");
+        tasks.follow("task-5");
+        let given_up = tasks.change().expect("a change");
+        // Both happen while the answer is awaited.
+        tasks.ended("task-4");
+        tasks.ended("task-2");
+        drop(given_up);
+        let again = tasks.change().expect("a change");
+        assert_eq!(again.add, set(&["task-5"]));
+        assert_eq!(again.remove, set(&["task-1", "task-2", "task-4"]));
+    }
+
+    #[test]
+    fn a_task_that_the_view_could_not_take_is_asked_for_when_it_is_named_again() {
+        let tasks = tasks();
+        tasks.follow("task-1");
+        tasks.follow("task-2");
+        let unresolved = [ManagedObjectRef::task("task-1")];
+        tasks.change().expect("a change").made(&unresolved);
+        tasks.follow("task-1");
+        tasks.follow("task-2");
+        let change = tasks.change().expect("a change");
+        assert_eq!(change.add, set(&["task-1"]));
     }
 }

@@ -182,9 +182,13 @@ impl Session {
     }
 }
 
-/// The words around `what` are the machine's.
 pub(crate) fn not_found(name: &str) -> CallResult {
-    CallResult::Refused(Fault::NotFound {
+    CallResult::Refused(missing(name))
+}
+
+/// The words around `what` are the machine's.
+pub(crate) fn missing(name: &str) -> Fault {
+    Fault::NotFound {
         what: format!("template \"{name}\""),
-    })
+    }
 }

@@ -195,9 +195,6 @@ impl fmt::Display for Call {
 /// Why an answer, or a value in it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// The bytes are not UTF-8.
-    #[error("it is not UTF-8")]
-    Encoding,
     /// The text is not well-formed XML, ends early, or has more nodes than the limit.
     #[error("it is not well-formed XML")]
     Xml(#[source] roxmltree::Error),

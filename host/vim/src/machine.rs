@@ -70,11 +70,12 @@ pub struct OptionValue {
 /// The result of a [`Client::power_on_multi_vm`] task: one machine's power-on is a task of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PowerOnResult {
-    /// Machines that are being powered on, each with its task. Placement by recommendation leaves
-    /// the task out.
+    /// Machines that are being powered on, each with its task; one that DRS places has none.
     pub attempted: Vec<(ManagedObjectRef, Option<ManagedObjectRef>)>,
     /// Machines that were not, and why.
     pub not_attempted: Vec<(ManagedObjectRef, Fault)>,
+    /// What DRS recommends to act on: a machine among these stays off until somebody applies that.
+    pub recommended: Vec<ManagedObjectRef>,
 }
 
 impl OptionValue {
@@ -114,6 +115,7 @@ impl PowerOnResult {
         };
         let attempted = value.list("attempted").into_iter();
         let not_attempted = value.list("notAttempted").into_iter();
+        let recommended = value.list("recommendations").into_iter();
         Ok(Self {
             attempted: attempted
                 .map(|item| Ok((machine(item)?, item.reference("task").cloned())))
@@ -124,6 +126,10 @@ impl PowerOnResult {
                     Ok((machine(item)?, fault))
                 })
                 .collect::<Result<_, _>>()?,
+            recommended: recommended
+                .flat_map(|item| item.list("action"))
+                .filter_map(|action| action.reference("target").cloned())
+                .collect(),
         })
     }
 }

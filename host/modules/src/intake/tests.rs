@@ -150,3 +150,42 @@ fn bytes_that_cannot_be_had_are_told_once() {
         ]
     );
 }
+
+#[test]
+fn a_module_that_is_late_for_a_moment_is_taken_in_all_the_same() {
+    let (intake, events) = intake();
+    assert_eq!(intake.take(DEFAULT, "a.wasm", b"slow 2"), Taken::Active);
+    assert_eq!(heard(&events), ["default is slow 2"]);
+}
+
+#[test]
+fn a_module_that_stays_late_is_told_once_and_tried_again_each_time() {
+    let (intake, events) = intake();
+    intake.take(DEFAULT, "a.wasm", b"good one");
+    heard(&events);
+    for _ in 0..2 {
+        let Taken::Refused(refusal) = intake.take(DEFAULT, "b.wasm", b"slow 7") else {
+            panic!("not refused");
+        };
+        assert!(refusal.late, "{refusal:?}");
+    }
+    assert_eq!(intake.store().get(None).expect("active").module, "good one");
+    assert_eq!(intake.take(DEFAULT, "b.wasm", b"slow 7"), Taken::Active);
+    assert_eq!(
+        heard(&events),
+        [
+            "default refused at law-cases: b.wasm: does not finish the law case \
+             nothing-there: module ran 2 ms too long",
+            "default is slow 7"
+        ]
+    );
+}
+
+#[test]
+fn a_name_whose_only_module_is_late_is_missing_until_it_is_tried_again() {
+    let (intake, events) = intake();
+    intake.take(DEFAULT, "a.wasm", b"slow 9");
+    let missing = heard(&events).remove(0);
+    assert!(missing.starts_with("default missing: "), "{missing}");
+    assert!(missing.ends_with("; it is tried again"), "{missing}");
+}

@@ -1,8 +1,12 @@
+use std::time::Duration;
+
+use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::PowerState;
 use vmgroup_reconcile::event::{CallResult, ReadResult};
 use vmgroup_reconcile::inventory::{Fault, TaskState};
-use vmgroup_reconcile::request::{Call, CloneCall, Read};
+use vmgroup_reconcile::request::{Call, CloneCall, Read, Request};
 use vmgroup_rig::{FaultAt, FaultRule};
+use vmgroup_vcenter::Config;
 
 use crate::world::{TEMPLATE, World, clone_call, uuid_of};
 
@@ -216,9 +220,9 @@ async fn many_calls_at_once_are_all_answered_and_followed() {
     for n in 0..20 {
         let id = world.id();
         ids.push(id);
-        world.ask(vmgroup_reconcile::request::Request::Call {
+        world.ask(Request::Call {
             id,
-            group: vmgroup_core::group::GroupKey::new("n", "g"),
+            group: GroupKey::new("n", "g"),
             operation_id: format!("uid/0/{}", id.0),
             call: clone_call(&folder, &format!("vm-{n}")),
         });
@@ -231,4 +235,35 @@ async fn many_calls_at_once_are_all_answered_and_followed() {
     };
     world.until(|w| ended(w) == 20 && w.vms.len() == 20).await;
     assert_eq!(world.losses, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_waited_too_long_behind_others_is_not_made() {
+    let mut world = World::with(Config {
+        calls_at_once: 1,
+        ..Config::default()
+    });
+    let id = world.login().await.unwrap();
+    world.until(|w| w.resets.contains(&id)).await;
+    let folder = world.folder("n-g").await;
+    let vm = world.cloned(&folder, "one").await.id;
+    let slow = [("PowerOffVM_Task", 7_000)];
+    world.control().set_call_delays(&slow).unwrap();
+    let id = world.id();
+    world.ask(Request::Call {
+        id,
+        group: GroupKey::new("n", "g"),
+        operation_id: format!("uid/0/{}", id.0),
+        call: Call::PowerOff(vm.clone()),
+    });
+    let arrived = |world: &World, method: &str| {
+        let trace = world.control().trace(0).unwrap();
+        trace.of(method).count()
+    };
+    while arrived(&world, "PowerOffVM_Task") == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let result = world.call(Call::Destroy(vm)).await;
+    assert!(matches!(result, CallResult::NotSent { .. }), "{result:?}");
+    assert_eq!(arrived(&world, "Destroy_Task"), 0);
 }

@@ -96,6 +96,28 @@ async fn a_feed_of_many_pages_begins_with_all_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_devices_of_many_vms_are_read_in_parts() {
+    let mut world = World::live().await;
+    world.folder("n-g").await;
+    let path = format!("{ROOT}/n-g");
+    let mut reads = Vec::new();
+    for names in [0..1, 1..120] {
+        for n in names {
+            let name = format!("vm-{n}");
+            world.control().create_vm(&name, &path).unwrap();
+        }
+        world.vcenter.close().await;
+        let before = world.control().trace(0).unwrap().last;
+        let id = world.login().await.unwrap();
+        world.until(|w| w.resets.contains(&id)).await;
+        let trace = world.control().trace(before).unwrap();
+        reads.push(trace.of("RetrievePropertiesEx").count());
+    }
+    assert_eq!(world.vms.len(), 120);
+    assert!(reads[0] < reads[1], "{reads:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relist_shows_running_tasks_with_their_operation() {
     let mut world = World::live().await;
     let folder = world.folder("n-g").await;

@@ -19,6 +19,18 @@ async fn a_login_begins_a_feed_and_a_logout_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_logout_asks_a_slow_vcenter_for_nothing_else() {
+    let world = World::live().await;
+    let slow = [
+        ("DestroyPropertyCollector", 10_000),
+        ("DestroyView", 10_000),
+    ];
+    world.control().set_call_delays(&slow).unwrap();
+    world.vcenter.close().await;
+    assert_eq!(world.control().sessions().unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_credentials_are_refused_and_right_ones_work_afterwards() {
     let mut world = World::new();
     world.credentials.0.lock().unwrap().password = "wrong".to_owned().into();

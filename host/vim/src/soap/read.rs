@@ -1,9 +1,13 @@
 //! Reading an answer: limits first, then the envelope, then what was returned.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use roxmltree::{Document, Node, ParsingOptions};
 
+use super::request::is_xml;
 use super::{SOAP_NS, VIM_NS, node};
 use crate::{Call, Error, Fault, Limits, ManagedObjectRef, Unreadable, Value};
 
@@ -65,8 +69,8 @@ pub(crate) fn read_answer(call: &Call, body: &[u8], limits: &Limits) -> Result<R
         call: call.clone(),
         source,
     };
-    let text = std::str::from_utf8(body).map_err(|_| malformed(Unreadable::Encoding))?;
-    let document = parse(text, limits).map_err(malformed)?;
+    let text = readable(body);
+    let document = parse(&text, limits).map_err(malformed)?;
     let method = call.method;
     let answer =
         answer_element(&document).ok_or_else(|| malformed(Unreadable::NotTheAnswer { method }))?;
@@ -91,11 +95,59 @@ pub(crate) fn read_answer(call: &Call, body: &[u8], limits: &Limits) -> Result<R
 
 /// Reads the fault in the body of an answer that is an HTTP error, if there is one.
 pub(crate) fn read_fault(body: &[u8], limits: &Limits) -> Option<Fault> {
-    let document = parse(std::str::from_utf8(body).ok()?, limits).ok()?;
+    let text = readable(body);
+    let document = parse(&text, limits).ok()?;
     let answer = answer_element(&document)?;
     answer
         .has_tag_name((SOAP_NS, "Fault"))
         .then(|| soap_fault(answer))
+}
+
+/// The body with U+FFFD in place of what no parser takes. vCenter passes on what guests report and
+/// people paste: one such character in one name must not hide all the others.
+fn readable(body: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(body);
+    let mut clean = String::new();
+    let mut rest = &*text;
+    while let Some(bad) = forbidden(rest) {
+        clean.push_str(&rest[..bad.start]);
+        clean.push(char::REPLACEMENT_CHARACTER);
+        rest = &rest[bad.end..];
+    }
+    if clean.is_empty() {
+        return text;
+    }
+    clean.push_str(rest);
+    Cow::Owned(clean)
+}
+
+/// Where the first character stands that XML forbids, raw or as a reference by its number.
+fn forbidden(text: &str) -> Option<Range<usize>> {
+    text.char_indices().find_map(|(at, c)| {
+        let bytes = match c {
+            '&' => forbidden_reference(&text[at..])?,
+            c if is_xml(c) => return None,
+            c => c.len_utf8(),
+        };
+        Some(at..at + bytes)
+    })
+}
+
+/// How many bytes the reference takes that the text begins with, if XML forbids its character.
+fn forbidden_reference(text: &str) -> Option<usize> {
+    let number = text.strip_prefix("&#")?;
+    let (number, radix) = match number.strip_prefix('x') {
+        Some(number) => (number, 16),
+        None => (number, 10),
+    };
+    // A search for the semicolon would read the same text again for each reference without one.
+    let end = number.find(|c: char| !c.is_digit(radix))?;
+    if end == 0 || !number[end..].starts_with(';') {
+        return None;
+    }
+    let code = u32::from_str_radix(&number[..end], radix).ok();
+    let is_allowed = code.and_then(char::from_u32).is_some_and(is_xml);
+    (!is_allowed).then_some(text.len() - number.len() + end + 1)
 }
 
 fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Document<'a>, Unreadable> {
@@ -188,6 +240,31 @@ fn soap_fault(fault: Node<'_, '_>) -> Fault {
 mod tests {
     use super::*;
     use crate::TaskInfo;
+
+    #[test]
+    fn a_character_that_xml_forbids_is_replaced_where_it_stands() {
+        let table: [(&[u8], &str); 11] = [
+            (b"a\x1b[0mb", "a\u{fffd}[0mb"),
+            (b"\x00\xff", "\u{fffd}\u{fffd}"),
+            (b"a&#x1b;b&#0;", "a\u{fffd}b\u{fffd}"),
+            (b"&#xd800;&#x110000;", "\u{fffd}\u{fffd}"),
+            (b"&#99999999999;", "\u{fffd}"),
+            (b"\xef\xbf\xbf", "\u{fffd}"),
+            // What XML takes stays as it is written, and so does what is no reference.
+            (
+                b"\t\r\n&#x9;&#13;&#233;&amp;",
+                "\t\r\n&#x9;&#13;&#233;&amp;",
+            ),
+            ("\u{e9}\u{1f600}".as_bytes(), "\u{e9}\u{1f600}"),
+            (b"&#x1b", "&#x1b"),
+            (b"&#;&#x;&", "&#;&#x;&"),
+            (b"", ""),
+        ];
+        for (body, wanted) in table {
+            assert_eq!(readable(body), wanted, "{body:?}");
+        }
+        assert!(matches!(readable(b"<a/>"), Cow::Borrowed("<a/>")));
+    }
 
     #[test]
     fn an_answer_with_any_byte_changed_is_read_or_refused() {

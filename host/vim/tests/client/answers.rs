@@ -100,6 +100,25 @@ async fn a_machines_properties_are_read_by_path() {
 }
 
 #[tokio::test]
+async fn a_character_that_xml_forbids_in_one_property_hides_no_other() {
+    let answer = include_str!("../golden/answers/machine.xml");
+    let (before, after) = answer.split_once(" &amp; more").unwrap();
+    for odd in [&b"\x1b"[..], b"&#x1b;", b"\xff"] {
+        let body = [before.as_bytes(), odd, after.as_bytes()].concat();
+        let server = Server::start(vec![Reply::ok(body)]).await;
+        let page = server
+            .client()
+            .retrieve_properties(&collector(), &[], None, None)
+            .await
+            .unwrap();
+        let vm = &page.objects[0];
+        let marker = vm.get(r#"config.extraConfig["vmgroup.marker"]"#).unwrap();
+        assert_eq!(marker.text("value"), Some("{\"slot\":3}\u{fffd}"));
+        assert_eq!(vm.text("runtime.powerState"), Some("poweredOn"));
+    }
+}
+
+#[tokio::test]
 async fn a_machines_disks_are_told_from_its_other_devices() {
     let answer = include_str!("../golden/answers/machine.xml");
     let server = Server::start(vec![Reply::ok(answer)]).await;
@@ -220,6 +239,7 @@ async fn tasks_are_read_with_who_began_them_and_what_they_gave() {
     assert_eq!(result.attempted, attempted);
     assert_eq!(result.not_attempted[0].0, vm("vm-3"));
     assert_eq!(result.not_attempted[0].1.name, "InvalidPowerState");
+    assert_eq!(result.recommended, [vm("vm-4")]);
     assert_eq!(
         (paused.state, paused.state.is_ended()),
         (TaskState::Unknown, false)
