@@ -221,11 +221,10 @@ impl Machine {
         let annotation = vmgroup_core::group::IDENTITY_ANNOTATION;
         let others = || {
             let others = self.groups.values();
-            others
-                .filter(|other| other.key() != group.key() && other.identity() == group.identity())
+            others.filter(|other| other.key() != group.key())
         };
         // VMs under way say as much as VMs.
-        if let Some(maker) = others().find(|other| other.is_cloning()) {
+        if let Some(maker) = others().find(|other| other.is_cloning(group.identity())) {
             let message = format!(
                 "the group {} has its identity, too, and VMs of it are being made; write a name of \
                  its own into the annotation {annotation} of one of the two",
@@ -235,6 +234,7 @@ impl Machine {
         }
         // VMs that name this group say more than who came first.
         let original = others()
+            .filter(|other| other.identity() == group.identity())
             .find(|other| precedence(other) < precedence(group))
             .filter(|_| !has_members)?;
         let message = format!(

@@ -69,8 +69,9 @@ impl Machine {
         group.intent_generation = group.object.generation;
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {
-            let mut operation =
-                Operation::queued(work, vm, (group.intent, Some(group.intent_generation)), utc);
+            let generation = Some(group.intent_generation);
+            let commit = (group.identity(), group.intent, generation);
+            let mut operation = Operation::queued(work, vm, commit, utc);
             if let Some(failure) = group.failures.get(&slot) {
                 operation.not_before = failure.retry_at;
             }

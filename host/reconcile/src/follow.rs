@@ -13,7 +13,7 @@ use crate::inventory::{Fault, TaskState};
 use crate::limits::{SETTLE_MS, SHUTDOWN_MS, SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS};
 use crate::machine::Machine;
 use crate::membership::Tie;
-use crate::operation::{Settled, Stage, Verdict, Work, judge, settled};
+use crate::operation::{Operation, Settled, Stage, Verdict, Work, judge, settled};
 use crate::request::RequestId;
 
 impl Machine {
@@ -235,9 +235,19 @@ impl Machine {
                     self.failed(key, slot, FailureClass::Transient, message);
                 }
             }
+            Settled::NotYet if self.is_powered_by_others(operation) => {
+                if let Some(operation) = self.operation(key, slot) {
+                    operation.heard_at = Some(now);
+                    operation.stage = Stage::Settling(until.max(now.plus(SETTLE_MS)));
+                }
+            }
             Settled::NotYet if certain && operation.work == Work::Clone => self.search(key, slot),
             Settled::NotYet if certain && operation.work == Work::Delete => {
                 self.begin_operation(key, slot);
+            }
+            Settled::NotYet if certain && operation.work == Work::PowerOn => {
+                let message = "its task ended well, and the VM is not on";
+                self.failed(key, slot, FailureClass::Transient, message);
             }
             Settled::NotYet if certain => self.over(key, slot),
             Settled::NotYet if now >= until => {
@@ -249,6 +259,16 @@ impl Machine {
             }
             Settled::NotYet => {}
         }
+    }
+
+    /// A cluster changes the power of a VM by tasks of its own, which may outlast the call's.
+    fn is_powered_by_others(&self, operation: &Operation) -> bool {
+        let vm = operation.vm.as_ref().and_then(|vm| self.inventory.vm(vm));
+        let powers = matches!(
+            operation.work,
+            Work::PowerOn | Work::Suspend | Work::PowerOff(PowerOffMode::Hard)
+        );
+        powers && vm.is_some_and(|known| !known.vm.tasks.is_empty())
     }
 
     /// Nothing is left to do, as vCenter itself says. The operation ends when the
@@ -280,17 +300,17 @@ impl Machine {
             group.destroyed.insert(slot);
         }
         let detail = format!("{} slot {slot}", operation.work.kind());
-        self.ended(key, slot);
+        self.ended(key, slot, &operation);
         self.note(Some(key), false, "done", detail);
     }
 
     /// The operation is over without an effect, because nobody asks for it any
     /// more.
     pub(crate) fn abandon(&mut self, key: &GroupKey, slot: Slot) {
-        if let Some(group) = self.groups.get_mut(key) {
-            group.operations.remove(&slot);
+        let group = self.groups.get_mut(key);
+        if let Some(operation) = group.and_then(|group| group.operations.remove(&slot)) {
+            self.ended(key, slot, &operation);
         }
-        self.ended(key, slot);
     }
 
     /// The operation is over, badly: its slot waits before the next one.
@@ -308,9 +328,10 @@ impl Machine {
         let Some(operation) = group.operations.remove(&slot) else {
             return;
         };
-        if (operation.generation).is_some_and(|decided| decided != group.object.generation) {
+        let respecified = |decided| decided != group.object.generation;
+        if operation.generation.is_some_and(respecified) || operation.identity != group.identity() {
             // The owner asks for something else by now: nothing is to be retried.
-            self.ended(key, slot);
+            self.ended(key, slot, &operation);
             return;
         }
         let count = group.failures.get(&slot).map_or(0, |failure| failure.count);
@@ -331,7 +352,7 @@ impl Machine {
             retry_at: now.monotonic.plus(wait),
         };
         group.failures.insert(slot, failure);
-        self.ended(key, slot);
+        self.ended(key, slot, &operation);
         self.note(
             Some(key),
             true,
@@ -340,16 +361,13 @@ impl Machine {
         );
     }
 
-    fn ended(&mut self, key: &GroupKey, slot: Slot) {
+    fn ended(&mut self, key: &GroupKey, slot: Slot, operation: &Operation) {
         self.started.remove(&(key.clone(), slot));
         self.queue.free(key, slot);
-        // Another group of its identity may have waited for that.
-        if let Some(identity) = self
-            .groups
-            .get(key)
-            .map(|group| group.identity().to_owned())
-        {
-            self.wake_identity(&identity, WakeReason::OperationEnded);
+        self.wake(key, 0, WakeReason::OperationEnded);
+        if operation.work == Work::Clone {
+            // Another group of its identity may have waited for that.
+            self.wake_identity(&operation.identity, WakeReason::OperationEnded);
         }
     }
 }

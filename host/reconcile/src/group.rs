@@ -201,10 +201,10 @@ impl Group {
         }
     }
 
-    /// VMs of it may come into being.
-    pub(crate) fn is_cloning(&self) -> bool {
-        let mut operations = self.operations.values();
-        operations.any(|operation| operation.work == Work::Clone)
+    /// VMs that have that identity may come into being.
+    pub(crate) fn is_cloning(&self, identity: &str) -> bool {
+        let clones = |it: &Operation| it.work == Work::Clone && it.identity == identity;
+        self.operations.values().any(clones)
     }
 
     /// A group as its object tells. Of what was in flight, vCenter was last
@@ -218,7 +218,7 @@ impl Group {
         let mut operations = BTreeMap::new();
         for step in status.intent.iter().flat_map(|intent| &intent.steps) {
             let work = Work::recorded(step.kind);
-            let commit = (step.intent, None);
+            let commit = (object.known_as(), step.intent, None);
             let mut restored = Operation::queued(work, step.vm.clone(), commit, utc);
             restored.stage = match &step.task {
                 Some(task) => operation::Stage::Running(task.clone()),

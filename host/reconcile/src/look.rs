@@ -218,9 +218,11 @@ impl Machine {
         let Some(operation) = group.operations.get(&slot) else {
             return;
         };
-        if operation.generation != Some(group.object.generation) || group.reread {
-            // The owner changed the spec between the commit and this moment, or
-            // the object itself is in doubt.
+        let is_as_committed = operation.generation == Some(group.object.generation)
+            && operation.identity == group.identity();
+        if !is_as_committed || group.reread {
+            // The owner changed spec or identity between the commit and this moment,
+            // or the object itself is in doubt.
             self.abandon(key, slot);
             return;
         }

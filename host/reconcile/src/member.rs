@@ -467,7 +467,7 @@ mod tests {
     #[test]
     fn a_task_is_ours_while_an_operation_is_under_way() {
         let mut looks = looks();
-        let commit = (1, None);
+        let commit = ("of-web", 1, None);
         let queued = Operation::queued(Work::PowerOn, Some("vm-1".into()), commit, Timestamp(0));
         looks.vm.disks = Vec::new();
         let mut holds = |operation: Option<Operation>| {

@@ -114,6 +114,9 @@ pub(crate) struct Operation {
     pub(crate) vm: Option<VmId>,
     /// The commit that it came with.
     pub(crate) intent: u64,
+    /// The identity that the group had then: what comes of a clone has it, whatever somebody
+    /// has written since.
+    pub(crate) identity: String,
     /// The generation that the commit was decided on; none if that was before a
     /// restart. No call is made for another one: what is recorded is followed to
     /// its end, never carried on.
@@ -137,13 +140,14 @@ impl Operation {
     pub(crate) fn queued(
         work: Work,
         vm: Option<VmId>,
-        (intent, generation): (u64, Option<i64>),
+        (identity, intent, generation): (&str, u64, Option<i64>),
         since: Timestamp,
     ) -> Self {
         Operation {
             work,
             vm,
             intent,
+            identity: identity.into(),
             generation,
             stage: Stage::Queued,
             since,
@@ -350,6 +354,7 @@ mod tests {
                 work,
                 vm: Some("vm-1".into()),
                 intent: 1,
+                identity: "of-web".into(),
                 generation: Some(1),
                 stage: Stage::Queued,
                 since: Timestamp(0),

@@ -223,7 +223,8 @@ mod tests {
             is_busy: false,
         });
         let work = Work::Delete;
-        let mut operation = Operation::queued(work, Some("vm-1".into()), (1, None), Timestamp(0));
+        let mut operation =
+            Operation::queued(work, Some("vm-1".into()), ("of-web", 1, None), Timestamp(0));
         operation.stage = stage;
         group.operations.insert(0, operation);
         machine

@@ -81,7 +81,7 @@ impl Machine {
             return;
         }
         if operation.work == Work::Clone {
-            if !self.may_run_unseen(key, slot, operation) {
+            if !self.may_run_unseen(slot, operation) {
                 self.search(key, slot);
             }
             return;
@@ -106,11 +106,8 @@ impl Machine {
     }
 
     /// A running task may be the clone's.
-    fn may_run_unseen(&self, key: &GroupKey, slot: Slot, operation: &Operation) -> bool {
-        let Some(group) = self.groups.get(key) else {
-            return false;
-        };
-        let wanted = OperationId::in_slot(group.identity(), slot, operation.intent);
+    fn may_run_unseen(&self, slot: Slot, operation: &Operation) -> bool {
+        let wanted = OperationId::in_slot(&operation.identity, slot, operation.intent);
         self.may_clone_unseen(|_, named| named == wanted).is_some()
     }
 
@@ -173,10 +170,10 @@ impl Machine {
     }
 
     pub(crate) fn search(&mut self, key: &GroupKey, slot: Slot) {
-        let Some(group) = self.groups.get(key) else {
+        let Some(operation) = self.operation(key, slot) else {
             return;
         };
-        let read = Read::Identity(names::instance_uuid(group.identity(), slot));
+        let read = Read::Identity(names::instance_uuid(&operation.identity, slot));
         self.set_stage(key, slot, |id| {
             (Stage::Searching(id), Request::Read { id, read })
         });
@@ -248,7 +245,7 @@ mod tests {
     }
 
     fn operate(machine: &mut Machine, slot: Slot, stage: Stage) {
-        let commit = (5, Some(1));
+        let commit = ("of-web", 5, Some(1));
         let mut operation =
             Operation::queued(Work::Delete, Some("vm-1".into()), commit, Timestamp(0));
         operation.stage = stage;
