@@ -12,6 +12,7 @@ use crate::event::ReadResult;
 use crate::group::{Folder, Group, Stage};
 use crate::inventory::VmId;
 use crate::machine::Machine;
+use crate::membership::Membership;
 use crate::pipeline::{Next, stalled};
 use crate::request::{MetaChange, RequestId};
 
@@ -189,7 +190,7 @@ impl Machine {
             };
             return Some(stalled("IdentityConflict", message));
         }
-        if let Some(conflict) = self.shares_identity(group, !sorted.members.is_empty()) {
+        if let Some(conflict) = self.shares_identity(group, &sorted) {
             return Some(conflict);
         }
         if group.object.adoption.is_none() && !sorted.other_vcenter.is_empty() {
@@ -217,7 +218,7 @@ impl Machine {
     }
 
     /// Another object has its identity, and makes VMs under it or comes first.
-    fn shares_identity(&self, group: &Group, has_members: bool) -> Option<Next> {
+    fn shares_identity(&self, group: &Group, sorted: &Membership) -> Option<Next> {
         let annotation = vmgroup_core::group::IDENTITY_ANNOTATION;
         let others = || {
             let others = self.groups.values();
@@ -232,11 +233,13 @@ impl Machine {
             );
             return Some(stalled("IdentityConflict", message));
         }
-        // VMs that name this group say more than who came first.
+        // VMs that name this group say more than who came first; and with VMs that have another
+        // identity it is the one that was given this one.
+        let was_given = !sorted.other_identity.is_empty();
         let original = others()
             .filter(|other| other.identity() == group.identity())
-            .find(|other| precedence(other) < precedence(group))
-            .filter(|_| !has_members)?;
+            .find(|other| was_given || precedence(other) < precedence(group))
+            .filter(|_| sorted.members.is_empty())?;
         let message = format!(
             "it has the identity of the group {}; remove its annotation {annotation}",
             original.key()

@@ -60,6 +60,11 @@ pub enum Event {
         /// Hash over the credentials, useless to anybody who reads it.
         version: String,
     },
+    /// There are no credentials that could be tried.
+    CredentialsMissing {
+        /// What is missing, and where.
+        message: String,
+    },
     /// Answer to `Login`.
     LoginAnswered {
         /// The request.

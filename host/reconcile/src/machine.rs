@@ -244,6 +244,11 @@ impl Machine {
                 self.session
                     .credentials_changed(version, refused.as_ref(), now);
             }
+            Event::CredentialsMissing { message } => {
+                if self.session.credentials_missing(message) {
+                    self.view_changed();
+                }
+            }
             Event::LoginAnswered { id, result } => {
                 if let Some(version) = self.session.login_answered(id, result, self.now) {
                     self.remember_refused(version);

@@ -154,8 +154,25 @@ impl Session {
                 self.state = State::Refused(now.monotonic.plus(wait));
             }
             (State::Down(_) | State::Refused(_), _) => self.state = State::Down(now.monotonic),
+            // They may be for another vCenter; and that they are wrong shows while somebody
+            // still knows what was changed.
+            (State::Starting { .. } | State::Live, None | Some(0)) => {
+                self.out_of_sight();
+                let message = "logging in with the credentials that the secret has now";
+                self.problem = Some(("VCenterConnecting", message.into()));
+                self.state = State::Down(now.monotonic);
+            }
             _ => {}
         }
+    }
+
+    /// Nothing can be tried. True if that is news for the groups.
+    pub(crate) fn credentials_missing(&mut self, message: String) -> bool {
+        let is_news = self.credentials.is_none();
+        if is_news {
+            self.problem = Some(("CredentialsMissing", message));
+        }
+        is_news
     }
 
     /// A login was answered. Returns the version of refused credentials.
@@ -359,11 +376,15 @@ impl Session {
 
     fn down(&mut self, message: String, now: Now) {
         let wait = self.backoff.fail(&self.credentials);
+        self.out_of_sight();
         self.problem = Some(("VCenterUnavailable", message));
+        self.state = State::Down(now.monotonic.plus(wait));
+    }
+
+    fn out_of_sight(&mut self) {
         self.relisting = None;
         self.relist_wanted = None;
         self.listed_at = None;
-        self.state = State::Down(now.monotonic.plus(wait));
     }
 }
 
@@ -428,6 +449,29 @@ mod tests {
     #[test]
     fn nothing_is_tried_without_credentials() {
         assert_eq!(Session::new().drive(at(1_000_000)), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_until_there_is_something_to_try() {
+        let mut session = Session::new();
+        assert!(session.credentials_missing("found no VC_PASS".into()));
+        assert_eq!(session.problem().0, "CredentialsMissing");
+        assert!(!live().credentials_missing("found no VC_PASS".into()));
+    }
+
+    #[test]
+    fn a_session_ends_when_the_secret_changes_unless_that_was_refused_before() {
+        let mut session = live();
+        session.credentials_changed("v2".into(), None, at(50));
+        assert!(!session.is_live());
+        login(&mut session, 2, at(50));
+        let mut session = live();
+        let refused = RefusedCredentials {
+            version: "v2".into(),
+            at: at(0).utc,
+        };
+        session.credentials_changed("v2".into(), Some(&refused), at(50));
+        assert!(session.is_live());
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub enum RequestFault {
     Hidden(u64),
     /// The task that it starts is forgotten at its end, which nobody is shown.
     Vanishes,
+    /// The task that it starts, if it powers a VM on, ends well without an effect. That comes
+    /// of another task, which takes so many milliseconds, as where a cluster places the VM.
+    PassedOn(u64),
 }
 
 /// What happens to the world.

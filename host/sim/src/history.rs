@@ -225,7 +225,7 @@ pub struct Effect {
     pub vm: Option<VmId>,
     /// Its marker before a destruction, or after anything else, if it agrees.
     pub marker: Option<Marker>,
-    /// VMs that agree to fill the same slot of the same identity, after it.
+    /// VMs that agree to fill the same slot of the same group, after it.
     pub claimants: Vec<VmId>,
 }
 

@@ -178,7 +178,12 @@ pub async fn follow_credentials(source: Arc<dyn CredentialSource>, events: mpsc:
             }
             Err(error) if !complained => {
                 complained = true;
-                tracing::warn!(error = error.in_full(), "credentials cannot be read");
+                let message = error.in_full().to_string();
+                tracing::warn!(error = message, "credentials cannot be read");
+                let missing = Event::CredentialsMissing { message };
+                if events.send(missing).await.is_err() {
+                    return;
+                }
             }
             Err(_) => {}
         }
@@ -236,5 +241,24 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_told_and_then_what_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = Arc::new(FileCredentials::new(folder.path()));
+        let (sender, mut events) = mpsc::channel(4);
+        let follower = tokio::spawn(follow_credentials(source, sender));
+        let event = events.recv().await;
+        let Some(Event::CredentialsMissing { message }) = event else {
+            panic!("{event:?}");
+        };
+        assert!(message.contains("VC_HOST"), "{message}");
+        for name in ["VC_HOST", "VC_USER", "VC_PASS"] {
+            std::fs::write(folder.path().join(name), "it").expect("a file");
+        }
+        let event = events.recv().await;
+        assert!(matches!(event, Some(Event::CredentialsChanged { .. })));
+        follower.abort();
     }
 }

@@ -275,7 +275,7 @@ impl Draw {
             .collect();
         let kind = self.one_of(&kinds);
         let ms = self.random.below(40_000);
-        let what = match self.random.below(if of_call { 12 } else { 6 }) {
+        let what = match self.random.below(if of_call { 13 } else { 6 }) {
             0 => RequestFault::LostBefore,
             1 | 6 => RequestFault::LostAfter,
             2 => RequestFault::Slow(ms),
@@ -286,6 +286,7 @@ impl Draw {
             8 => RequestFault::Refused(self.vcenter_fault()),
             9 => RequestFault::HalfWay(self.vcenter_fault()),
             10 => RequestFault::Hidden(ms),
+            11 => RequestFault::PassedOn(ms),
             _ => RequestFault::Vanishes,
         };
         Fault::Request {

@@ -41,6 +41,8 @@ pub enum Spoil {
     Hidden(u64),
     /// Its task is forgotten at its end, which nobody is shown.
     Vanishes,
+    /// Its task ends well, and another one has the effect so many milliseconds later.
+    PassedOn(u64),
 }
 
 impl VCenter {
@@ -298,17 +300,13 @@ impl VCenter {
         kind: Kind,
         changed: bool,
         vm: Option<&str>,
-        marker: Option<vmgroup_core::marker::Marker>,
+        marker: Option<Marker>,
     ) {
+        let place = |marker: &Marker| (marker.group(), marker.identity.clone(), marker.slot);
         let claimants = marker.as_ref().map_or_else(Vec::new, |own| {
-            self.vms
-                .values()
-                .filter(|vm| {
-                    vm.agreed()
-                        .is_some_and(|it| it.identity == own.identity && it.slot == own.slot)
-                })
-                .map(|vm| vm.id.clone())
-                .collect()
+            let agreed = |vm: &&VmTruth| vm.agreed().is_some_and(|it| place(&it) == place(own));
+            let vms = self.vms.values().filter(agreed);
+            vms.map(|vm| vm.id.clone()).collect()
         });
         self.log.push(Fact::Effect(Box::new(Effect {
             at: now.monotonic,

@@ -31,6 +31,8 @@ pub struct TaskTruth {
     pub hidden_until: Monotonic,
     /// It is forgotten at its end, which nobody is shown.
     pub vanishes: bool,
+    /// Another one has its effect, so many milliseconds after its end.
+    pub passed_on: Option<u64>,
     /// When it began.
     pub began: Monotonic,
     /// How far it is.
@@ -89,6 +91,7 @@ impl VCenter {
     ) -> TaskId {
         let id = format!("task-{}", self.number());
         let (mut fails, mut half_way, mut hidden_until) = (None, None, Monotonic(0));
+        let mut passed_on = None;
         let vanishes = spoil == Some(Spoil::Vanishes);
         match spoil {
             Some(Spoil::Fails(fault)) => fails = Some(fault),
@@ -96,6 +99,9 @@ impl VCenter {
             Some(Spoil::Hidden(ms)) => {
                 hidden_until = now.monotonic.plus(ms);
                 self.at(hidden_until, Due::TaskShown(id.clone()));
+            }
+            Some(Spoil::PassedOn(ms)) => {
+                passed_on = matches!(call, Some(Call::PowerOn(_))).then_some(ms);
             }
             Some(Spoil::Refused(_) | Spoil::Vanishes) | None => {}
         }
@@ -110,6 +116,7 @@ impl VCenter {
                 half_way,
                 hidden_until,
                 vanishes,
+                passed_on,
                 began: now.monotonic,
                 state: TaskState::Running,
             },
@@ -147,6 +154,12 @@ impl VCenter {
         };
         let done = match (task.fails, &task.call, &task.asked) {
             (Some(fault), _, _) => Err(fault),
+            (None, call, asked) if let Some(ms) = task.passed_on => {
+                let entity = task.entity.as_deref().unwrap_or_default();
+                let other = self.add_task(now, asked.as_ref(), call.as_ref(), entity, None);
+                self.after(now, Latency::exactly(ms), Due::TaskEnds(other));
+                Ok(None)
+            }
             (None, Some(call), Some(asked)) => self
                 .check(call, Some(id))
                 .and_then(|()| self.apply(now, asked, call)),

@@ -217,6 +217,7 @@ fn spoil(fault: &RequestFault) -> Option<Spoil> {
         RequestFault::HalfWay(fault) => Spoil::HalfWay(fault.clone()),
         RequestFault::Hidden(ms) => Spoil::Hidden(*ms),
         RequestFault::Vanishes => Spoil::Vanishes,
+        RequestFault::PassedOn(ms) => Spoil::PassedOn(*ms),
         _ => return None,
     })
 }

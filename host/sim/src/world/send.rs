@@ -86,7 +86,8 @@ impl<D: Decide> World<D> {
                 | RequestFault::Refused(_)
                 | RequestFault::HalfWay(_)
                 | RequestFault::Hidden(_)
-                | RequestFault::Vanishes,
+                | RequestFault::Vanishes
+                | RequestFault::PassedOn(_),
             ) => self.perform_and_answer(seat, &outgoing, 0),
             Some(RequestFault::Slow(ms)) => self.perform_and_answer(seat, &outgoing, ms),
             Some(RequestFault::LostBefore) => self.lose(seat, &outgoing, lost_at),

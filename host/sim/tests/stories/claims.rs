@@ -5,7 +5,7 @@ use vmgroup_core::group::{Adoption, DeletionPolicy, Mode, Spec};
 use vmgroup_core::marker::Marker;
 use vmgroup_reconcile::event::GroupObject;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, Unsent};
+use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
@@ -535,5 +535,46 @@ fn a_deleted_group_whose_vms_have_two_identities_lets_those_of_the_former_one_st
     assert!(!stage.is_there("web"), "{}", stage.story());
     let left = stage.ids("web").len();
     assert!(0 < left && left < former, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Found by profile rare, seed 282587: what comes of a clone has the identity that its group
+/// had, not the one that somebody writes while it runs.
+#[test]
+fn a_copy_waits_for_clones_that_run_under_the_identity_that_their_group_had() {
+    let mut stage = settled(0);
+    stage.act(Deed::CopyObject(key("web"), key("copy")));
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.act(Deed::Scale(key("copy"), 1));
+    stage.world.run_for(1_000);
+    assert_eq!(stage.calls(), 2, "a folder, and a clone that runs");
+    name(&mut stage, "another");
+    stage.world.run_for(500);
+    stage.says("copy", "VMs of it are being made");
+    stage.world.run_for(10_000);
+    stage.says("copy", "its identity belongs to the group default/web");
+    assert_eq!(stage.ids("copy").len(), 0, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Found by profile rare, seed 422952: the VMs of the group that it was copied from were out of
+/// view, and its own were marked as theirs.
+#[test]
+fn nothing_is_adopted_under_an_identity_that_another_object_has() {
+    let mut stage = Stage::new(Vec::new());
+    // Neither is the older one.
+    for group in ["web", "db"] {
+        stage.create(group, spec(1));
+    }
+    stage.world.run_for(60_000);
+    let of_web = Which::Member(key("web"), 0);
+    stage.act(Deed::Move(of_web, Place::Elsewhere));
+    stage.world.run_for(5_000);
+    stage.world.suffer(&WorldFault::DropFeed(0));
+    stage.act(Deed::Identify(key("web"), "ours".into()));
+    stage.act(Deed::Adopt(key("db"), Some(Adoption::Adopt)));
+    stage.act(Deed::Identify(key("db"), "ours".into()));
+    stage.world.run_for(60_000);
+    stage.says("db", "it has the identity of the group default/web");
     stage.assert_safe();
 }

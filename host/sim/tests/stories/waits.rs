@@ -393,3 +393,25 @@ fn a_guest_whose_shutdown_was_not_answered_is_given_its_time() {
     let cuts = stage.world.facts().iter().filter(cut).count();
     assert_eq!(cuts, 0, "{}", stage.story());
 }
+
+/// A cluster that places the VM powers it on by a task of its own.
+#[test]
+fn a_vm_that_another_task_powers_on_is_waited_for() {
+    let passed_on = |for_ms| Fault::Request {
+        host: None,
+        kind: Kind::PowerOn,
+        nth: 1,
+        what: RequestFault::PassedOn(for_ms),
+    };
+    for for_ms in [5_000, 60_000] {
+        let stage = quiet(vec![passed_on(for_ms)], 1);
+        let is_power_on = |fact: &&Fact| matches!(fact, Fact::Called(it) if Kind::of_call(&it.call) == Kind::PowerOn);
+        let asked = stage.world.facts().iter().filter(is_power_on).count();
+        assert_eq!(asked, 1, "{}", stage.story());
+        let disowned = stage
+            .story()
+            .contains("nothing that is known here has begun it");
+        assert!(!disowned, "{}", stage.story());
+        stage.assert_safe();
+    }
+}
