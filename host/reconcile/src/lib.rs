@@ -15,6 +15,8 @@ mod pipeline;
 
 mod claim;
 
+mod clock;
+
 mod proof;
 
 mod circumstances;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::marker::Owner;
 use vmgroup_core::observation::{Slot, WakeReason};
-use vmgroup_core::time::{Monotonic, Now, Timestamp};
+use vmgroup_core::time::{Monotonic, Now};
 
 use crate::backoff::jitter_ms;
 use crate::budget::Spenders;
@@ -18,8 +18,7 @@ use crate::group::Group;
 use crate::inventory::{Inventory, TaskId, VmId};
 use crate::lease::Lease;
 use crate::limits::{
-    CLOCK_JUMP_MS, CLONES_PER_TEMPLATE, CLONES_PER_VCENTER, MODULE_SWAP_SPREAD_MS,
-    OPERATIONS_PER_VCENTER,
+    CLONES_PER_TEMPLATE, CLONES_PER_VCENTER, MODULE_SWAP_SPREAD_MS, OPERATIONS_PER_VCENTER,
 };
 use crate::mass_loss::MassLoss;
 use crate::modules::Modules;
@@ -160,27 +159,6 @@ impl Machine {
             }
         }
         std::mem::take(&mut self.out)
-    }
-
-    /// Takes the time. Members have been as they are for as long as a clock that never jumps
-    /// says, wherever the other one jumps to.
-    fn follow_clock(&mut self, now: Now) {
-        let passed = now.monotonic.since(self.now.monotonic);
-        let expected = self.now.utc.plus(passed);
-        let (ahead, back) = (now.utc.since(expected), expected.since(now.utc));
-        self.now = now;
-        if ahead.max(back) < CLOCK_JUMP_MS {
-            return;
-        }
-        let moved = |at: &mut Timestamp| *at = Timestamp(at.plus(ahead).0.saturating_sub(back));
-        for since in self
-            .groups
-            .values_mut()
-            .flat_map(|it| it.since.values_mut())
-        {
-            moved(&mut since.power.1);
-            moved(&mut since.health.1);
-        }
     }
 
     /// When `step` has something to do even if nothing happens.

@@ -9,6 +9,8 @@
 //! The view of vCenter is usable in `Live` only. A relist keeps the state: the
 //! old view stays as good as it was.
 
+mod credentials;
+
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
 
 use crate::backoff::Backoff;
@@ -18,6 +20,7 @@ use crate::limits::{
     REFUSED_LOGIN_RETRY_MS, RELIST_EVERY_MS, RELIST_GAP_MS,
 };
 use crate::request::RequestId;
+use credentials::refused_problem;
 
 /// Where the session stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,54 +128,6 @@ impl Session {
             "VCenterConnecting",
             "waiting for the first complete view of vCenter".into(),
         ))
-    }
-
-    /// The secret has this version.
-    pub(crate) fn credentials_changed(
-        &mut self,
-        version: String,
-        refused: Option<&RefusedCredentials>,
-        now: Now,
-    ) {
-        if self.credentials.as_ref() == Some(&version) {
-            return;
-        }
-        let recorded = refused
-            .filter(|refused| refused.version == version)
-            .map(|refused| now.utc.since(refused.at));
-        // What this replica saw itself, a clock measures that never jumps.
-        let seen = self.seen_refused.as_ref();
-        let seen = seen
-            .filter(|(refused, _)| *refused == version)
-            .map(|(_, at)| now.monotonic.since(*at));
-        let passed = recorded.into_iter().chain(seen).min();
-        let wait = passed.map(|passed| REFUSED_LOGIN_RETRY_MS.saturating_sub(passed));
-        self.credentials = Some(version);
-        match (&self.state, wait) {
-            (State::Down(_) | State::Refused(_), Some(wait)) if wait > 0 => {
-                self.problem = Some(refused_problem("they were refused before"));
-                self.state = State::Refused(now.monotonic.plus(wait));
-            }
-            (State::Down(_) | State::Refused(_), _) => self.state = State::Down(now.monotonic),
-            // They may be for another vCenter; and that they are wrong shows while somebody
-            // still knows what was changed.
-            (State::Starting { .. } | State::Live, None | Some(0)) => {
-                self.out_of_sight();
-                let message = "logging in with the credentials that the secret has now";
-                self.problem = Some(("VCenterConnecting", message.into()));
-                self.state = State::Down(now.monotonic);
-            }
-            _ => {}
-        }
-    }
-
-    /// Nothing can be tried. True if that is news for the groups.
-    pub(crate) fn credentials_missing(&mut self, message: String) -> bool {
-        let is_news = self.credentials.is_none();
-        if is_news {
-            self.problem = Some(("CredentialsMissing", message));
-        }
-        is_news
     }
 
     /// A login was answered. Returns the version of refused credentials.
@@ -397,16 +352,6 @@ impl Default for Session {
 /// A login that has not led to a view by then never will.
 fn starts_by(asked_at: Monotonic) -> Monotonic {
     asked_at.plus(LOGIN_MS_MAX)
-}
-
-fn refused_problem(message: &str) -> (&'static str, String) {
-    (
-        "CredentialsRefused",
-        format!(
-            "vCenter refused the credentials ({message}); put working ones into the secret, \
-             they are tried at once, the same ones only every 15 minutes"
-        ),
-    )
 }
 
 #[cfg(test)]

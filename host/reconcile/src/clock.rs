@@ -1,0 +1,30 @@
+//! Two clocks: one that never jumps, by which all waiting is measured, and the one that is
+//! written down and shown, which somebody may set.
+
+use vmgroup_core::time::{Now, Timestamp};
+
+use crate::limits::CLOCK_JUMP_MS;
+use crate::machine::Machine;
+
+impl Machine {
+    /// Takes the time. Members have been as they are for as long as a clock that never jumps
+    /// says, wherever the other one jumps to.
+    pub(crate) fn follow_clock(&mut self, now: Now) {
+        let passed = now.monotonic.since(self.now.monotonic);
+        let expected = self.now.utc.plus(passed);
+        let (ahead, back) = (now.utc.since(expected), expected.since(now.utc));
+        self.now = now;
+        if ahead.max(back) < CLOCK_JUMP_MS {
+            return;
+        }
+        let moved = |at: &mut Timestamp| *at = Timestamp(at.plus(ahead).0.saturating_sub(back));
+        for since in self
+            .groups
+            .values_mut()
+            .flat_map(|it| it.since.values_mut())
+        {
+            moved(&mut since.power.1);
+            moved(&mut since.health.1);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Which credentials are tried, and when again: an account must not be locked.
+
+use super::{Now, REFUSED_LOGIN_RETRY_MS, RefusedCredentials, Session, State};
+
+impl Session {
+    /// The secret has this version.
+    pub(crate) fn credentials_changed(
+        &mut self,
+        version: String,
+        refused: Option<&RefusedCredentials>,
+        now: Now,
+    ) {
+        if self.credentials.as_ref() == Some(&version) {
+            return;
+        }
+        let recorded = refused
+            .filter(|refused| refused.version == version)
+            .map(|refused| now.utc.since(refused.at));
+        // What this replica saw itself, a clock measures that never jumps.
+        let seen = self.seen_refused.as_ref();
+        let seen = seen
+            .filter(|(refused, _)| *refused == version)
+            .map(|(_, at)| now.monotonic.since(*at));
+        let passed = recorded.into_iter().chain(seen).min();
+        let wait = passed.map(|passed| REFUSED_LOGIN_RETRY_MS.saturating_sub(passed));
+        self.credentials = Some(version);
+        match (&self.state, wait) {
+            (State::Down(_) | State::Refused(_), Some(wait)) if wait > 0 => {
+                self.problem = Some(refused_problem("they were refused before"));
+                self.state = State::Refused(now.monotonic.plus(wait));
+            }
+            (State::Down(_) | State::Refused(_), _) => self.state = State::Down(now.monotonic),
+            // They may be for another vCenter; and that they are wrong shows while somebody
+            // still knows what was changed.
+            (State::Starting { .. } | State::Live, None | Some(0)) => {
+                self.out_of_sight();
+                let message = "logging in with the credentials that the secret has now";
+                self.problem = Some(("VCenterConnecting", message.into()));
+                self.state = State::Down(now.monotonic);
+            }
+            _ => {}
+        }
+    }
+
+    /// Nothing can be tried. True if that is news for the groups.
+    pub(crate) fn credentials_missing(&mut self, message: String) -> bool {
+        let is_news = self.credentials.is_none();
+        if is_news {
+            self.problem = Some(("CredentialsMissing", message));
+        }
+        is_news
+    }
+}
+
+pub(super) fn refused_problem(message: &str) -> (&'static str, String) {
+    (
+        "CredentialsRefused",
+        format!(
+            "vCenter refused the credentials ({message}); put working ones into the secret, \
+             they are tried at once, the same ones only every 15 minutes"
+        ),
+    )
+}
