@@ -220,9 +220,10 @@ impl Machine {
         };
         let is_as_committed = operation.generation == Some(group.object.generation)
             && operation.identity == group.identity();
-        if !is_as_committed || group.reread {
-            // The owner changed spec or identity between the commit and this moment,
-            // or the object itself is in doubt.
+        if !is_as_committed || group.reread || !self.session.is_live() {
+            // The owner changed spec or identity between the commit and this moment, the
+            // object itself is in doubt, or the session of the look has ended: the next one
+            // may be with another vCenter.
             self.abandon(key, slot);
             return;
         }

@@ -266,3 +266,24 @@ fn a_folder_is_removed_after_a_look_that_was_answered_at_once() {
     assert_eq!(looks, 2, "{told}");
     stage.assert_safe();
 }
+
+/// Found by profile rare, seed 600497: the clone was made in between, for no vCenter at all.
+#[test]
+fn no_call_follows_a_look_of_a_session_that_has_ended_meanwhile() {
+    let slow = |kind, nth, ms| Fault::Request {
+        host: None,
+        kind,
+        nth,
+        what: RequestFault::Slow(ms),
+    };
+    let faults = vec![
+        slow(Kind::ReadIdentity, 1, 3_000),
+        slow(Kind::Login, 2, 10_000),
+    ];
+    let mut stage = Stage::new(faults);
+    stage.create("web", spec(1));
+    stage.world.run_for(1_000);
+    stage.act(Deed::Rotate("another".into(), true));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
