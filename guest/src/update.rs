@@ -12,7 +12,7 @@
 //! Broken members halt what takes good ones down: if the new spec is at fault,
 //! it does not spread.
 
-use vmgroup_sdk::{Drift, Effect, Health, Member, Observation, PowerState, UpdatePolicy};
+use vmgroup_sdk::{Drift, Effect, Health, Member, Observation, PowerState, Reason, UpdatePolicy};
 
 use crate::draft::{Draft, Priority};
 use crate::headroom::Headroom;
@@ -47,16 +47,22 @@ pub(crate) fn follow_spec(
 pub(crate) fn is_outdated(seen: &Observation, member: &Member) -> bool {
     let takes_a_new_vm = match member.drift {
         Drift::Replace => true,
-        Drift::PowerCycle => seen.desired.max_unavailable == 0,
+        Drift::PowerCycle => {
+            let desired = &seen.desired;
+            let is_on = desired.power.state == PowerState::On;
+            is_on && desired.max_unavailable == 0 && desired.spares == 0
+        }
         Drift::None | Drift::InPlace | Drift::Unknown => false,
     };
     seen.desired.update == UpdatePolicy::RollingReplace && takes_a_new_vm
 }
 
-/// A boot is not cut short for new hardware, unless it takes too long.
-fn is_booting(seen: &Observation, member: &Member) -> bool {
+/// A boot is not cut short for new hardware, unless it takes too long: that is after so many
+/// milliseconds.
+fn boots_for(seen: &Observation, member: &Member) -> Option<u64> {
     let took_ms = seen.context.now.saturating_sub(member.health_since);
-    member.health == Health::Starting && took_ms < seen.desired.heal_after_ms
+    let remaining_ms = seen.desired.heal_after_ms.saturating_sub(took_ms);
+    (member.health == Health::Starting && remaining_ms > 0).then_some(remaining_ms)
 }
 
 fn reconfigure_hot(draft: &mut Draft<'_>) {
@@ -82,7 +88,12 @@ fn power_cycle(
     for member in unused_first(differing, headroom) {
         let effect = match member.power {
             PowerState::Off => Effect::Reconfigure(member.id.clone()),
-            PowerState::On if !is_booting(draft.seen, member) && headroom.interrupt(member) => {
+            PowerState::On if let Some(remaining_ms) = boots_for(draft.seen, member) => {
+                let reason = Reason::new(reasons::HEAL_DUE, "it boots for too long by then");
+                draft.look_within(remaining_ms, reason);
+                continue;
+            }
+            PowerState::On if headroom.interrupt(member) => {
                 memory.remember_cycle(&member.id);
                 settings.power_off(draft.seen, member)
             }
@@ -230,6 +241,8 @@ mod tests {
         seen.members[1].health = Health::Starting;
         seen.members[1].health_since = seen.context.now;
         assert_eq!(effects(&seen), []);
+        let look = plan(&seen).next_look.map(|look| look.after_ms);
+        assert_eq!(look, Some(seen.desired.heal_after_ms));
         seen.context.now += seen.desired.heal_after_ms;
         assert_eq!(effects(&seen), [Effect::soft_power_off("vm-1")]);
     }

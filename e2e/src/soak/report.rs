@@ -23,7 +23,7 @@ const MEMORY: Allowance = Allowance {
 const FILES: Allowance = Allowance {
     least: 5.0,
     percent: 0.0,
-    burst_s: 90.0,
+    burst_s: 50.0,
     reason: "two pools of connections, which close when they have been idle",
 };
 /// Threads that do what blocks come with work and go after ten idle seconds.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::intake::{Intake, Taken};
-use crate::limits::{POLL, QUIET, QUIET_MAX};
+use crate::limits::{LATE_PAUSE_FIRST, LATE_PAUSE_MOST, POLL, QUIET, QUIET_MAX};
 use crate::loader::{Loader, Refusal, stage};
 use crate::store::Name;
 
@@ -62,6 +62,7 @@ fn watch_at_pace<L: Loader>(
         origin: file.display().to_string(),
         file,
         seen: None,
+        late: None,
     };
     std::thread::Builder::new()
         .name("module-file".into())
@@ -123,6 +124,34 @@ struct Source<L: Loader> {
     file: PathBuf,
     origin: String,
     seen: Option<Version>,
+    late: Option<Late>,
+}
+
+/// A content that was late, on a machine that has no time to spare: it is tried again, after
+/// growing pauses.
+struct Late {
+    version: Version,
+    again_at: Instant,
+    pause: Duration,
+}
+
+impl Late {
+    fn after(before: Option<Late>, version: Version) -> Self {
+        let before = before.filter(|before| before.version == version);
+        let pause = before.map_or(Duration::ZERO, |before| {
+            (before.pause * 2).clamp(LATE_PAUSE_FIRST, LATE_PAUSE_MOST)
+        });
+        let again_at = Instant::now() + pause;
+        Late {
+            version,
+            again_at,
+            pause,
+        }
+    }
+
+    fn waits(&self, version: &Version) -> bool {
+        self.version == *version && Instant::now() < self.again_at
+    }
 }
 
 /// What tells one content of a file from another without reading it.
@@ -138,12 +167,15 @@ impl<L: Loader> Source<L> {
     fn look(&mut self) {
         match version(&self.file) {
             Ok(version) if self.seen.as_ref() == Some(&version) => {}
+            Ok(version) if self.late.as_ref().is_some_and(|late| late.waits(&version)) => {}
             Ok(version) => match self.read(&version) {
                 Ok(bytes) => {
                     let taken = self.intake.take(&self.names, &self.origin, &bytes);
                     let is_late = matches!(&taken, Taken::Refused(refusal) if refusal.late);
                     // Unless it changed while it was read, or was late: then it is
                     // read again.
+                    let late = self.late.take().filter(|_| is_late);
+                    self.late = is_late.then(|| Late::after(late, version.clone()));
                     self.seen = (!is_late).then_some(version);
                 }
                 Err(refusal) => self.unavailable(&refusal),

@@ -18,6 +18,14 @@ pub const POLL: Duration = Duration::from_secs(10);
 /// machine that was busy for a moment has mostly got over it by then.
 pub const LATE_TRIES: u32 = 3;
 
+/// So many law cases that are late say that the rest would be, too.
+pub const LATE_CASES_MAX: usize = 2;
+
+/// The first pause after two tries of a file whose module was late, and the longest.
+pub const LATE_PAUSE_FIRST: Duration = Duration::from_secs(20);
+/// See [`LATE_PAUSE_FIRST`].
+pub const LATE_PAUSE_MOST: Duration = Duration::from_secs(600);
+
 /// Characters of a refusal: it is shown in conditions and in a terminal.
 pub const REFUSAL_CHARS_MAX: usize = 1_000;
 

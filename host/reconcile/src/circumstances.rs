@@ -21,8 +21,7 @@ impl Machine {
         });
         let spec = group.and_then(|group| group.object.spec.as_ref().ok());
         let wanted = spec.map(hash::spec_hash).unwrap_or_default();
-        let now = self.now.monotonic;
-        let mass_loss = self.mass_loss.is_on(&self.recorded, now) || waits;
+        let mass_loss = self.has_lost_many() || waits;
         let module = self.module_of(key).ok().flatten();
         let approvals = self.approvals_of(key);
         let approved = approvals.map(|approval| approval.effects_digest.clone());

@@ -235,7 +235,7 @@ impl Machine {
         }
         // VMs that name this group say more than who came first; and with VMs that have another
         // identity it is the one that was given this one.
-        let was_given = !sorted.other_identity.is_empty();
+        let was_given = group.identity() != group.object.uid && !sorted.other_identity.is_empty();
         let original = others()
             .filter(|other| other.identity() == group.identity())
             .find(|other| was_given || precedence(other) < precedence(group))

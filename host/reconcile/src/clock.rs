@@ -18,13 +18,15 @@ impl Machine {
             return;
         }
         let moved = |at: &mut Timestamp| *at = Timestamp(at.plus(ahead).0.saturating_sub(back));
-        for since in self
-            .groups
-            .values_mut()
-            .flat_map(|it| it.since.values_mut())
-        {
-            moved(&mut since.power.1);
-            moved(&mut since.health.1);
+        for group in self.groups.values_mut() {
+            group
+                .power_wish
+                .iter_mut()
+                .for_each(|wish| moved(&mut wish.since));
+            for since in group.since.values_mut() {
+                moved(&mut since.power.1);
+                moved(&mut since.health.1);
+            }
         }
     }
 }

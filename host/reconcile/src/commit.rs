@@ -67,11 +67,15 @@ impl Machine {
         };
         group.intent = newest.saturating_add(1).max(utc.0);
         group.intent_generation = group.object.generation;
+        let approved = plan
+            .as_ref()
+            .is_some_and(|(plan, _)| plan.approval().is_some());
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {
             let generation = Some(group.intent_generation);
             let commit = (group.identity(), group.intent, generation);
             let mut operation = Operation::queued(work, vm, commit, utc);
+            operation.approved = approved;
             if let Some(failure) = group.failures.get(&slot) {
                 operation.not_before = failure.retry_at;
             }

@@ -22,8 +22,7 @@ impl Machine {
         if !self.session.is_live() {
             return;
         }
-        let now = self.now.monotonic;
-        if self.mass_loss.begins(&self.recorded, now) {
+        if self.has_lost_many() {
             self.drop_what_a_loss_holds();
         }
         let mut candidates = BTreeMap::new();
@@ -38,16 +37,23 @@ impl Machine {
         }
     }
 
+    pub(crate) fn has_lost_many(&mut self) -> bool {
+        self.mass_loss.is_on(&self.recorded, self.now.monotonic)
+    }
+
     /// What was decided before many members were lost is decided anew.
     fn drop_what_a_loss_holds(&mut self) {
         for key in self.queued.clone() {
             let Some(group) = self.groups.get_mut(&key) else {
                 continue;
             };
-            group.operations.retain(|_, operation| {
-                operation.is_started() || !matches!(operation.work, Work::Clone | Work::Delete)
-            });
-            self.wake(&key, 0, WakeReason::VmChanged);
+            let before = group.operations.len();
+            group
+                .operations
+                .retain(|_, operation| operation.is_started() || !operation.waits_in_a_loss());
+            if group.operations.len() < before {
+                self.wake(&key, 0, WakeReason::VmChanged);
+            }
         }
     }
 
@@ -140,6 +146,13 @@ impl Machine {
 
     /// The fresh look right before the call.
     pub(crate) fn begin_operation(&mut self, key: &GroupKey, slot: Slot) {
+        let operation = self.operation(key, slot);
+        let waits = operation.is_some_and(|operation| operation.waits_in_a_loss());
+        if waits && self.has_lost_many() {
+            // Its first step was made before.
+            self.abandon(key, slot);
+            return;
+        }
         let Some(group) = self.groups.get(key) else {
             return;
         };

@@ -9,7 +9,7 @@ use vmgroup_core::plan::PowerOffMode;
 use crate::backoff::wait_ms;
 use crate::event::CallResult;
 use crate::group::{Folder, Group, SlotFailure};
-use crate::inventory::{Fault, TaskState};
+use crate::inventory::{Fault, Task, TaskId, TaskState};
 use crate::limits::{SETTLE_MS, SHUTDOWN_MS, SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS};
 use crate::machine::Machine;
 use crate::membership::Tie;
@@ -236,9 +236,13 @@ impl Machine {
                 }
             }
             Settled::NotYet if self.is_powered_by_others(operation) => {
-                if let Some(operation) = self.operation(key, slot) {
+                if now >= until
+                    && let Some(operation) = self.operation(key, slot)
+                {
                     operation.heard_at = Some(now);
-                    operation.stage = Stage::Settling(until.max(now.plus(SETTLE_MS)));
+                    operation.stage = Stage::Settling(now.plus(SETTLE_MS));
+                    self.session
+                        .want_relist("a task of the cluster's own may have ended");
                 }
             }
             Settled::NotYet if certain && operation.work == Work::Clone => self.search(key, slot),
@@ -268,7 +272,9 @@ impl Machine {
             operation.work,
             Work::PowerOn | Work::Suspend | Work::PowerOff(PowerOffMode::Hard)
         );
-        powers && vm.is_some_and(|known| !known.vm.tasks.is_empty())
+        let runs = |task: &TaskId| self.inventory.task(task).is_none_or(Task::is_running);
+        let is_new = self.now.utc.since(operation.since) < SHUTDOWN_MS;
+        powers && is_new && vm.is_some_and(|known| known.vm.tasks.iter().any(runs))
     }
 
     /// Nothing is left to do, as vCenter itself says. The operation ends when the

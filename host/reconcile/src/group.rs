@@ -203,7 +203,8 @@ impl Group {
 
     /// VMs that have that identity may come into being.
     pub(crate) fn is_cloning(&self, identity: &str) -> bool {
-        let clones = |it: &Operation| it.work == Work::Clone && it.identity == identity;
+        let clones =
+            |it: &Operation| it.work == Work::Clone && it.is_started() && it.identity == identity;
         self.operations.values().any(clones)
     }
 

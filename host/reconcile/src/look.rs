@@ -220,7 +220,8 @@ impl Machine {
         };
         let is_as_committed = operation.generation == Some(group.object.generation)
             && operation.identity == group.identity();
-        if !is_as_committed || group.reread || !self.session.is_live() {
+        let is_here = self.session.is_live() && !self.is_elsewhere(key);
+        if !is_as_committed || group.reread || !is_here {
             // The owner changed spec or identity between the commit and this moment, the
             // object itself is in doubt, or the session of the look has ended: the next one
             // may be with another vCenter.

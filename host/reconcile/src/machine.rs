@@ -221,6 +221,7 @@ impl Machine {
                 let now = self.now;
                 self.session
                     .credentials_changed(version, refused.as_ref(), now);
+                self.view_changed();
             }
             Event::CredentialsMissing { message } => {
                 if self.session.credentials_missing(message) {

@@ -13,8 +13,6 @@ use crate::limits::{MASS_LOSS_LEAST, MASS_LOSS_PERCENT, MASS_LOSS_WINDOW_MS};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MassLoss {
     lost: BTreeMap<VmId, Loss>,
-    /// Its begin was noticed.
-    has_begun: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,13 +49,6 @@ impl MassLoss {
         let recent = self.lost.values().filter(|loss| is_recent(loss)).count();
         let known = members.len() + recent;
         recent > MASS_LOSS_LEAST.max(known * MASS_LOSS_PERCENT / 100)
-    }
-
-    /// It has begun since this was last asked.
-    pub(crate) fn begins(&mut self, members: &BTreeMap<VmId, GroupKey>, now: Monotonic) -> bool {
-        let had_begun = self.has_begun;
-        self.has_begun = self.is_on(members, now);
-        self.has_begun && !had_begun
     }
 }
 
@@ -124,16 +115,5 @@ mod tests {
         assert!(!looked(MASS_LOSS_WINDOW_MS, false));
         assert!(!looked(3 * MASS_LOSS_WINDOW_MS, false));
         assert!(looked(3 * MASS_LOSS_WINDOW_MS, true));
-    }
-
-    #[test]
-    fn it_begins_once() {
-        let (mut mass_loss, ten) = (after_losing(6), members(100..110));
-        assert!(mass_loss.begins(&ten, Monotonic(10)));
-        assert!(!mass_loss.begins(&ten, Monotonic(11)));
-        assert!(!mass_loss.begins(&ten, Monotonic(MASS_LOSS_WINDOW_MS + 10)));
-        let later = Monotonic(2 * MASS_LOSS_WINDOW_MS);
-        (0..6).for_each(|it| mass_loss.gone(&name(it), later));
-        assert!(mass_loss.begins(&ten, later));
     }
 }

@@ -135,6 +135,9 @@ impl Machine {
     fn drop_group(&mut self, key: &GroupKey) -> Option<Group> {
         let group = self.groups.remove(key)?;
         self.wake_identity(group.identity(), WakeReason::ObjectChanged);
+        for operation in group.operations.values() {
+            self.wake_identity(&operation.identity, WakeReason::OperationEnded);
+        }
         self.newest_forgotten = self.newest_forgotten.max(group.intent);
         self.agenda.forget(key);
         self.queue.free_group(key);

@@ -121,6 +121,8 @@ pub(crate) struct Operation {
     /// restart. No call is made for another one: what is recorded is followed to
     /// its end, never carried on.
     pub(crate) generation: Option<i64>,
+    /// A person has approved it.
+    pub(crate) approved: bool,
     /// How far.
     pub(crate) stage: Stage,
     /// Since when it is in flight.
@@ -149,6 +151,7 @@ impl Operation {
             intent,
             identity: identity.into(),
             generation,
+            approved: false,
             stage: Stage::Queued,
             since,
             not_before: Monotonic(0),
@@ -160,6 +163,11 @@ impl Operation {
     /// vCenter has it, or may have it.
     pub(crate) fn is_started(&self) -> bool {
         self.stage != Stage::Queued
+    }
+
+    /// It is not begun while many members are lost.
+    pub(crate) fn waits_in_a_loss(&self) -> bool {
+        matches!(self.work, Work::Clone | Work::Delete) && !self.approved
     }
 
     /// The feed should have shown its task by then.
@@ -355,6 +363,7 @@ mod tests {
                 vm: Some("vm-1".into()),
                 intent: 1,
                 identity: "of-web".into(),
+                approved: false,
                 generation: Some(1),
                 stage: Stage::Queued,
                 since: Timestamp(0),

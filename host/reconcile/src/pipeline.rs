@@ -18,7 +18,7 @@ use vmgroup_core::group::{GroupKey, Mode, Spec};
 use vmgroup_core::limits::{
     DECISION_LINES_MAX, NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN, VIOLATIONS_KEPT_MAX,
 };
-use vmgroup_core::observation::{Observation, Slot, WakeReason};
+use vmgroup_core::observation::{Observation, Phase, Slot, WakeReason};
 use vmgroup_core::outcome::{Backoff, Outcome};
 use vmgroup_core::plan::{Answer, Plan};
 use vmgroup_core::render;
@@ -26,6 +26,7 @@ use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
 use crate::group::{Stage, count};
+use crate::limits::MASS_LOSS_WINDOW_MS;
 use crate::machine::Machine;
 use crate::modules::Absent;
 use crate::observe::{View, observe};
@@ -294,8 +295,12 @@ impl Machine {
         }
         let look = checked.next_look().map(|look| look.after_ms);
         if held.is_some() {
-            // What the budget holds goes on when its window ends.
-            let window = observation.desired.budget.window_ends.since(self.now.utc);
+            // What the budget holds goes on when its window ends; a deletion, when many
+            // members are no longer lost.
+            let window = match observation.context.phase {
+                Phase::Deleting => MASS_LOSS_WINDOW_MS,
+                _ => observation.desired.budget.window_ends.since(self.now.utc),
+            };
             self.wake(key, window.max(NEXT_LOOK_MS_MIN), WakeReason::TimeCame);
         }
         let observing = self.mode(key) == Mode::Observe;

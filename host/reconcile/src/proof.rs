@@ -75,6 +75,10 @@ impl Machine {
 
     /// One answer on the way to a proof.
     pub(crate) fn proof_read(&mut self, key: &GroupKey, slot: Slot, result: ReadResult) {
+        if !self.session.is_live() || self.is_elsewhere(key) {
+            // It may be another vCenter's.
+            return;
+        }
         match result {
             ReadResult::Vm(vm) => self.recorded_vm_is_there(key, slot, *vm),
             ReadResult::Gone => {

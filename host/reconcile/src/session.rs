@@ -156,6 +156,7 @@ impl Session {
             return None;
         }
         match result {
+            LoginResult::In { .. } if self.tried != self.credentials => self.log_in_anew(now),
             LoginResult::In { .. } => {
                 if let Some(asked_at) = waiting {
                     self.state = State::Starting { id, asked_at };
@@ -243,6 +244,8 @@ impl Session {
         self.login = before.login;
         self.seen_refused = before.seen_refused;
         self.relists_regularly = before.relists_regularly;
+        // What is missing is told once.
+        self.problem = before.problem.filter(|_| self.credentials.is_none());
         self.state = State::Down(now.monotonic);
     }
 
@@ -401,6 +404,9 @@ mod tests {
         let mut session = Session::new();
         assert!(session.credentials_missing("found no VC_PASS".into()));
         assert_eq!(session.problem().0, "CredentialsMissing");
+        // It was told before this replica had its turn.
+        session.reset(at(10));
+        assert_eq!(session.problem().0, "CredentialsMissing");
         assert!(!live().credentials_missing("found no VC_PASS".into()));
     }
 
@@ -432,6 +438,20 @@ mod tests {
         session.login_answered(RequestId(2), refused, at(REFUSED_LOGIN_RETRY_MS + 20));
         session.credentials_changed("v2".into(), None, at(REFUSED_LOGIN_RETRY_MS + 30));
         login(&mut session, 3, at(REFUSED_LOGIN_RETRY_MS + 30));
+    }
+
+    #[test]
+    fn a_secret_that_changes_during_a_login_that_succeeds_is_tried_at_once() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        session.credentials_changed("v2".into(), None, at(5));
+        let inside = LoginResult::In {
+            vcenter: "vc".into(),
+        };
+        session.login_answered(RequestId(1), inside, at(10));
+        assert!(!session.is_logged_in());
+        login(&mut session, 2, at(10));
     }
 
     #[test]

@@ -133,11 +133,18 @@ impl Vcenter {
                 ..
             } => {
                 let asked = Instant::now();
+                // The look was made in this one; the next may be with another vCenter.
+                let looked = inner.session();
                 let _place = inner.calls.acquire().await;
-                let result = match inner.session() {
+                let is_same = |session: &Arc<Session>| {
+                    let looked = looked.as_ref();
+                    looked.is_some_and(|looked| Arc::ptr_eq(looked, session))
+                };
+                let result = match inner.session().filter(is_same) {
                     Some(session) => session.call(call, &operation_id, asked).await,
                     None => CallResult::NotSent {
-                        message: "there is no session with vCenter".into(),
+                        message: "there is no session with vCenter, or not the one of the look"
+                            .into(),
                     },
                 };
                 inner.tell(Event::Called { id, result }).await;

@@ -190,7 +190,9 @@ impl Record {
         for missing in &content.missing {
             self.miss(missing);
         }
-        self.devices_at = Some(self.change_version.clone());
+        if !self.is_untold(&[DEVICES]) {
+            self.devices_at = Some(self.change_version.clone());
+        }
     }
 
     /// What an update says of one property.

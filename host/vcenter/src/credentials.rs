@@ -154,7 +154,7 @@ fn present(
 /// changes. Ends when nobody listens.
 pub async fn follow_credentials(source: Arc<dyn CredentialSource>, events: mpsc::Sender<Event>) {
     let mut last = None;
-    let mut complained = false;
+    let mut complaint = String::new();
     let mut looks = tokio::time::interval(CREDENTIALS_LOOK);
     loop {
         tokio::select! {
@@ -163,7 +163,7 @@ pub async fn follow_credentials(source: Arc<dyn CredentialSource>, events: mpsc:
         }
         match source.read() {
             Ok(credentials) => {
-                complained = false;
+                complaint.clear();
                 let version = credentials.version();
                 if last.as_ref() != Some(&version) {
                     last = Some(version.clone());
@@ -176,16 +176,18 @@ pub async fn follow_credentials(source: Arc<dyn CredentialSource>, events: mpsc:
                     }
                 }
             }
-            Err(error) if !complained => {
-                complained = true;
-                let message = error.in_full().to_string();
+            Err(error) => {
+                let message = error.in_full();
+                if message == complaint {
+                    continue;
+                }
                 tracing::warn!(error = message, "credentials cannot be read");
+                complaint.clone_from(&message);
                 let missing = Event::CredentialsMissing { message };
                 if events.send(missing).await.is_err() {
                     return;
                 }
             }
-            Err(_) => {}
         }
     }
 }
@@ -254,8 +256,15 @@ mod tests {
             panic!("{event:?}");
         };
         assert!(message.contains("VC_HOST"), "{message}");
-        for name in ["VC_HOST", "VC_USER", "VC_PASS"] {
-            std::fs::write(folder.path().join(name), "it").expect("a file");
+        let write = |name: &str| std::fs::write(folder.path().join(name), "it").expect("a file");
+        write("VC_HOST");
+        let event = events.recv().await;
+        let Some(Event::CredentialsMissing { message }) = event else {
+            panic!("{event:?}");
+        };
+        assert!(message.contains("VC_USER"), "{message}");
+        for name in ["VC_USER", "VC_PASS"] {
+            write(name);
         }
         let event = events.recv().await;
         assert!(matches!(event, Some(Event::CredentialsChanged { .. })));

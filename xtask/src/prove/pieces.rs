@@ -23,6 +23,9 @@ const OPERATOR: &[&str] = &[
     "host/src",
     "host/vcenter",
     "host/vim",
+    "guest/src",
+    "guest/sdk/src",
+    "wit",
     "e2e",
 ];
 
@@ -133,7 +136,7 @@ pub(super) const PIECES: &[Piece] = &[
         next: Some("next seed"),
         goal: 10_000,
         share: 4,
-        seconds_min: 180,
+        seconds_min: 240,
     },
     Piece {
         name: "generated",
@@ -179,8 +182,11 @@ pub(super) const PIECES: &[Piece] = &[
         name: "honest-vcenter",
         about: "the same operations to the simulated vCenter and to vcsim",
         sources: &[
+            "host/sim/src/lib.rs",
             "host/sim/src/vcenter.rs",
             "host/sim/src/vcenter",
+            "host/sim/src/history.rs",
+            "host/sim/src/kind.rs",
             "host/sim/src/options.rs",
             "host/sim/src/random.rs",
             "host/vcenter/src",
@@ -205,8 +211,10 @@ pub(super) const PIECES: &[Piece] = &[
         name: "honest-cluster",
         about: "the same operations to the simulated API server and to a real one",
         sources: &[
+            "host/sim/src/lib.rs",
             "host/sim/src/cluster.rs",
             "host/sim/src/cluster",
+            "host/sim/src/samples.rs",
             "host/sim/src/options.rs",
             "host/sim/src/random.rs",
             "host/kubernetes/src",

@@ -130,9 +130,9 @@ fn a_file_that_is_too_large_is_not_read_and_a_folder_is_no_module() {
 #[test]
 fn a_file_whose_module_is_late_is_tried_again_without_a_change() {
     let scene = Scene::new();
-    fs::write(scene.path("module.wasm"), "slow 7").unwrap();
+    fs::write(scene.path("module.wasm"), "slow 5").unwrap();
     let _watch = scene.watch(Duration::from_millis(20));
     let missing = scene.next();
     assert!(missing.ends_with("; it is tried again"), "{missing}");
-    assert_eq!(scene.next(), "default is slow 7");
+    assert_eq!(scene.next(), "default is slow 5");
 }

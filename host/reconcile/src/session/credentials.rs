@@ -29,17 +29,18 @@ impl Session {
                 self.problem = Some(refused_problem("they were refused before"));
                 self.state = State::Refused(now.monotonic.plus(wait));
             }
-            (State::Down(_) | State::Refused(_), _) => self.state = State::Down(now.monotonic),
-            // They may be for another vCenter; and that they are wrong shows while somebody
-            // still knows what was changed.
-            (State::Starting { .. } | State::Live, None | Some(0)) => {
-                self.out_of_sight();
-                let message = "logging in with the credentials that the secret has now";
-                self.problem = Some(("VCenterConnecting", message.into()));
-                self.state = State::Down(now.monotonic);
-            }
-            _ => {}
+            (State::LoggingIn { .. }, _) | (State::Starting { .. } | State::Live, Some(1..)) => {}
+            _ => self.log_in_anew(now),
         }
+    }
+
+    /// The secret has others than those of the session. They may be for another vCenter; and
+    /// that they are wrong shows while somebody still knows what was changed.
+    pub(super) fn log_in_anew(&mut self, now: Now) {
+        self.out_of_sight();
+        let message = "logging in with the credentials that the secret has now";
+        self.problem = Some(("VCenterConnecting", message.into()));
+        self.state = State::Down(now.monotonic);
     }
 
     /// Nothing can be tried. True if that is news for the groups.

@@ -19,6 +19,9 @@ const SECRET: &str = "credentials-";
 /// relist heals a feed that lost an update.
 const COUNTED_MS: u64 = 1_000_000;
 
+/// What came between is looked at within this, once somebody looks again.
+const AWAY_MS: u64 = 60_000;
+
 /// S11: nothing about credentials is in what a module is given, in a status or
 /// in an event. The lease names the version that was refused, by design.
 ///
@@ -196,12 +199,12 @@ impl<'a> Counts<'a> {
     fn range(&self, object: &GroupObject, at: Monotonic) -> (usize, usize) {
         let ago = |at: Monotonic| Monotonic(at.0.saturating_sub(COUNTED_MS));
         // What was refused then, or nobody looked at, heals as late as what was lost.
+        let denied = self.denied.iter();
+        let denied = denied.filter(|(_, until)| *until >= ago(at));
         let away = self.away.get(object.uid.as_str());
-        let since = self.denied.iter().chain(away);
-        let since = since.filter(|(_, until)| *until >= ago(at));
-        let since = since
-            .map(|(begun, _)| ago(*begun))
-            .fold(ago(at), Monotonic::min);
+        let away = away.filter(|(_, until)| at.since(*until) <= AWAY_MS);
+        let begun = denied.chain(away).map(|(begun, _)| ago(*begun));
+        let since = begun.fold(ago(at), Monotonic::min);
         let identities = self
             .identities
             .get(object.uid.as_str())

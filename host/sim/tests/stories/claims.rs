@@ -578,3 +578,23 @@ fn nothing_is_adopted_under_an_identity_that_another_object_has() {
     stage.says("db", "it has the identity of the group default/web");
     stage.assert_safe();
 }
+
+#[test]
+fn an_object_that_left_former_vms_alone_goes_on_beside_its_copy() {
+    let mut stage = settled(1);
+    stage.act(Deed::Delete(key("web")));
+    stage.act(Deed::StripFinalizers(key("web")));
+    stage.world.run_for(5_000);
+    assert_eq!(stage.ids("web").len(), 1, "it is left behind");
+    create_as(&mut stage, "web", spec(0), |object| {
+        object.adoption = Some(Adoption::Ignore);
+    });
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::CopyObject(key("web"), key("copy")));
+    stage.until_phase("copy", "ERROR", 60);
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.world.run_for(60_000);
+    stage.until_phase("web", "RUNNING", 1);
+    assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
+    stage.assert_safe();
+}

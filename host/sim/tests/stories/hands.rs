@@ -1,7 +1,7 @@
 //! What people do to the VMs by hand.
 
 use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
-use vmgroup_core::observation::{Connection, HealPolicy, PowerState};
+use vmgroup_core::observation::{Connection, HealPolicy, PowerDriftPolicy, PowerState};
 use vmgroup_reconcile::event::CallResult;
 use vmgroup_reconcile::inventory;
 use vmgroup_reconcile::inventory::Heartbeat;
@@ -431,6 +431,25 @@ fn a_clock_that_was_set_back_does_not_put_the_owners_wish_off() {
     stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.running("web"), 0, "{}", stage.story());
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_wish_of_what_somebody_else_did() {
+    let mut stage = Stage::new(Vec::new());
+    let reported = Spec {
+        power_drift: PowerDriftPolicy::Report,
+        ..spec(2)
+    };
+    stage.create("web", reported);
+    stage.until_phase("web", "RUNNING", 60);
+    stage.world.run_for(600_000);
+    stage.act(Deed::Power(Which::Member(key("web"), 0), PowerState::Off));
+    stage.world.run_for(60_000);
+    stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
+    stage.act(Deed::Guest(Which::Member(key("web"), 1), Heartbeat::Yellow));
+    stage.world.run_for(60_000);
+    assert_eq!(stage.running("web"), 1, "{}", stage.story());
+    stage.assert_safe();
 }
 
 #[test]

@@ -5,6 +5,8 @@ use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::WorldFault;
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
+use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec};
 
@@ -101,5 +103,86 @@ fn members_that_come_into_view_again_are_lost_no_more() {
     stage.create("db", spec(1));
     stage.world.run_for(30_000);
     assert_eq!(stage.ids("db").len(), 1, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Of a commit that is on its way, too.
+#[test]
+fn clones_that_are_committed_while_many_members_are_lost_do_not_begin() {
+    for after_ms in 0..40 {
+        let mut stage = settled(8);
+        let before = clones(&stage);
+        stage.create("db", spec(2));
+        stage.world.run_for(after_ms);
+        disconnect_all(&mut stage, 8);
+        stage.world.run_for(1_000);
+        let begun = clones(&stage) - before;
+        stage.world.run_for(120_000);
+        let made = clones(&stage) - before;
+        assert_eq!(made, begun, "after {after_ms} ms\n{}", stage.story());
+        stage.assert_safe();
+    }
+}
+
+/// What has waited for longer than the loss itself counts waits for a person, too.
+#[test]
+fn clones_that_waited_through_a_loss_wait_for_an_approval() {
+    let options = Options {
+        vcenter: VCenterOptions {
+            clone: Latency::between(900_000, 900_000),
+            ..VCenterOptions::default()
+        },
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options, Vec::new());
+    for name in ["one", "two", "three"] {
+        stage.create(name, spec(4));
+    }
+    stage.until_phase("three", "RUNNING", 3_600);
+    let before = clones(&stage);
+    stage.create("db", spec(10));
+    stage.world.run_for(1_000);
+    for name in ["one", "two"] {
+        for number in 0..4 {
+            let member = Which::Member(key(name), number);
+            stage.act(Deed::Connect(member, Connection::Disconnected));
+        }
+    }
+    stage.world.run_for(1_800_000);
+    assert_eq!(clones(&stage) - before, 4, "{}", stage.story());
+    stage.says("db", "wait for a PlanApproval");
+    stage.assert_safe();
+}
+
+/// A delete that has powered its VM off goes no further.
+#[test]
+fn a_delete_stops_between_its_steps_when_many_members_are_lost() {
+    let mut stage = settled(8);
+    stage.create("db", spec(1));
+    stage.until_phase("db", "RUNNING", 60);
+    stage.act(Deed::Scale(key("db"), 0));
+    // Its power goes.
+    while stage.running("db") == 1 {
+        stage.world.run_for(10);
+    }
+    disconnect_all(&mut stage, 8);
+    stage.world.run_for(60_000);
+    assert_eq!(stage.ids("db").len(), 1, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Nobody could approve it in a namespace that is being deleted.
+#[test]
+fn a_deletion_goes_on_when_the_loss_is_over() {
+    let mut stage = settled(8);
+    stage.create("db", spec(1));
+    stage.until_phase("db", "RUNNING", 60);
+    disconnect_all(&mut stage, 8);
+    stage.world.run_for(1_000);
+    stage.act(Deed::Delete(key("db")));
+    stage.world.run_for(60_000);
+    assert_eq!(stage.ids("db").len(), 1, "{}", stage.story());
+    stage.world.run_for(11 * 60_000);
+    assert!(!stage.is_there("db"), "{}", stage.story());
     stage.assert_safe();
 }

@@ -103,21 +103,28 @@ pub(crate) fn read_fault(body: &[u8], limits: &Limits) -> Option<Fault> {
         .then(|| soap_fault(answer))
 }
 
-/// The body with U+FFFD in place of what no parser takes. vCenter passes on what guests report and
-/// people paste: one such character in one name must not hide all the others.
+/// The body with a question mark in place of what no parser takes, so that it does not grow. vCenter
+/// passes on what guests report and people paste: one such character in one name must not hide all
+/// the others.
 fn readable(body: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(body);
-    let mut clean = String::new();
-    let mut rest = &*text;
-    while let Some(bad) = forbidden(rest) {
-        clean.push_str(&rest[..bad.start]);
-        clean.push(char::REPLACEMENT_CHARACTER);
-        rest = &rest[bad.end..];
+    if let Ok(text) = std::str::from_utf8(body)
+        && forbidden(text).is_none()
+    {
+        return Cow::Borrowed(text);
     }
-    if clean.is_empty() {
-        return text;
+    let mut clean = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while let Some(bad) = forbidden(rest) {
+            clean.push_str(&rest[..bad.start]);
+            clean.push('?');
+            rest = &rest[bad.end..];
+        }
+        clean.push_str(rest);
+        if !chunk.invalid().is_empty() {
+            clean.push('?');
+        }
     }
-    clean.push_str(rest);
     Cow::Owned(clean)
 }
 
@@ -244,12 +251,12 @@ mod tests {
     #[test]
     fn a_character_that_xml_forbids_is_replaced_where_it_stands() {
         let table: [(&[u8], &str); 11] = [
-            (b"a\x1b[0mb", "a\u{fffd}[0mb"),
-            (b"\x00\xff", "\u{fffd}\u{fffd}"),
-            (b"a&#x1b;b&#0;", "a\u{fffd}b\u{fffd}"),
-            (b"&#xd800;&#x110000;", "\u{fffd}\u{fffd}"),
-            (b"&#99999999999;", "\u{fffd}"),
-            (b"\xef\xbf\xbf", "\u{fffd}"),
+            (b"a\x1b[0mb", "a?[0mb"),
+            (b"\x00\xff", "??"),
+            (b"a&#x1b;b&#0;", "a?b?"),
+            (b"&#xd800;&#x110000;", "??"),
+            (b"&#99999999999;", "?"),
+            (b"\xef\xbf\xbf", "?"),
             // What XML takes stays as it is written, and so does what is no reference.
             (
                 b"\t\r\n&#x9;&#13;&#233;&amp;",
