@@ -13,8 +13,9 @@ impl Machine {
         let passed = now.monotonic.since(self.now.monotonic);
         let expected = self.now.utc.plus(passed);
         let (ahead, back) = (now.utc.since(expected), expected.since(now.utc));
+        let stands_still = now.utc == self.now.utc;
         self.now = now;
-        if ahead.max(back) < CLOCK_JUMP_MS {
+        if ahead.max(back) < CLOCK_JUMP_MS || stands_still {
             return;
         }
         let moved = |at: &mut Timestamp| *at = Timestamp(at.plus(ahead).0.saturating_sub(back));

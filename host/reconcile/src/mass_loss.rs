@@ -17,23 +17,23 @@ pub(crate) struct MassLoss {
 
 #[derive(Debug, Clone, Copy)]
 struct Loss {
-    at: Monotonic,
+    lost_at: Monotonic,
     /// It does not exist any more.
     is_gone: bool,
 }
 
 impl MassLoss {
     /// A member became unknown. One that stays so is lost once.
-    pub(crate) fn lost(&mut self, vm: &VmId, at: Monotonic) {
+    pub(crate) fn lost(&mut self, vm: &VmId, lost_at: Monotonic) {
         let is_gone = false;
-        let loss = Loss { at, is_gone };
+        let loss = Loss { lost_at, is_gone };
         self.lost.entry(vm.clone()).or_insert(loss);
     }
 
     /// A member vanished, not by our doing, however long it has been unknown.
-    pub(crate) fn gone(&mut self, vm: &VmId, at: Monotonic) {
+    pub(crate) fn gone(&mut self, vm: &VmId, lost_at: Monotonic) {
         let is_gone = true;
-        self.lost.insert(vm.clone(), Loss { at, is_gone });
+        self.lost.insert(vm.clone(), Loss { lost_at, is_gone });
     }
 
     /// A member is back.
@@ -43,7 +43,7 @@ impl MassLoss {
 
     /// Too many members were lost within the window, in a vCenter that has these `members`.
     pub(crate) fn is_on(&mut self, members: &BTreeMap<VmId, GroupKey>, now: Monotonic) -> bool {
-        let is_recent = |loss: &Loss| now.since(loss.at) < MASS_LOSS_WINDOW_MS;
+        let is_recent = |loss: &Loss| now.since(loss.lost_at) < MASS_LOSS_WINDOW_MS;
         self.lost
             .retain(|vm, loss| is_recent(loss) || !loss.is_gone && members.contains_key(vm));
         let recent = self.lost.values().filter(|loss| is_recent(loss)).count();

@@ -92,7 +92,7 @@ const AGES: &[(&str, Age)] = &[
     ("writing", Age::UpTo(LEASE_RENEW_DEADLINE_MS)),
     // When the lease was seen stands behind the lease, whose last field this is.
     ("refused", Age::UpTo(LEASE_DURATION_MS)),
-    ("lost", Age::UpTo(MASS_LOSS_WINDOW_MS)),
+    ("lost_at", Age::UpTo(MASS_LOSS_WINDOW_MS)),
     // Due at that time or later.
     ("try_at", Age::UpTo(0)),
     ("retry_at", Age::UpTo(0)),
