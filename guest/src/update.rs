@@ -47,11 +47,7 @@ pub(crate) fn follow_spec(
 pub(crate) fn is_outdated(seen: &Observation, member: &Member) -> bool {
     let takes_a_new_vm = match member.drift {
         Drift::Replace => true,
-        Drift::PowerCycle => {
-            let desired = &seen.desired;
-            let is_on = desired.power.state == PowerState::On;
-            is_on && desired.max_unavailable == 0 && desired.spares == 0
-        }
+        Drift::PowerCycle => seen.desired.max_unavailable == 0,
         Drift::None | Drift::InPlace | Drift::Unknown => false,
     };
     seen.desired.update == UpdatePolicy::RollingReplace && takes_a_new_vm
