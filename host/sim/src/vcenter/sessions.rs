@@ -118,6 +118,11 @@ impl VCenter {
         self.sessions.get(&id).is_some_and(|it| !it.ended)
     }
 
+    /// Whether credentials of that version are accepted.
+    pub fn accepts(&self, version: &str) -> bool {
+        self.accepted.contains(version)
+    }
+
     /// Accepts credentials of that version, or refuses them from here on.
     pub fn accept(&mut self, version: &str, accepted: bool) {
         if accepted {
