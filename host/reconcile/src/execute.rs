@@ -149,7 +149,7 @@ impl Machine {
         let operation = self.operation(key, slot);
         let waits = operation.is_some_and(|operation| operation.waits_in_a_loss());
         if waits && self.has_lost_many() {
-            // Its first step was made before.
+            // They were lost since the step before, such as the power-off of a delete.
             self.abandon(key, slot);
             return;
         }

@@ -364,16 +364,16 @@ fn option(value: Option<&Value>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use vmgroup_core::marker::{HOLD_KEY, MARKER_KEY, SPEC_HASH_KEY};
     use vmgroup_vim::{ChangeKind, Fault, FaultKind, ManagedObjectRef};
 
-    fn text(text: &str) -> Value {
+    pub(crate) fn text(text: &str) -> Value {
         Value::Text(text.to_owned())
     }
 
-    fn object(type_name: &str, fields: &[(&str, Value)]) -> Value {
+    pub(crate) fn object(type_name: &str, fields: &[(&str, Value)]) -> Value {
         let fields = fields.iter().map(|(n, v)| ((*n).to_owned(), v.clone()));
         Value::Object {
             type_name: type_name.to_owned(),

@@ -73,19 +73,8 @@ fn power_on(result: &Value) -> (TaskState, Option<TaskId>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::tests::{object, text};
     use vmgroup_vim::ManagedObjectRef;
-
-    fn text(text: &str) -> Value {
-        Value::Text(text.to_owned())
-    }
-
-    fn object(type_name: &str, fields: &[(&str, Value)]) -> Value {
-        let fields = fields.iter().map(|(n, v)| ((*n).to_owned(), v.clone()));
-        Value::Object {
-            type_name: type_name.to_owned(),
-            fields: fields.collect(),
-        }
-    }
 
     fn vm(id: &str) -> Value {
         Value::Ref(ManagedObjectRef::virtual_machine(id))

@@ -196,16 +196,11 @@ fn a_module_that_will_not_decide_for_a_day_does_not_keep_a_deletion() {
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(120_000);
     assert_eq!(stage.ids("web").len(), 1, "{}", stage.story());
-    stage.act(Deed::Hold(held_one(&stage), false));
+    stage.act(Deed::Hold(held, false));
     stage.until_empty(10);
     let asked = stage.world.decide_mut().answered_instead;
     assert_eq!(asked, 3, "the one that stands in sees it through");
     stage.assert_safe();
-}
-
-/// The only VM that is left.
-fn held_one(stage: &Stage) -> Which {
-    Which::Id(stage.ids("web").remove(0))
 }
 
 #[test]
