@@ -5,14 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use vmgroup_core::check::{self, Circumstances, Rule, Verdict};
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
 use vmgroup_core::observation::{Slot, WakeReason};
+use vmgroup_core::plan::{Action, Plan, Reason};
 use vmgroup_core::time::Monotonic;
 
 use crate::group::Folder;
 use crate::machine::{Asker, Machine};
 use crate::operation::{Operation, Stage, Work};
+use crate::pipeline::Next;
 use crate::queue::Candidate;
 use crate::request::{Read, Request, RequestId};
 
@@ -148,8 +151,9 @@ impl Machine {
     pub(crate) fn begin_operation(&mut self, key: &GroupKey, slot: Slot) {
         let operation = self.operation(key, slot);
         let waits = operation.is_some_and(|operation| operation.waits_in_a_loss());
-        if waits && self.has_lost_many() {
-            // They were lost since the step before, such as the power-off of a delete.
+        // They were lost since the step before, such as the power-off of a delete.
+        let is_held = waits && self.has_lost_many();
+        if is_held || !self.is_still_allowed(key, slot) {
             self.abandon(key, slot);
             return;
         }
@@ -168,6 +172,43 @@ impl Machine {
         self.set_stage(key, slot, |id| {
             (Stage::Looking { id, begun_at }, Request::Read { id, read })
         });
+    }
+
+    /// While it waited for its place other members may have failed, or this one recovered:
+    /// the rules that look at all of them are asked once more.
+    fn is_still_allowed(&mut self, key: &GroupKey, slot: Slot) -> bool {
+        let Some(group) = self.groups.get(key) else {
+            return false;
+        };
+        let Some(operation) = group.operations.get(&slot) else {
+            return false;
+        };
+        let waited = !operation.is_started() && !group.object.deleting;
+        let effect = operation.takes_down().filter(|_| waited);
+        let (Some(effect), Ok(spec)) = (effect, &group.object.spec) else {
+            return true;
+        };
+        let reason = Reason {
+            code: "committed".into(),
+            message: String::new(),
+        };
+        let plan = Plan {
+            actions: vec![Action { effect, reason }],
+            ..Plan::default()
+        };
+        let Next::Ask(mut observation) = self.observation(key, &spec.clone()) else {
+            return true;
+        };
+        observation.operations.retain(|other| other.slot != slot);
+        match check::check(&observation, &plan, &Circumstances::default()) {
+            Verdict::Clear(_) | Verdict::Held { .. } => true,
+            Verdict::Refused(violations) => {
+                let again = [Rule::JustifiedDelete, Rule::Disruption].map(Rule::as_str);
+                !violations
+                    .iter()
+                    .any(|it| again.contains(&it.rule.as_str()))
+            }
+        }
     }
 
     pub(crate) fn operation(&mut self, key: &GroupKey, slot: Slot) -> Option<&mut Operation> {

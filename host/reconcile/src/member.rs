@@ -84,14 +84,8 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
     }
     if since.health.0 != health {
         if health == Health::Ready {
-            // Whatever failed on the way there, nothing is left of it; and what was committed
-            // because of its health, and waits, is not justified any more.
+            // Whatever failed on the way there, nothing is left of it.
             group.failures.remove(&slot);
-            let waits = |operation: &Operation| !operation.is_started();
-            let is_as_specified = drift(known, spec) == Drift::None;
-            if is_as_specified && group.operations.get(&slot).is_some_and(waits) {
-                group.operations.remove(&slot);
-            }
         }
         since.health = (health, now);
     }

@@ -14,7 +14,7 @@
 //! matching task running in it.
 
 use vmgroup_core::observation::{FailureClass, OperationKind, OperationStage, PowerState, Slot};
-use vmgroup_core::plan::PowerOffMode;
+use vmgroup_core::plan::{Effect, PowerOff, PowerOffMode};
 use vmgroup_core::time::{Monotonic, Timestamp};
 
 use crate::inventory::{Fault, TaskId, Vm, VmId};
@@ -168,6 +168,18 @@ impl Operation {
     /// It is not begun while many members are lost.
     pub(crate) fn waits_in_a_loss(&self) -> bool {
         matches!(self.work, Work::Clone | Work::Delete) && !self.approved
+    }
+
+    /// As the effect that it is in a plan, if it takes the VM from what it does. (A change of
+    /// hardware is made where that needs no power-off.)
+    pub(crate) fn takes_down(&self) -> Option<Effect> {
+        let member = self.vm.clone()?;
+        match self.work {
+            Work::PowerOff(mode) => Some(Effect::PowerOff(PowerOff { member, mode })),
+            Work::Suspend => Some(Effect::Suspend(member)),
+            Work::Delete => Some(Effect::Delete(member)),
+            Work::Clone | Work::PowerOn | Work::Reconfigure | Work::Adopt | Work::LetGo => None,
+        }
     }
 
     /// The feed should have shown its task by then.

@@ -153,7 +153,7 @@ impl Machine {
     }
 
     /// Step 1, pure.
-    fn observation(&mut self, key: &GroupKey, spec: &Spec) -> Next {
+    pub(crate) fn observation(&mut self, key: &GroupKey, spec: &Spec) -> Next {
         let module = match self.module_of(key) {
             Ok(module) => module,
             Err(Absent::Missing(message)) => return stalled("ModuleMissing", message),

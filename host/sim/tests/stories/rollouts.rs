@@ -1,11 +1,12 @@
 //! Members that follow a spec that changes, and changes back.
 
 use vmgroup_core::group::{Amount, Spec};
-use vmgroup_core::observation::UpdatePolicy;
-use vmgroup_reconcile::inventory::Fault as VimFault;
-use vmgroup_sim::deed::Deed;
+use vmgroup_core::observation::{PowerState, UpdatePolicy};
+use vmgroup_reconcile::inventory::{Fault as VimFault, Heartbeat};
+use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::faults::{Fault, RequestFault};
 use vmgroup_sim::kind::Kind;
+use vmgroup_sim::vcenter::VmTruth;
 
 use crate::stage::{Stage, key, spec};
 
@@ -77,5 +78,58 @@ fn hardware_changes_where_none_may_be_down() {
     );
     let of_four = stage.world.vcenter().vms().filter(|vm| vm.cpus == 4);
     assert_eq!(of_four.count(), 2);
+    stage.assert_safe();
+}
+
+/// What was committed waits for its place: the rules are asked again when it gets one.
+#[test]
+fn a_member_that_waits_to_be_replaced_stays_when_another_one_fails() {
+    let slow = Fault::Request {
+        host: None,
+        kind: Kind::Clone,
+        nth: 5,
+        what: RequestFault::Slow(50_000),
+    };
+    let mut stage = Stage::narrow(vec![slow]);
+    let wanted = Spec {
+        max_unavailable: Amount::Count(1),
+        max_surge: Amount::Count(0),
+        ..rolling(3)
+    };
+    stage.act(Deed::AddTemplate("next".into()));
+    stage.create("web", wanted.clone());
+    stage.create("other", spec(1));
+    stage.until_phase("web", "RUNNING", 300);
+    stage.until_phase("other", "RUNNING", 300);
+    let before = stage.ids("web");
+
+    // Its clone takes the only place.
+    stage.act(Deed::Edit(key("other"), Box::new(Ok(spec(2)))));
+    stage.world.run_for(2_000);
+    let next = Spec {
+        template: "next".into(),
+        ..wanted
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
+    stage.world.run_for(5_000);
+    let step = stage
+        .status("web")
+        .intent
+        .and_then(|it| it.steps.first().cloned());
+    let step = step.expect("one is to be replaced, as soon as there is a place");
+    let another = Which::Member(key("web"), (step.slot + 1) % 3);
+    stage.act(Deed::Guest(another, Heartbeat::Red));
+    let serves = |vm: &&VmTruth| vm.power == PowerState::On && vm.heartbeat == Heartbeat::Green;
+    let mut fewest = 3;
+    for _ in 0..600 {
+        stage.world.run_for(1_000);
+        let web = stage.ids("web");
+        let vms = stage.world.vcenter().vms();
+        let serving = vms.filter(|vm| web.contains(&vm.id)).filter(serves).count();
+        fewest = fewest.min(serving);
+    }
+    assert_eq!(fewest, 2, "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 1);
+    assert!(before.iter().all(|vm| !stage.ids("web").contains(vm)));
     stage.assert_safe();
 }

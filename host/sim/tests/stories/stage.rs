@@ -68,7 +68,16 @@ impl Stage {
     /// As many hosts as the options say; more than one use a lease.
     pub(crate) fn with(options: Options, faults: Vec<Fault>) -> Stage {
         let leased = options.hosts > 1;
-        Stage::new_with(options, faults, leased)
+        Stage::new_with(options, faults, leased, Caps::default())
+    }
+
+    /// One host, which carries out one operation at a time.
+    pub(crate) fn narrow(faults: Vec<Fault>) -> Stage {
+        let caps = Caps {
+            operations: 1,
+            ..Caps::default()
+        };
+        Stage::new_with(Options::default(), faults, false, caps)
     }
 
     /// Two hosts that both act.
@@ -77,17 +86,17 @@ impl Stage {
             hosts: 2,
             ..Options::default()
         };
-        Stage::new_with(options, faults, false)
+        Stage::new_with(options, faults, false, Caps::default())
     }
 
-    fn new_with(mut options: Options, faults: Vec<Fault>, leased: bool) -> Stage {
+    fn new_with(mut options: Options, faults: Vec<Fault>, leased: bool, caps: Caps) -> Stage {
         options.modules = modules();
         let factory = Box::new(move |host, life, now| {
             let config = Config {
                 install: "test".into(),
                 run: format!("host-{host}-{life}"),
                 replica: leased.then(|| format!("host-{host}")),
-                caps: Caps::default(),
+                caps,
             };
             Box::new(Machine::new(config, now)) as Box<dyn Host>
         });
