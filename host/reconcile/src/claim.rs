@@ -60,6 +60,7 @@ impl Machine {
             group.left_overs = None;
             group.slots.clear();
             group.unproven.clear();
+            group.searched.clear();
             group.destroyed.clear();
             group.operations.clear();
             group.failures.clear();

@@ -40,6 +40,7 @@ mod look;
 mod follow;
 
 mod unsure;
+mod untold;
 
 mod folder;
 

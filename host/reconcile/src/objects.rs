@@ -186,6 +186,7 @@ impl Machine {
         if reowned || group.object.deleting != object.deleting {
             group.meta_refused = None;
             group.meta_backoff.succeed();
+            group.searched.clear();
         }
         let former = reowned.then(|| group.identity().to_owned());
         if reowned || group.object.adoption != object.adoption {

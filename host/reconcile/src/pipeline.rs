@@ -116,6 +116,10 @@ impl Machine {
         if let Some(next) = self.prove(key) {
             return next;
         }
+        let is_untold = self.groups.get(key).is_some_and(|group| group.untold);
+        if let Some(next) = is_untold.then(|| self.search_untold(key)).flatten() {
+            return next;
+        }
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
         };

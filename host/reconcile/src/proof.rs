@@ -33,7 +33,7 @@ impl Machine {
         let group = self.groups.get_mut(key)?;
         group
             .unproven
-            .retain(|slot, _| group.slots.contains_key(slot));
+            .retain(|slot, _| group.slots.contains_key(slot) || !group.searched.contains(slot));
         let mut doubtful = Vec::new();
         let mut retry = None;
         for (slot, record) in &group.slots {
@@ -98,6 +98,11 @@ impl Machine {
                     tie => tie.holds_slot() || tie == Tie::Brought,
                 });
                 let ours: Vec<Vm> = ours.collect();
+                if ours.is_empty()
+                    && let Some(group) = self.groups.get_mut(key)
+                {
+                    group.searched.insert(slot);
+                }
                 if ours.is_empty() && left_alone {
                     self.forget_slot(key, slot);
                 } else if ours.is_empty() && !is_shown {
@@ -192,6 +197,7 @@ impl Machine {
             return;
         };
         group.unproven.remove(&slot);
+        group.searched.remove(&slot);
         group.destroyed.remove(&slot);
         // Whatever failed before, the slot is filled: a clone may have failed half way.
         group.failures.remove(&slot);
@@ -317,7 +323,7 @@ impl Machine {
         }
     }
 
-    fn read_for(&mut self, key: &GroupKey, read: Read) -> crate::request::RequestId {
+    pub(crate) fn read_for(&mut self, key: &GroupKey, read: Read) -> crate::request::RequestId {
         let id = self.id();
         self.asked.insert(id, Asker::Pass(key.clone()));
         self.out.push(Request::Read { id, read });

@@ -19,11 +19,14 @@ use crate::request::MetaChange;
 impl Machine {
     /// Deletion: what is left to do once no module is needed for it.
     pub(crate) fn wind_up(&mut self, key: &GroupKey, policy: DeletionPolicy) -> Option<Next> {
-        let group = self.groups.get(key)?;
+        let is_empty = self.groups.get(key)?.has_nothing();
+        if is_empty && let Some(next) = self.search_untold(key) {
+            return Some(next);
+        }
         if policy == DeletionPolicy::Orphan {
             return Some(self.let_go(key));
         }
-        if group.has_nothing() {
+        if is_empty {
             let task = self.clone_into_folder(key).cloned();
             let wait = task.map(|task| self.await_clone(key, &task));
             return Some(wait.unwrap_or_else(|| self.close_folder(key)));

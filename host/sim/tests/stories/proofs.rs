@@ -1,9 +1,9 @@
 //! A slot is free only by proof: members that the feed does not show any more.
 
-use vmgroup_core::group::Spec;
+use vmgroup_core::group::{Amount, DeletionPolicy, Spec};
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault};
+use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 
@@ -177,4 +177,55 @@ fn while_many_members_cannot_be_found_nothing_is_cloned_for_anybody() {
     stage.until_phase("late", "RUNNING", 60);
     assert_eq!((stage.ids("web").len(), stage.ids("db").len()), (10, 0));
     stage.assert_safe();
+}
+
+/// With a surge its members may have one slot more than there are replicas.
+fn with_surge(replicas: u32, deletion: DeletionPolicy) -> Spec {
+    Spec {
+        max_surge: Amount::Count(1),
+        deletion,
+        ..spec(replicas)
+    }
+}
+
+/// The status was wiped, as by a restore without statuses, while the operator was away.
+#[test]
+fn a_member_out_of_view_is_found_though_no_status_tells_of_it() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", with_surge(2, DeletionPolicy::Delete));
+    stage.until_phase("web", "RUNNING", 60);
+    let moved = stage.world.find(&member(1)).unwrap();
+    stage.world.crash(0, Unsent::Dropped);
+    stage.act(Deed::Move(Which::Id(moved), Place::Elsewhere));
+    stage.act(Deed::WipeStatus(key("web")));
+    // The slot has not to be filled, so that nobody would look into it for that.
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.world.run_for(120_000);
+    assert_eq!(stage.ids("web").len(), 1, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// The cluster was restored to what it was before the member was made.
+#[test]
+fn a_group_does_not_go_before_a_member_out_of_view_that_a_backup_does_not_tell_of() {
+    for deletion in [DeletionPolicy::Delete, DeletionPolicy::Orphan] {
+        let mut stage = Stage::new(Vec::new());
+        stage.create("web", with_surge(1, deletion));
+        stage.until_phase("web", "RUNNING", 60);
+        stage.world.run_for(10_000);
+        stage.act(Deed::Scale(key("web"), 2));
+        stage.world.run_for(60_000);
+        let moved = stage.world.find(&member(1)).unwrap();
+        stage.world.crash(0, Unsent::Dropped);
+        stage.world.suffer(&WorldFault::RestoreCluster(65_000));
+        stage.act(Deed::Move(Which::Id(moved.clone()), Place::Elsewhere));
+        stage.act(Deed::Delete(key("web")));
+        stage.until_empty(120);
+        let left = stage.world.vcenter().vm(&moved);
+        match deletion {
+            DeletionPolicy::Delete => assert!(left.is_none(), "{}", stage.story()),
+            DeletionPolicy::Orphan => assert!(left.unwrap().agreed().is_none()),
+        }
+        stage.assert_safe();
+    }
 }
