@@ -62,6 +62,8 @@ pub(crate) struct Session {
     fresh_at: Now,
     /// The last version of the credentials that was refused, and when.
     seen_refused: Option<(String, Monotonic)>,
+    /// The credentials of the secret were refused before, and are not tried earlier.
+    refused_until: Option<Monotonic>,
     /// A relist is under way, and was asked for at that time.
     relisting: Option<(RequestId, Monotonic)>,
     relist_wanted: Option<String>,
@@ -81,6 +83,7 @@ impl Session {
             tried: None,
             login: None,
             seen_refused: None,
+            refused_until: None,
             vcenter: None,
             problem: None,
             fresh_at: Now::default(),
@@ -243,6 +246,7 @@ impl Session {
         self.tried = before.tried;
         self.login = before.login;
         self.seen_refused = before.seen_refused;
+        self.refused_until = before.refused_until;
         self.relists_regularly = before.relists_regularly;
         // What is missing is told once.
         self.problem = before.problem.filter(|_| self.credentials.is_none());
@@ -335,8 +339,17 @@ impl Session {
     fn down(&mut self, message: String, now: Now) {
         let wait = self.backoff.fail(&self.credentials);
         self.out_of_sight();
-        self.problem = Some(("VCenterUnavailable", message));
-        self.state = State::Down(now.monotonic.plus(wait));
+        let refused = self.refused_until.filter(|until| *until > now.monotonic);
+        (self.state, self.problem) = match refused {
+            Some(until) => {
+                let why = format!("{message}; they were refused before");
+                (State::Refused(until), Some(refused_problem(&why)))
+            }
+            None => {
+                let problem = ("VCenterUnavailable", message);
+                (State::Down(now.monotonic.plus(wait)), Some(problem))
+            }
+        };
     }
 
     fn out_of_sight(&mut self) {
@@ -423,6 +436,22 @@ mod tests {
         };
         session.credentials_changed("v2".into(), Some(&refused), at(50));
         assert!(session.is_live());
+    }
+
+    #[test]
+    fn a_session_that_ends_is_not_followed_by_a_login_with_refused_credentials() {
+        let mut session = live();
+        let refused = RefusedCredentials {
+            version: "v2".into(),
+            at: at(0).utc,
+        };
+        session.credentials_changed("v2".into(), Some(&refused), at(50));
+        session.feed_lost("the session has ended".into(), at(60));
+        assert_eq!(session.problem().0, "CredentialsRefused");
+        assert_eq!(session.drive(at(REFUSED_LOGIN_RETRY_MS - 1)), None);
+        // Back to those that worked.
+        session.credentials_changed("v1".into(), Some(&refused), at(70));
+        login(&mut session, 2, at(70));
     }
 
     #[test]

@@ -182,7 +182,10 @@ impl Session {
     }
 
     /// Servers answer some reads without a session by leaving properties out.
-    fn within_session(&self, contents: Vec<ObjectContent>) -> Result<Vec<ObjectContent>, Error> {
+    pub(crate) fn within_session(
+        &self,
+        contents: Vec<ObjectContent>,
+    ) -> Result<Vec<ObjectContent>, Error> {
         let missing = contents.iter().flat_map(|content| &content.missing);
         let fault = missing
             .map(|missing| &missing.fault)

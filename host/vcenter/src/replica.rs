@@ -301,10 +301,11 @@ async fn retrieve(
     let mut spec = FilterSpec::objects(kind, refs, paths);
     spec.report_missing_objects = true;
     let collector = &session.content.property_collector;
-    session
+    let contents = session
         .client
         .retrieve_all_properties(collector, &[spec], None)
-        .await
+        .await?;
+    session.within_session(contents)
 }
 
 fn is_running(task: &Task) -> bool {

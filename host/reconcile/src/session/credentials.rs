@@ -23,13 +23,16 @@ impl Session {
             .map(|(_, at)| now.monotonic.since(*at));
         let passed = recorded.into_iter().chain(seen).min();
         let wait = passed.map(|passed| REFUSED_LOGIN_RETRY_MS.saturating_sub(passed));
+        self.refused_until = wait
+            .filter(|wait| *wait > 0)
+            .map(|wait| now.monotonic.plus(wait));
         self.credentials = Some(version);
-        match (&self.state, wait) {
-            (State::Down(_) | State::Refused(_), Some(wait)) if wait > 0 => {
+        match (&self.state, self.refused_until) {
+            (State::Down(_) | State::Refused(_), Some(until)) => {
                 self.problem = Some(refused_problem("they were refused before"));
-                self.state = State::Refused(now.monotonic.plus(wait));
+                self.state = State::Refused(until);
             }
-            (State::LoggingIn { .. }, _) | (State::Starting { .. } | State::Live, Some(1..)) => {}
+            (State::LoggingIn { .. }, _) | (State::Starting { .. } | State::Live, Some(_)) => {}
             _ => self.log_in_anew(now),
         }
     }
