@@ -93,7 +93,8 @@ pub struct Machine {
     pub(crate) modules: Modules,
     pub(crate) agenda: Agenda,
     pub(crate) queue: Queue,
-    /// The newest commit of all groups that are forgotten: a backup may bring them back.
+    /// The newest commit under all identities that groups had which are forgotten, or have
+    /// another one by now: a backup, or a copied object, may bring them back.
     pub(crate) newest_forgotten: u64,
     /// Groups with operations that wait for a place.
     pub(crate) queued: BTreeSet<GroupKey>,

@@ -189,6 +189,9 @@ impl Machine {
             group.searched.clear();
         }
         let former = reowned.then(|| group.identity().to_owned());
+        if reowned {
+            self.newest_forgotten = self.newest_forgotten.max(group.intent);
+        }
         if reowned || group.object.adoption != object.adoption {
             group.outdate_decision();
             group.drop_queued();

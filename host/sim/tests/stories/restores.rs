@@ -133,6 +133,23 @@ fn no_commits_number_of_a_forgotten_group_comes_again_either() {
     stage.assert_safe();
 }
 
+/// Found by profile rare, seed 10020506: a copied object took the identity over that its
+/// original had no more, and counted its commits from the time.
+#[test]
+fn no_commits_number_under_an_identity_comes_again_with_a_copied_object() {
+    let mut stage = with_a_late_clock();
+    stage.act(Deed::CopyObject(key("web"), key("copy")));
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.world.run_for(30_000);
+    let number = |stage: &Stage, name| stage.status(name).intent.map(|intent| intent.id);
+    let before = number(&stage, "web");
+    stage.act(Deed::Identify(key("web"), "of-its-own".into()));
+    stage.until_phase("copy", "RUNNING", 60);
+    let after = number(&stage, "copy");
+    assert!(after > before, "{after:?} after {before:?}");
+    stage.assert_safe();
+}
+
 /// Found by profile restores, seed 2835: the operator had doubts, could not read
 /// the object for half a minute, and went on cloning for it.
 #[test]
