@@ -61,6 +61,7 @@ impl Machine {
             group.slots.clear();
             group.unproven.clear();
             group.searched.clear();
+            group.untold = true;
             group.destroyed.clear();
             group.operations.clear();
             group.failures.clear();
@@ -68,7 +69,7 @@ impl Machine {
         self.queue.free_group(key);
         self.queued.remove(key);
         self.started.retain(|(group, _)| group != key);
-        self.recorded.retain(|_, group| group != key);
+        self.strike_all(key);
         self.closing.retain(|_, group| group != key);
         let what = "this is another vCenter: what was recorded of the former one is forgotten";
         self.note(Some(key), false, what, String::new());

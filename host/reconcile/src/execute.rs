@@ -174,8 +174,9 @@ impl Machine {
         });
     }
 
-    /// While it waited for its place other members may have failed, or this one recovered:
-    /// the rules that look at all of them are asked once more.
+    /// While it waited for its place other members may have failed: the rules that look at
+    /// all of them are asked once more. Not of what a person has approved, nor of what was
+    /// begun before.
     fn is_still_allowed(&mut self, key: &GroupKey, slot: Slot) -> bool {
         let Some(group) = self.groups.get(key) else {
             return false;
@@ -183,7 +184,8 @@ impl Machine {
         let Some(operation) = group.operations.get(&slot) else {
             return false;
         };
-        let waited = !operation.is_started() && !group.object.deleting;
+        let is_new = !operation.is_started() && operation.heard_at.is_none();
+        let waited = is_new && !operation.approved && !group.object.deleting;
         let effect = operation.takes_down().filter(|_| waited);
         let (Some(effect), Ok(spec)) = (effect, &group.object.spec) else {
             return true;
@@ -204,9 +206,12 @@ impl Machine {
             Verdict::Clear(_) | Verdict::Held { .. } => true,
             Verdict::Refused(violations) => {
                 let again = [Rule::JustifiedDelete, Rule::Disruption].map(Rule::as_str);
-                !violations
-                    .iter()
-                    .any(|it| again.contains(&it.rule.as_str()))
+                let mut violations = violations.into_iter();
+                let Some(broken) = violations.find(|it| again.contains(&it.rule.as_str())) else {
+                    return true;
+                };
+                self.note(Some(key), false, "not begun any more", broken.message);
+                false
             }
         }
     }

@@ -139,7 +139,8 @@ pub(crate) struct Group {
     /// Slots whose VM could be neither found nor proven gone, and when to try
     /// again.
     pub(crate) unproven: BTreeMap<Slot, Unproven>,
-    /// No status told of its members when it was first seen, and they were not searched since.
+    /// Nothing told of its members when it was first seen, or nothing does by now, and they were
+    /// not searched since.
     pub(crate) untold: bool,
     /// Slots that searches in the whole vCenter have found empty; of a group that is being
     /// deleted, since then.
@@ -243,7 +244,7 @@ impl Group {
             failures: BTreeMap::new(),
             slots: status.slots.clone(),
             unproven: BTreeMap::new(),
-            untold: object.finalizer && object.identity.is_some() && status.vcenter.is_none(),
+            untold: object.identity.is_some() && status.vcenter.is_none(),
             searched: BTreeSet::new(),
             destroyed: BTreeSet::new(),
             folder: status.folder.clone().map_or(Folder::Unknown, Folder::Known),

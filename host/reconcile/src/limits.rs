@@ -61,6 +61,8 @@ pub const SLOT_RETRY_MOST_MS: u64 = minutes(5);
 pub const PROOF_RETRY_MS: u64 = 10_000;
 /// Longest wait of such a slot.
 pub const PROOF_RETRY_MOST_MS: u64 = minutes(1);
+/// Slots of one group in which a member that nothing tells of is searched at a time.
+pub const SEARCHES_AT_A_TIME: usize = 8;
 /// First wait before the VM of a clone without an answer is searched again; doubles.
 pub const SEARCH_RETRY_MS: u64 = 1_000;
 /// Longest such wait.

@@ -87,8 +87,9 @@ pub struct Machine {
     pub(crate) session: Session,
     pub(crate) inventory: Inventory,
     pub(crate) groups: BTreeMap<GroupKey, Group>,
-    /// Which group has recorded a VM in one of its slots.
-    pub(crate) recorded: BTreeMap<VmId, GroupKey>,
+    /// Which groups have recorded a VM in one of their slots. Several have while nobody can
+    /// read whose it is.
+    pub(crate) recorded: BTreeMap<VmId, BTreeSet<GroupKey>>,
     pub(crate) approvals: BTreeMap<GroupKey, Approval>,
     pub(crate) modules: Modules,
     pub(crate) agenda: Agenda,

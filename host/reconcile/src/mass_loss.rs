@@ -1,7 +1,7 @@
 //! Many members gone at once are rather a fault of the view, or of vCenter,
 //! than a reason to clone a second fleet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::time::Monotonic;
@@ -42,7 +42,11 @@ impl MassLoss {
     }
 
     /// Too many members were lost within the window, in a vCenter that has these `members`.
-    pub(crate) fn is_on(&mut self, members: &BTreeMap<VmId, GroupKey>, now: Monotonic) -> bool {
+    pub(crate) fn is_on(
+        &mut self,
+        members: &BTreeMap<VmId, BTreeSet<GroupKey>>,
+        now: Monotonic,
+    ) -> bool {
         let is_recent = |loss: &Loss| now.since(loss.lost_at) < MASS_LOSS_WINDOW_MS;
         self.lost
             .retain(|vm, loss| is_recent(loss) || !loss.is_gone && members.contains_key(vm));
@@ -60,9 +64,9 @@ mod tests {
         format!("vm-{number}")
     }
 
-    fn members(numbers: std::ops::Range<u64>) -> BTreeMap<VmId, GroupKey> {
+    fn members(numbers: std::ops::Range<u64>) -> BTreeMap<VmId, BTreeSet<GroupKey>> {
         let web = GroupKey::new("shop", "web");
-        numbers.map(|it| (name(it), web.clone())).collect()
+        numbers.map(|it| (name(it), [web.clone()].into())).collect()
     }
 
     fn after_losing(count: u64) -> MassLoss {

@@ -84,8 +84,15 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
     }
     if since.health.0 != health {
         if health == Health::Ready {
-            // Whatever failed on the way there, nothing is left of it.
+            // Whatever failed on the way there, nothing is left of it; and what was to take it
+            // down because of its health, and waits, has no reason any more.
             group.failures.remove(&slot);
+            let waits =
+                |operation: &Operation| !operation.is_started() && operation.takes_down().is_some();
+            let is_as_specified = drift(known, spec) == Drift::None;
+            if is_as_specified && group.operations.get(&slot).is_some_and(waits) {
+                group.operations.remove(&slot);
+            }
         }
         since.health = (health, now);
     }

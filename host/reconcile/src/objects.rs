@@ -115,7 +115,8 @@ impl Machine {
             return;
         };
         for record in group.slots.values() {
-            self.recorded.insert(record.vm.clone(), key.clone());
+            let groups = self.recorded.entry(record.vm.clone()).or_default();
+            groups.insert(key.clone());
         }
         for (slot, operation) in &group.operations {
             let clones = matches!(operation.work, operation::Work::Clone);
@@ -143,7 +144,7 @@ impl Machine {
         self.queue.free_group(key);
         self.queued.remove(key);
         self.started.retain(|(group, _)| group != key);
-        self.recorded.retain(|_, group| group != key);
+        self.strike_all(key);
         self.asked.retain(|_, asker| match asker {
             Asker::Pass(group) | Asker::Folder(group) | Asker::Operation(group, _) => group != key,
         });
@@ -189,8 +190,10 @@ impl Machine {
             group.searched.clear();
         }
         let former = reowned.then(|| group.identity().to_owned());
-        if reowned {
+        if group.identity() != object.known_as() {
             self.newest_forgotten = self.newest_forgotten.max(group.intent);
+            group.searched.clear();
+            group.untold = true;
         }
         if reowned || group.object.adoption != object.adoption {
             group.outdate_decision();

@@ -95,7 +95,8 @@ impl Machine {
                 let ours = vms.into_iter().filter(|vm| match self.tie(key, slot, vm) {
                     tie if left_alone => tie.may_fill(),
                     // One that was made in another vCenter waits for its owner's word.
-                    tie => tie.holds_slot() || tie == Tie::Brought,
+                    Tie::Brought => !self.ignores(key),
+                    tie => tie.holds_slot(),
                 });
                 let ours: Vec<Vm> = ours.collect();
                 if ours.is_empty()
@@ -132,6 +133,12 @@ impl Machine {
         if let Some(Stage::Proving(waiting)) = stage {
             waiting.insert(id, slot);
         }
+    }
+
+    /// The owner has said that left-overs are left alone.
+    fn ignores(&self, key: &GroupKey) -> bool {
+        let group = self.groups.get(key);
+        group.is_some_and(|group| group.object.adoption == Some(Adoption::Ignore))
     }
 
     /// The group goes, and the VM that the slot has stays: it is no member any more.
@@ -211,7 +218,7 @@ impl Machine {
             // VMs other MoIDs.
             self.mass_loss.found(&before.vm);
         }
-        self.recorded.insert(vm, key.clone());
+        self.recorded.entry(vm).or_default().insert(key.clone());
     }
 
     /// The slot is proven empty.
@@ -245,7 +252,7 @@ impl Machine {
         let Some(group) = self.groups.get(key).filter(|it| !it.object.deleting) else {
             return;
         };
-        let ignores = group.object.adoption == Some(Adoption::Ignore);
+        let ignores = self.ignores(key);
         let mut others = Vec::new();
         for (slot, record) in &group.slots {
             let idle = !group.operations.contains_key(slot);
@@ -318,9 +325,20 @@ impl Machine {
 
     /// The VM is in no slot of the group any more; it may be in one of another.
     fn strike(&mut self, key: &GroupKey, vm: &VmId) {
-        if self.recorded.get(vm) == Some(key) {
-            self.recorded.remove(vm);
+        if let Some(groups) = self.recorded.get_mut(vm) {
+            groups.remove(key);
+            if groups.is_empty() {
+                self.recorded.remove(vm);
+            }
         }
+    }
+
+    /// No VM is in a slot of the group any more.
+    pub(crate) fn strike_all(&mut self, key: &GroupKey) {
+        self.recorded.retain(|_, groups| {
+            groups.remove(key);
+            !groups.is_empty()
+        });
     }
 
     pub(crate) fn read_for(&mut self, key: &GroupKey, read: Read) -> crate::request::RequestId {

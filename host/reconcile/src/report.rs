@@ -228,9 +228,12 @@ pub(crate) fn deleting(group: &Group, left: usize) -> Standing {
     let unproven = unproven.find(|(slot, _)| !group.operations.contains_key(slot));
     let unproven = unproven.map(|(slot, unproven)| {
         let why = &unproven.why;
-        deletion_waits(&format!(
-            "it cannot be read whether the VM of slot {slot} is gone: {why}"
-        ))
+        let what = if group.slots.contains_key(slot) {
+            format!("the VM of slot {slot} is gone")
+        } else {
+            format!("a VM is in slot {slot}")
+        };
+        deletion_waits(&format!("it cannot be read whether {what}: {why}"))
     });
     failing(group)
         .or(unproven)

@@ -159,8 +159,11 @@ impl Session {
             return None;
         }
         match result {
-            LoginResult::In { .. } if self.tried != self.credentials => self.log_in_anew(now),
+            LoginResult::In { .. } if self.has_others_to_try(now) => self.log_in_anew(now),
             LoginResult::In { .. } => {
+                if self.tried == self.credentials {
+                    self.refused_until = None;
+                }
                 if let Some(asked_at) = waiting {
                     self.state = State::Starting { id, asked_at };
                 }
@@ -175,11 +178,10 @@ impl Session {
                     self.credentials = Some(version.clone());
                 }
                 // The secret may have changed while the login was under way.
-                self.state = if self.credentials.as_ref() == Some(&version) {
-                    State::Refused(now.monotonic.plus(REFUSED_LOGIN_RETRY_MS))
-                } else {
-                    State::Down(now.monotonic)
-                };
+                if self.credentials.as_ref() == Some(&version) {
+                    self.refused_until = Some(now.monotonic.plus(REFUSED_LOGIN_RETRY_MS));
+                }
+                self.state = self.login_at(now.monotonic, now);
                 return Some(version);
             }
         }
@@ -339,17 +341,11 @@ impl Session {
     fn down(&mut self, message: String, now: Now) {
         let wait = self.backoff.fail(&self.credentials);
         self.out_of_sight();
-        let refused = self.refused_until.filter(|until| *until > now.monotonic);
-        (self.state, self.problem) = match refused {
-            Some(until) => {
-                let why = format!("{message}; they were refused before");
-                (State::Refused(until), Some(refused_problem(&why)))
-            }
-            None => {
-                let problem = ("VCenterUnavailable", message);
-                (State::Down(now.monotonic.plus(wait)), Some(problem))
-            }
-        };
+        self.state = self.login_at(now.monotonic.plus(wait), now);
+        self.problem = Some(match self.state {
+            State::Refused(_) => refused_problem(&format!("{message}; they were refused before")),
+            _ => ("VCenterUnavailable", message),
+        });
     }
 
     fn out_of_sight(&mut self) {
@@ -452,6 +448,36 @@ mod tests {
         // Back to those that worked.
         session.credentials_changed("v1".into(), Some(&refused), at(70));
         login(&mut session, 2, at(70));
+    }
+
+    #[test]
+    fn refused_credentials_that_come_back_during_a_login_wait_and_count_once_they_work() {
+        let was_refused = RefusedCredentials {
+            version: "v1".into(),
+            at: at(0).utc,
+        };
+        for answer in [
+            refused("v2"),
+            LoginResult::In {
+                vcenter: "vc".into(),
+            },
+        ] {
+            let mut session = Session::new();
+            session.credentials_changed("v2".into(), None, at(5));
+            login(&mut session, 1, at(5));
+            session.credentials_changed("v1".into(), Some(&was_refused), at(6));
+            session.login_answered(RequestId(1), answer.clone(), at(10));
+            assert_eq!(session.drive(at(10)), None, "{answer:?}");
+        }
+        // Once they are accepted, they were not refused.
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), Some(&was_refused), at(10));
+        login(&mut session, 1, at(REFUSED_LOGIN_RETRY_MS));
+        let inside = LoginResult::In {
+            vcenter: "vc".into(),
+        };
+        session.login_answered(RequestId(1), inside, at(REFUSED_LOGIN_RETRY_MS + 1));
+        assert_eq!(session.refused_until, None);
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Members that no status tells of: a backup without statuses was restored, or an older
-//! one, or a person has wiped it. Those in view are recorded again; for those that were
-//! moved out of it, each slot that the group may have is searched once: before anything is
-//! decided by a status that tells nothing, and before a deleted group is let go.
+//! Members that nothing tells of: a backup without statuses was restored, or an older one, or
+//! a person has wiped the status. Those in view are recorded again; for those that were moved
+//! out of it, each slot that the group may have is searched once: where a status tells
+//! nothing, and before a deleted group is let go.
+
+use std::collections::BTreeMap;
 
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::limits::SLOTS_MAX;
@@ -9,42 +11,55 @@ use vmgroup_core::names;
 use vmgroup_core::observation::{Slot, WakeReason};
 
 use crate::group::{Group, Stage};
+use crate::limits::SEARCHES_AT_A_TIME;
 use crate::machine::Machine;
 use crate::pipeline::Next;
 use crate::report::deleting;
 use crate::request::Read;
 
 impl Machine {
-    /// Searches one slot after another. None if none is left, or nobody can tell at this moment
+    /// Searches slots, some at a time. None if none is left, or nobody can tell at this moment
     /// and the group does not wait for it.
     pub(crate) fn search_untold(&mut self, key: &GroupKey) -> Option<Next> {
         let now = self.now.monotonic;
         let group = self.groups.get_mut(key)?;
-        let Some(slot) = next_slot(group) else {
+        let unknown = unknown_slots(group);
+        if unknown.is_empty() {
             group.untold = false;
+            let slots = &group.slots;
+            group.unproven.retain(|slot, _| slots.contains_key(slot));
             return None;
-        };
-        let waits = group.unproven.get(&slot).map(|it| it.again_at);
-        if let Some(at) = waits.filter(|at| *at > now) {
-            let standing = group.object.deleting.then(|| deleting(group, 0));
-            self.wake(key, at.since(now), WakeReason::TimeCame);
+        }
+        let again_at = |slot: &Slot| group.unproven.get(slot).map(|it| it.again_at);
+        let is_due = |slot: &&Slot| again_at(slot).is_none_or(|at| at <= now);
+        let due: Vec<Slot> = unknown.iter().filter(is_due).copied().collect();
+        if due.is_empty() {
+            let first = unknown.iter().filter_map(again_at).min()?;
+            let ends = group.object.deleting && group.has_nothing();
+            let standing = ends.then(|| deleting(group, 0));
+            self.wake(key, first.since(now), WakeReason::TimeCame);
             return standing.map(Next::Stand);
         }
-        let identity = names::instance_uuid(group.identity(), slot);
-        let id = self.read_for(key, Read::Identity(identity));
-        self.groups.get_mut(key)?.stage = Stage::Proving([(id, slot)].into());
+        let identity = group.identity().to_owned();
+        let mut waiting = BTreeMap::new();
+        for slot in due.into_iter().take(SEARCHES_AT_A_TIME) {
+            let read = Read::Identity(names::instance_uuid(&identity, slot));
+            waiting.insert(self.read_for(key, read), slot);
+        }
+        self.groups.get_mut(key)?.stage = Stage::Proving(waiting);
         Some(Next::Wait)
     }
 }
 
-/// The first slot of which nobody knows whether a VM is in it.
-fn next_slot(group: &Group) -> Option<Slot> {
-    let spec = group.object.spec.as_ref().ok()?;
-    (0..slots(spec)).find(|slot| {
-        !group.searched.contains(slot)
-            && !group.slots.contains_key(slot)
-            && !group.operations.contains_key(slot)
-    })
+/// Slots of which nobody knows whether a VM is in them.
+fn unknown_slots(group: &Group) -> Vec<Slot> {
+    let all = group.object.spec.as_ref().map_or(0, slots);
+    let is_known = |slot: &Slot| {
+        group.searched.contains(slot)
+            || group.slots.contains_key(slot)
+            || group.operations.contains_key(slot)
+    };
+    (0..all).filter(|slot| !is_known(slot)).collect()
 }
 
 /// How many slots the members of such a group can have.

@@ -182,7 +182,12 @@ impl Machine {
             .marker
             .as_ref()
             .map(vmgroup_core::marker::Marker::group);
-        let by_record = self.recorded.get(&known.vm.id).cloned();
+        let by_record = self
+            .recorded
+            .get(&known.vm.id)
+            .into_iter()
+            .flatten()
+            .cloned();
         // A copied object waits for the VMs of the group that it was copied from.
         let is_known = |key: &GroupKey| self.groups.contains_key(key);
         let identity = known.marker.as_ref().map(|marker| &marker.identity);

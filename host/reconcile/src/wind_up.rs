@@ -19,16 +19,14 @@ use crate::request::MetaChange;
 impl Machine {
     /// Deletion: what is left to do once no module is needed for it.
     pub(crate) fn wind_up(&mut self, key: &GroupKey, policy: DeletionPolicy) -> Option<Next> {
-        let is_empty = self.groups.get(key)?.has_nothing();
-        if is_empty && let Some(next) = self.search_untold(key) {
-            return Some(next);
-        }
+        let group = self.groups.get(key)?;
         if policy == DeletionPolicy::Orphan {
             return Some(self.let_go(key));
         }
-        if is_empty {
+        if group.has_nothing() {
             let task = self.clone_into_folder(key).cloned();
             let wait = task.map(|task| self.await_clone(key, &task));
+            let wait = wait.or_else(|| self.search_untold(key));
             return Some(wait.unwrap_or_else(|| self.close_folder(key)));
         }
         None
@@ -68,6 +66,10 @@ impl Machine {
              cancelled",
             task.id
         );
+        if let Some(group) = self.groups.get_mut(key) {
+            // Its VM may be in any slot.
+            group.searched.clear();
+        }
         let woken = self.groups.get(key).map(|group| group.woken);
         if woken == Some(WakeReason::TimeCame) {
             // A complete view tells if it has vanished.
@@ -133,6 +135,7 @@ impl Machine {
         }
         let wait = self.clone_of(key).cloned();
         let wait = wait.map(|task| self.await_clone(key, &task));
+        let wait = wait.or_else(|| self.search_untold(key));
         wait.unwrap_or_else(|| self.release(key))
     }
 

@@ -1,6 +1,6 @@
 //! Which credentials are tried, and when again: an account must not be locked.
 
-use super::{Now, REFUSED_LOGIN_RETRY_MS, RefusedCredentials, Session, State};
+use super::{Monotonic, Now, REFUSED_LOGIN_RETRY_MS, RefusedCredentials, Session, State};
 
 impl Session {
     /// The secret has this version.
@@ -34,6 +34,22 @@ impl Session {
             }
             (State::LoggingIn { .. }, _) | (State::Starting { .. } | State::Live, Some(_)) => {}
             _ => self.log_in_anew(now),
+        }
+    }
+
+    /// The login that was answered was made with others than the secret has by now.
+    pub(super) fn has_others_to_try(&self, now: Now) -> bool {
+        let refused = self
+            .refused_until
+            .is_some_and(|until| until > now.monotonic);
+        self.tried != self.credentials && !refused
+    }
+
+    /// The next login is due then; later if the credentials were refused before.
+    pub(super) fn login_at(&self, at: Monotonic, now: Now) -> State {
+        match self.refused_until {
+            Some(until) if until > now.monotonic => State::Refused(until),
+            _ => State::Down(at),
         }
     }
 

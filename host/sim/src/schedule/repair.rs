@@ -146,6 +146,10 @@ fn identify<D: Decide>(world: &mut World<D>, group: &GroupObject) -> bool {
     if !is_in_conflict(world, group) {
         return false;
     }
+    // No status tells of its members under another identity.
+    if bring_back(world, &group.key) {
+        return true;
+    }
     let message = group.status.last_message.as_deref().unwrap_or_default();
     let key = group.key.clone();
     let former = message.split_once("have the identity ");

@@ -3,6 +3,7 @@
 
 use vmgroup_core::group::{Adoption, DeletionPolicy, Mode, Spec};
 use vmgroup_core::marker::Marker;
+use vmgroup_core::observation::Connection;
 use vmgroup_reconcile::event::GroupObject;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
@@ -596,5 +597,30 @@ fn an_object_that_left_former_vms_alone_goes_on_beside_its_copy() {
     stage.world.run_for(60_000);
     stage.until_phase("web", "RUNNING", 1);
     assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Found by profile rare, seed 20041515: nobody could read whose VM it was, another group had
+/// recorded it, too, and only that one heard that it was gone.
+#[test]
+fn a_vm_that_two_groups_have_recorded_is_missed_by_both() {
+    let mut stage = settled(1);
+    let nowhere = Spec {
+        template: "missing".into(),
+        ..spec(1)
+    };
+    stage.create("db", nowhere);
+    stage.world.run_for(5_000);
+    stage.act(Deed::CopyIdentity(key("web"), key("db")));
+    let vm = stage.ids("web").remove(0);
+    let which = || Which::Id(vm.clone());
+    stage.act(Deed::Connect(which(), Connection::Inaccessible));
+    stage.world.run_for(30_000);
+    stage.act(Deed::Identify(key("web"), "of-its-own".into()));
+    stage.world.run_for(5_000);
+    stage.act(Deed::Destroy(which()));
+    stage.world.run_for(60_000);
+    stage.until_phase("web", "RUNNING", 1);
+    assert_eq!(stage.ids("web").len(), 1, "{}", stage.story());
     stage.assert_safe();
 }

@@ -327,6 +327,8 @@ fn a_member_that_has_recovered_before_its_replacement_begins_stays() {
         let wanted = Spec {
             heal: HealPolicy::Replace,
             heal_after_ms: 60_000,
+            // One more than needed, so that it may go for that reason, too.
+            spares: 1,
             ..spec(2)
         };
         stage.create("web", wanted);
