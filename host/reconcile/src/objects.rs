@@ -161,9 +161,27 @@ impl Machine {
         }
     }
 
+    /// The group has that identity from now on: if it had another one, nothing that was searched
+    /// under that counts.
+    fn leave_identity(&mut self, key: &GroupKey, identity: &str) {
+        let known = self.groups.get_mut(key);
+        let Some(group) = known.filter(|group| group.identity() != identity) else {
+            return;
+        };
+        self.newest_forgotten = self.newest_forgotten.max(group.intent);
+        group.searched.clear();
+        group.untold = true;
+        if let Stage::Proving(waiting) = &group.stage {
+            self.asked.retain(|id, _| !waiting.contains_key(id));
+            group.stage = Stage::Idle;
+            self.wake(key, 0, WakeReason::ObjectChanged);
+        }
+    }
+
     /// Takes a newer version of the object in.
     pub(crate) fn replace_object(&mut self, object: GroupObject) {
         let key = object.key.clone();
+        self.leave_identity(&key, object.known_as());
         let Some(group) = self.groups.get_mut(&key) else {
             return;
         };
@@ -190,11 +208,6 @@ impl Machine {
             group.searched.clear();
         }
         let former = reowned.then(|| group.identity().to_owned());
-        if group.identity() != object.known_as() {
-            self.newest_forgotten = self.newest_forgotten.max(group.intent);
-            group.searched.clear();
-            group.untold = true;
-        }
         if reowned || group.object.adoption != object.adoption {
             group.outdate_decision();
             group.drop_queued();

@@ -31,9 +31,10 @@ impl Machine {
         let departed = self.record_members(key);
         let now = self.now.monotonic;
         let group = self.groups.get_mut(key)?;
-        group
-            .unproven
-            .retain(|slot, _| group.slots.contains_key(slot) || !group.searched.contains(slot));
+        let searches = group.untold || group.object.deleting;
+        group.unproven.retain(|slot, _| {
+            group.slots.contains_key(slot) || (searches && !group.searched.contains(slot))
+        });
         let mut doubtful = Vec::new();
         let mut retry = None;
         for (slot, record) in &group.slots {
@@ -261,7 +262,8 @@ impl Machine {
             };
             let named = known.agreed().map(Marker::group);
             let taken = named.is_some_and(|named| named != *key);
-            if taken || (ignores && self.tie(key, *slot, &known.vm) == Tie::Former) {
+            let is_left = || matches!(self.tie(key, *slot, &known.vm), Tie::Former | Tie::Brought);
+            if taken || (ignores && is_left()) {
                 others.push((*slot, taken.then(|| record.vm.clone())));
             }
         }

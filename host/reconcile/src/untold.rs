@@ -23,26 +23,27 @@ impl Machine {
     pub(crate) fn search_untold(&mut self, key: &GroupKey) -> Option<Next> {
         let now = self.now.monotonic;
         let group = self.groups.get_mut(key)?;
-        let unknown = unknown_slots(group);
+        let mut unknown = unknown_slots(group);
         if unknown.is_empty() {
-            group.untold = false;
-            let slots = &group.slots;
-            group.unproven.retain(|slot, _| slots.contains_key(slot));
+            let mut begun = group.operations.keys();
+            group.untold = begun.any(|slot| !is_told(group, *slot));
             return None;
         }
+        // Those that could not be searched come again when all others were.
         let again_at = |slot: &Slot| group.unproven.get(slot).map(|it| it.again_at);
-        let is_due = |slot: &&Slot| again_at(slot).is_none_or(|at| at <= now);
-        let due: Vec<Slot> = unknown.iter().filter(is_due).copied().collect();
-        if due.is_empty() {
-            let first = unknown.iter().filter_map(again_at).min()?;
+        let last = unknown.iter().filter_map(again_at).max();
+        if unknown.iter().any(|slot| again_at(slot).is_none()) {
+            unknown.retain(|slot| again_at(slot).is_none());
+        } else if let Some(at) = last.filter(|at| *at > now) {
             let ends = group.object.deleting && group.has_nothing();
             let standing = ends.then(|| deleting(group, 0));
-            self.wake(key, first.since(now), WakeReason::TimeCame);
+            self.wake(key, at.since(now), WakeReason::TimeCame);
             return standing.map(Next::Stand);
         }
+        unknown.sort_by_key(again_at);
         let identity = group.identity().to_owned();
         let mut waiting = BTreeMap::new();
-        for slot in due.into_iter().take(SEARCHES_AT_A_TIME) {
+        for slot in unknown.into_iter().take(SEARCHES_AT_A_TIME) {
             let read = Read::Identity(names::instance_uuid(&identity, slot));
             waiting.insert(self.read_for(key, read), slot);
         }
@@ -54,12 +55,13 @@ impl Machine {
 /// Slots of which nobody knows whether a VM is in them.
 fn unknown_slots(group: &Group) -> Vec<Slot> {
     let all = group.object.spec.as_ref().map_or(0, slots);
-    let is_known = |slot: &Slot| {
-        group.searched.contains(slot)
-            || group.slots.contains_key(slot)
-            || group.operations.contains_key(slot)
-    };
+    let is_known = |slot: &Slot| is_told(group, *slot) || group.operations.contains_key(slot);
     (0..all).filter(|slot| !is_known(slot)).collect()
+}
+
+/// It has a VM, or none, as far as anybody has told or looked.
+fn is_told(group: &Group, slot: Slot) -> bool {
+    group.searched.contains(&slot) || group.slots.contains_key(&slot)
 }
 
 /// How many slots the members of such a group can have.

@@ -66,9 +66,11 @@ impl Machine {
              cancelled",
             task.id
         );
-        if let Some(group) = self.groups.get_mut(key) {
-            // Its VM may be in any slot.
-            group.searched.clear();
+        let named = task.operation_id.as_deref().and_then(OperationId::parse);
+        if let Some(group) = self.groups.get_mut(key)
+            && let Some((slot, _)) = named.and_then(|named| named.committed)
+        {
+            group.searched.remove(&slot);
         }
         let woken = self.groups.get(key).map(|group| group.woken);
         if woken == Some(WakeReason::TimeCame) {
