@@ -134,7 +134,7 @@ pub(super) const PIECES: &[Piece] = &[
         keeps: &["slowest to settle, ms"],
         zeroes: &["soaks that failed"],
         next: Some("next seed"),
-        goal: 10_000,
+        goal: 3_000,
         share: 4,
         seconds_min: 240,
     },

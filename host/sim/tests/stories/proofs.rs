@@ -229,3 +229,35 @@ fn a_group_does_not_go_before_a_member_out_of_view_that_a_backup_does_not_tell_o
         stage.assert_safe();
     }
 }
+
+/// Ten slots are to be searched, more than at a time, and nobody may search.
+#[test]
+fn what_cannot_be_searched_keeps_no_group_from_its_decisions_and_is_found_later() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", with_surge(10, DeletionPolicy::Delete));
+    stage.until_phase("web", "RUNNING", 120);
+    let of_slots: Vec<Which> = (0..10).map(member).collect();
+    let moved = of_slots
+        .iter()
+        .map(|which| stage.world.find(which).unwrap());
+    let moved: Vec<String> = moved.collect();
+    stage.world.crash(0, Unsent::Dropped);
+    for vm in &moved[1..] {
+        stage.act(Deed::Move(Which::Id(vm.clone()), Place::Elsewhere));
+    }
+    stage.act(Deed::WipeStatus(key("web")));
+    stage
+        .world
+        .suffer(&WorldFault::Deny(Kind::ReadIdentity, 120_000));
+    stage.act(Deed::Scale(key("web"), 9));
+    stage.ask_for_power_off("web");
+    stage.world.run_for(60_000);
+    let off = stage.world.vcenter().vm(&moved[0]).unwrap().power;
+    assert_eq!(off, PowerState::Off, "{}", stage.story());
+    stage.world.run_for(240_000);
+    let left = stage.ids("web");
+    assert_eq!(left.len(), 9, "{}", stage.story());
+    assert!(left.iter().all(|vm| moved.contains(vm)));
+    assert_eq!(stage.status("web").current_replicas, Some(9));
+    stage.assert_safe();
+}
