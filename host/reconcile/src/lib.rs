@@ -40,6 +40,7 @@ mod look;
 mod follow;
 
 mod unsure;
+
 mod untold;
 
 mod folder;
@@ -49,6 +50,8 @@ mod report;
 mod view;
 
 mod objects;
+
+mod writes;
 
 mod group;
 
@@ -73,6 +76,7 @@ mod lease;
 mod wakeup;
 
 mod adopt;
+
 mod backoff;
 
 pub mod limits;
