@@ -137,7 +137,10 @@ pub(super) fn ended(names: &mut Names, operation: &Operation, task: Option<&Task
     {
         names.know_vm(Vm::Of(operation.number), id);
     }
-    if task.operation_id.as_deref() != Some(&*operation_id(operation)) {
+    // One that fails at once may be shown before the call is answered: who made it, nobody can
+    // tell then, and the machine goes by the answer.
+    let is_overtaken = task.operation_id.is_none() && matches!(task.state, TaskState::Failed(_));
+    if !is_overtaken && task.operation_id.as_deref() != Some(&*operation_id(operation)) {
         return Outcome::Fault("task without its operation id".into());
     }
     words::task(names, &task.state)
