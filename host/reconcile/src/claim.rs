@@ -24,6 +24,8 @@ impl Machine {
         let here = self.session.vcenter().to_owned();
         let group = self.groups.get_mut(key)?;
         if elsewhere && !group.has_nothing() && group.object.adoption.is_none() {
+            // What is in flight there keeps nobody waiting here.
+            self.queue.free_group(key);
             return Some(recorded_elsewhere(key));
         }
         group.vcenter = Some(here);
@@ -204,7 +206,9 @@ impl Machine {
             Some(Adoption::Ignore) => true,
             Some(Adoption::Adopt) => !group.object.deleting,
         };
-        if !group.is_claimed() || is_settled {
+        // Somebody may have taken the annotation away before the object was deleted.
+        let is_ours = group.is_claimed() || (group.object.deleting && group.object.finalizer);
+        if !is_ours || is_settled {
             return None;
         }
         if !group.object.deleting && !sorted.other_identity.is_empty() {

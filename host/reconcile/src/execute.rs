@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use vmgroup_core::check::{self, Circumstances, Rule, Verdict};
+use vmgroup_core::check::Rule;
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
 use vmgroup_core::observation::{Slot, WakeReason};
-use vmgroup_core::plan::{Action, Plan, Reason};
 use vmgroup_core::time::Monotonic;
 
+use crate::alone::broken;
 use crate::group::Folder;
 use crate::machine::{Asker, Machine};
 use crate::operation::{Operation, Stage, Work};
@@ -193,30 +193,16 @@ impl Machine {
         let (Some(effect), Ok(spec)) = (effect, &group.object.spec) else {
             return true;
         };
-        let reason = Reason {
-            code: "committed".into(),
-            message: String::new(),
-        };
-        let plan = Plan {
-            actions: vec![Action { effect, reason }],
-            ..Plan::default()
-        };
         let Next::Ask(mut observation) = self.observation(key, &spec.clone()) else {
             return true;
         };
         observation.operations.retain(|other| other.slot != slot);
-        match check::check(&observation, &plan, &Circumstances::default()) {
-            Verdict::Clear(_) | Verdict::Held { .. } => true,
-            Verdict::Refused(violations) => {
-                let again = [Rule::JustifiedDelete, Rule::Disruption].map(Rule::as_str);
-                let mut violations = violations.into_iter();
-                let Some(broken) = violations.find(|it| again.contains(&it.rule.as_str())) else {
-                    return true;
-                };
-                self.note(Some(key), false, "not begun any more", broken.message);
-                false
-            }
-        }
+        let rules = [Rule::JustifiedDelete, Rule::Disruption];
+        let Some(why) = broken(&observation, effect, &rules) else {
+            return true;
+        };
+        self.note(Some(key), false, "not begun any more", why);
+        false
     }
 
     pub(crate) fn operation(&mut self, key: &GroupKey, slot: Slot) -> Option<&mut Operation> {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vmgroup_core::check::{CheckedPlan, Rule};
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::observation::{FailureClass, Health, Observation, PowerState, Slot, WakeReason};
+use vmgroup_core::limits::VIEW_AGE_MS_MAX;
+use vmgroup_core::observation::{
+    FailureClass, Health, Observation, Phase, PowerState, Slot, WakeReason,
+};
 use vmgroup_core::plan::Violation;
 use vmgroup_core::status::{
     DecisionRecord, HeldPlan, Intent, IntentStep, Memo, PowerWishRecord, SlotRecord, Standing,
@@ -336,6 +339,17 @@ impl Group {
         }
     }
 
+    /// That is held from now on. What a mass loss holds stays so while nobody can tell whether
+    /// its members are there, and while some are missing: that they are not asked for at this
+    /// moment does not mean that they may be made.
+    pub(crate) fn hold(&mut self, held: Option<HeldPlan>, seen: &Observation) {
+        let is_full = count(seen.members.len()) >= seen.desired.replicas;
+        let is_over = seen.context.phase == Phase::Deleting || (is_fit(seen) && is_full);
+        if held.is_some() || is_over || !self.waits_after_mass_loss() {
+            self.held = held;
+        }
+    }
+
     /// Effects were held because of a mass loss. They go on waiting for approval
     /// when the loss itself is long ago, and after a restart.
     pub(crate) fn waits_after_mass_loss(&self) -> bool {
@@ -366,6 +380,11 @@ impl Group {
         self.operations
             .retain(|_, operation| operation.is_started());
     }
+}
+
+/// Whether anything follows from what is seen: the view is complete, and not old.
+pub(crate) fn is_fit(seen: &Observation) -> bool {
+    seen.complete && seen.context.now.since(seen.as_of) <= VIEW_AGE_MS_MAX
 }
 
 /// A length as a 32-bit number.

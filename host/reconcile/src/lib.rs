@@ -35,6 +35,8 @@ mod commit;
 
 mod execute;
 
+mod alone;
+
 mod look;
 
 mod follow;

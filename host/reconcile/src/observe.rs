@@ -1,6 +1,6 @@
 //! Step 1, pure: from the replicas to what a decision may see.
 
-use vmgroup_core::group::Spec;
+use vmgroup_core::group::{Amount, Spec};
 use vmgroup_core::observation::{Budget, Context, Desired, Failure, Observation, Phase, PowerWish};
 use vmgroup_core::status::PowerWishRecord;
 use vmgroup_core::time::{Now, Timestamp};
@@ -79,12 +79,17 @@ pub(crate) fn observe(
     }
 }
 
-/// As Kubernetes does for Deployments: percentages that leave no room for a
-/// replacement at all are raised to one member.
+/// As Kubernetes does for Deployments: a percentage that leaves no room for a
+/// replacement at all is raised to one member. Whoever says none means none.
 fn max_unavailable(spec: &Spec) -> u32 {
     let down = spec.max_unavailable.rounded_down(spec.replicas);
     let up = spec.max_surge.rounded_up(spec.replicas);
-    if down == 0 && up == 0 { 1 } else { down }
+    let is_some = matches!(spec.max_unavailable, Amount::Percent(1..));
+    if is_some && down == 0 && up == 0 {
+        1
+    } else {
+        down
+    }
 }
 
 /// What the observation needs besides group and inventory.
@@ -129,8 +134,6 @@ fn power_wish(group: &mut Group, spec: &Spec, now: Timestamp) -> PowerWish {
 
 #[cfg(test)]
 mod tests {
-    use vmgroup_core::group::Amount;
-
     use super::*;
 
     #[test]
@@ -141,6 +144,8 @@ mod tests {
             (Amount::Percent(50), Amount::Percent(1), 2),
             (Amount::Percent(10), Amount::Percent(0), 1),
             (Amount::Percent(10), Amount::Percent(1), 0),
+            (Amount::Percent(0), Amount::Percent(0), 0),
+            (Amount::Count(0), Amount::Count(0), 0),
         ] {
             let spec = Spec {
                 replicas: 4,

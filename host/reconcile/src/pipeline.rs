@@ -18,14 +18,14 @@ use vmgroup_core::group::{GroupKey, Mode, Spec};
 use vmgroup_core::limits::{
     DECISION_LINES_MAX, NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN, VIOLATIONS_KEPT_MAX,
 };
-use vmgroup_core::observation::{Observation, Phase, Slot, WakeReason};
+use vmgroup_core::observation::{Connection, Member, Observation, Phase, Slot, WakeReason};
 use vmgroup_core::outcome::{Backoff, Outcome};
 use vmgroup_core::plan::{Answer, Plan};
 use vmgroup_core::render;
 use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
-use crate::group::{Stage, count};
+use crate::group::{Stage, count, is_fit};
 use crate::limits::MASS_LOSS_WINDOW_MS;
 use crate::machine::Machine;
 use crate::modules::Absent;
@@ -280,15 +280,17 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        if !group.is_stood_in_for() {
-            group.bad_decisions = 0;
-        }
         group.violations.clear();
         group.backoff.succeed();
+        let idles = held.is_none() && idles(observation, &checked);
+        if !group.is_stood_in_for() {
+            group.bad_decisions = if idles { group.bad_decisions + 1 } else { 0 };
+        }
+        let wait = idles.then(|| group.backoff.fail(key));
         group.seen = Some(observation.clone());
         // An approval lifts it when what it approves is committed.
         if checked.approval().is_none() {
-            group.held = held.as_ref().map(check::Held::to_status);
+            group.hold(held.as_ref().map(check::Held::to_status), observation);
         }
         group.memo = checked.memo().map(|text| Memo {
             module: module.into(),
@@ -297,7 +299,7 @@ impl Machine {
         if !checked.actions().is_empty() {
             group.last_decision = Some(record(module, group.object.generation, &checked));
         }
-        let look = checked.next_look().map(|look| look.after_ms);
+        let look = wait.or(checked.next_look().map(|look| look.after_ms));
         if held.is_some() {
             // What the budget holds goes on when its window ends; a deletion, when many
             // members are no longer lost.
@@ -371,6 +373,19 @@ impl Machine {
             None => Standing::Ready,
         }
     }
+}
+
+/// The group is being deleted, members could go, and the module neither lets one go nor wants
+/// to be asked again: with that the deletion would never end.
+fn idles(observation: &Observation, plan: &CheckedPlan) -> bool {
+    let may_go =
+        |member: &Member| member.holds.is_empty() && member.connection == Connection::Connected;
+    observation.context.phase == Phase::Deleting
+        && is_fit(observation)
+        && observation.operations.is_empty()
+        && plan.actions().is_empty()
+        && plan.next_look().is_none()
+        && observation.members.iter().any(may_go)
 }
 
 pub(crate) fn stalled(reason: &'static str, message: String) -> Next {

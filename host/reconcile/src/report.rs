@@ -7,6 +7,7 @@ use vmgroup_core::observation::{
 };
 use vmgroup_core::status::{MemberStatus, Standing, Status};
 
+use crate::alone::held_member;
 use crate::group::{Folder, Group, Stage, count};
 use crate::limits::{MEMO_GAP_MS, REPORT_GAP_MS};
 use crate::machine::{Machine, target};
@@ -203,7 +204,12 @@ impl Machine {
 /// Where a group stands that has a plan without violations.
 pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize) -> Standing {
     if group.object.deleting {
-        return deleting(group, observation.members.len());
+        let standing = deleting(group, observation.members.len());
+        let why = (planned == 0).then(|| held_member(observation)).flatten();
+        return match (standing, why) {
+            (Standing::Deleting(_), Some(why)) => deletion_waits(&why),
+            (standing, _) => standing,
+        };
     }
     match but_for_failures(observation, planned) {
         // Whatever failed, nothing is left to be done about it.
@@ -293,21 +299,31 @@ fn but_for_failures(observation: &Observation, planned: usize) -> Standing {
     }
     let most = wanted + desired.spares;
     let counted = (wanted..=most).contains(&count(members.len()));
+    let held = || held_member(observation).map_or_else(String::new, |why| format!("; {why}"));
     if !counted || count(ready) < wanted {
-        return Standing::Progressing(format!("{ready} of {wanted} replicas are ready"));
+        let too_many = count(members.len()) > most;
+        let held = too_many.then(held).unwrap_or_default();
+        return Standing::Progressing(format!("{ready} of {wanted} replicas are ready{held}"));
     }
-    let may_update = matches!(
-        desired.update,
-        UpdatePolicy::RollingReplace | UpdatePolicy::PowerCycle
-    );
-    let outdated = members
-        .iter()
-        .filter(|member| member.drift != Drift::None)
-        .count();
-    if may_update && outdated > 0 {
-        return Standing::Progressing(format!("{outdated} of {wanted} replicas are to be updated"));
+    let is_outdated = |it: &&Member| is_to_be_updated(desired.update, it.drift);
+    let outdated = members.iter().filter(is_outdated).count();
+    if outdated > 0 {
+        let message = format!(
+            "{outdated} of {wanted} replicas are to be updated{}",
+            held()
+        );
+        return Standing::Progressing(message);
     }
     Standing::Ready
+}
+
+/// The group is not as it should be before that drift is gone.
+fn is_to_be_updated(policy: UpdatePolicy, drift: Drift) -> bool {
+    match policy {
+        UpdatePolicy::RollingReplace => drift != Drift::None,
+        UpdatePolicy::PowerCycle => matches!(drift, Drift::InPlace | Drift::PowerCycle),
+        _ => false,
+    }
 }
 
 /// The worst failure of the group's slots.

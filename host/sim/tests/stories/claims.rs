@@ -624,3 +624,22 @@ fn a_vm_that_two_groups_have_recorded_is_missed_by_both() {
     assert_eq!(stage.ids("web").len(), 1, "{}", stage.story());
     stage.assert_safe();
 }
+
+/// Its identity was not its UID, so that without the annotation its VMs seemed to be another's.
+#[test]
+fn a_group_without_its_identity_is_not_let_go_without_its_vms() {
+    let mut stage = Stage::new(Vec::new());
+    create_as(&mut stage, "web", spec(2), |object| {
+        object.identity = Some("ours".into());
+    });
+    stage.until_phase("web", "RUNNING", 60);
+    stage.act(Deed::Unclaim(key("web")));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(120_000);
+    stage.says("web", "have the identity ours; put that back");
+    assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
+    stage.act(Deed::Identify(key("web"), "ours".into()));
+    stage.until_empty(120);
+    assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
+    stage.assert_safe();
+}

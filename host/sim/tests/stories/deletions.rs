@@ -283,3 +283,22 @@ fn a_deletion_says_that_it_waits_for_a_call_that_no_status_tells_of() {
     stage.until_empty(120);
     stage.assert_safe();
 }
+
+#[test]
+fn what_keeps_a_member_from_going_is_said_with_what_to_do() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let kept = || Which::Member(key("web"), 1);
+    stage.act(Deed::Snapshot(kept(), true));
+    stage.world.run_for(5_000);
+    stage.act(Deed::Scale(key("web"), 0));
+    stage.world.run_for(60_000);
+    stage.says("web", "remove the snapshot first");
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(60_000);
+    stage.says("web", "remove the snapshot first");
+    stage.act(Deed::Snapshot(kept(), false));
+    stage.until_empty(60);
+    stage.assert_safe();
+}

@@ -2,7 +2,7 @@
 
 use vmgroup_core::observation::Connection;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::WorldFault;
+use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
@@ -184,5 +184,31 @@ fn a_deletion_goes_on_when_the_loss_is_over() {
     assert_eq!(stage.ids("db").len(), 1, "{}", stage.story());
     stage.world.run_for(11 * 60_000);
     assert!(!stage.is_there("db"), "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Nobody can tell from such a view whether the members are back.
+#[test]
+fn a_view_that_is_old_for_a_while_lifts_no_hold() {
+    let slow = |nth| Fault::Request {
+        host: None,
+        kind: Kind::Relist,
+        nth,
+        what: RequestFault::Slow(250_000),
+    };
+    let mut stage = Stage::new((1..20).map(slow).collect());
+    stage.create("web", spec(8));
+    stage.until_phase("web", "RUNNING", 120);
+    for id in stage.ids("web") {
+        stage.act(Deed::Destroy(Which::Id(id)));
+    }
+    stage.until_phase("web", "ERROR", 60);
+    let made = clones(&stage);
+    for minute in 0..60 {
+        stage.world.run_for(60_000);
+        stage.act(Deed::Scale(key("web"), 8 + minute % 2));
+    }
+    assert_eq!(clones(&stage), made, "{}", stage.story());
+    assert!(stage.status("web").held.is_some());
     stage.assert_safe();
 }

@@ -223,3 +223,16 @@ fn a_memo_is_for_the_module_that_wrote_it() {
     let seen = &stage.world.decide_mut().memos;
     assert_eq!(seen.first(), Some(&None));
 }
+
+#[test]
+fn a_module_that_lets_no_member_of_a_deleted_group_go_does_not_keep_it() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", spec(2));
+    stage.until_phase("web", "RUNNING", 60);
+    let idle = DecideResult::Answered(Answer::Plan(Plan::default()));
+    stage.world.decide_mut().instead = Some(idle);
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(120);
+    assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
+    stage.assert_safe();
+}

@@ -133,3 +133,23 @@ fn a_member_that_waits_to_be_replaced_stays_when_another_one_fails() {
     assert!(before.iter().all(|vm| !stage.ids("web").contains(vm)));
     stage.assert_safe();
 }
+
+/// Another template takes new VMs, which that policy never makes.
+#[test]
+fn what_a_policy_does_not_change_is_not_waited_for() {
+    let mut stage = Stage::new(Vec::new());
+    stage.act(Deed::AddTemplate("next".into()));
+    let wanted = Spec {
+        update: UpdatePolicy::PowerCycle,
+        ..spec(2)
+    };
+    stage.create("web", wanted.clone());
+    stage.until_phase("web", "RUNNING", 60);
+    let next = Spec {
+        template: "next".into(),
+        ..wanted
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
