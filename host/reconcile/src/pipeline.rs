@@ -18,14 +18,14 @@ use vmgroup_core::group::{GroupKey, Mode, Spec};
 use vmgroup_core::limits::{
     DECISION_LINES_MAX, NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN, VIOLATIONS_KEPT_MAX,
 };
-use vmgroup_core::observation::{Connection, Member, Observation, Phase, Slot, WakeReason};
+use vmgroup_core::observation::{Observation, Phase, Slot, WakeReason};
 use vmgroup_core::outcome::{Backoff, Outcome};
 use vmgroup_core::plan::{Answer, Plan};
 use vmgroup_core::render;
 use vmgroup_core::status::{DecisionRecord, Memo, Standing};
 
 use crate::event::DecideResult;
-use crate::group::{Stage, count, is_fit};
+use crate::group::{Stage, count};
 use crate::limits::MASS_LOSS_WINDOW_MS;
 use crate::machine::Machine;
 use crate::modules::Absent;
@@ -33,6 +33,7 @@ use crate::observe::{View, observe};
 use crate::operation::Work;
 use crate::request::{Request, RequestId};
 use crate::wakeup::stronger;
+use crate::wind_up::idles;
 
 /// What a pass comes to before a module is asked.
 pub(crate) enum Next {
@@ -373,19 +374,6 @@ impl Machine {
             None => Standing::Ready,
         }
     }
-}
-
-/// The group is being deleted, members could go, and the module neither lets one go nor wants
-/// to be asked again: with that the deletion would never end.
-fn idles(observation: &Observation, plan: &CheckedPlan) -> bool {
-    let may_go =
-        |member: &Member| member.holds.is_empty() && member.connection == Connection::Connected;
-    observation.context.phase == Phase::Deleting
-        && is_fit(observation)
-        && observation.operations.is_empty()
-        && plan.actions().is_empty()
-        && plan.next_look().is_none()
-        && observation.members.iter().any(may_go)
 }
 
 pub(crate) fn stalled(reason: &'static str, message: String) -> Next {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vmgroup_core::check::CheckedPlan;
 use vmgroup_core::group::{DeletionPolicy, GroupKey};
 use vmgroup_core::names::OperationId;
-use vmgroup_core::observation::{Slot, WakeReason};
+use vmgroup_core::observation::{Connection, Member, Observation, Phase, Slot, WakeReason};
 use vmgroup_core::status::Standing;
 
-use crate::group::Stage;
+use crate::group::{Stage, is_fit};
 use crate::inventory::Task;
 use crate::limits::PROOF_RETRY_MS;
 use crate::machine::Machine;
@@ -145,6 +146,19 @@ impl Machine {
     pub(crate) fn release(&mut self, key: &GroupKey) -> Next {
         self.write_meta(key, MetaChange::Release, Stage::Releasing)
     }
+}
+
+/// The group is being deleted, members could go, and the module neither lets one go nor wants
+/// to be asked again: with that the deletion would never end.
+pub(crate) fn idles(observation: &Observation, plan: &CheckedPlan) -> bool {
+    let may_go =
+        |member: &Member| member.holds.is_empty() && member.connection == Connection::Connected;
+    observation.context.phase == Phase::Deleting
+        && is_fit(observation)
+        && observation.operations.is_empty()
+        && plan.actions().is_empty()
+        && plan.next_look().is_none()
+        && observation.members.iter().any(may_go)
 }
 
 /// The deletion cannot go on yet, for that reason.
