@@ -37,6 +37,7 @@ impl Machine {
         }
         for (key, slot) in self.queue.grant(candidates) {
             self.begin_operation(&key, slot);
+            // One that is not begun after all leaves its place.
             if !self.operation(&key, slot).is_some_and(|it| it.is_started()) {
                 self.queue.free(&key, slot);
             }

@@ -88,7 +88,7 @@ impl Machine {
                 if let Some(record) = record {
                     self.vm_is_gone(&record.vm);
                 }
-                self.search_another(key, slot);
+                self.search_slot(key, slot);
             }
             ReadResult::Vms(vms) => {
                 let left_alone = self.is_left_alone(key, slot);
@@ -123,8 +123,8 @@ impl Machine {
         }
     }
 
-    /// The slot's VM is gone, or no member any more: is another VM in the slot?
-    fn search_another(&mut self, key: &GroupKey, slot: Slot) {
+    /// Whether a VM is in the slot, wherever it is: one of the reads that the pass waits for.
+    pub(crate) fn search_slot(&mut self, key: &GroupKey, slot: Slot) {
         let Some(group) = self.groups.get(key) else {
             return;
         };
@@ -183,7 +183,7 @@ impl Machine {
             self.put_stray(vm);
         }
         if self.is_left_alone(key, slot) {
-            self.search_another(key, slot);
+            self.search_slot(key, slot);
         }
     }
 
@@ -343,7 +343,7 @@ impl Machine {
         });
     }
 
-    pub(crate) fn read_for(&mut self, key: &GroupKey, read: Read) -> crate::request::RequestId {
+    fn read_for(&mut self, key: &GroupKey, read: Read) -> crate::request::RequestId {
         let id = self.id();
         self.asked.insert(id, Asker::Pass(key.clone()));
         self.out.push(Request::Read { id, read });

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::limits::SLOTS_MAX;
-use vmgroup_core::names;
 use vmgroup_core::observation::{Slot, WakeReason};
 
 use crate::group::{Group, Stage};
@@ -15,7 +14,6 @@ use crate::limits::SEARCHES_AT_A_TIME;
 use crate::machine::Machine;
 use crate::pipeline::Next;
 use crate::report::deleting;
-use crate::request::Read;
 
 impl Machine {
     /// Searches slots, some at a time. None if none is left, or nobody can tell at this moment
@@ -41,13 +39,10 @@ impl Machine {
             return standing.map(Next::Stand);
         }
         unknown.sort_by_key(again_at);
-        let identity = group.identity().to_owned();
-        let mut waiting = BTreeMap::new();
+        group.stage = Stage::Proving(BTreeMap::new());
         for slot in unknown.into_iter().take(SEARCHES_AT_A_TIME) {
-            let read = Read::Identity(names::instance_uuid(&identity, slot));
-            waiting.insert(self.read_for(key, read), slot);
+            self.search_slot(key, slot);
         }
-        self.groups.get_mut(key)?.stage = Stage::Proving(waiting);
         Some(Next::Wait)
     }
 }

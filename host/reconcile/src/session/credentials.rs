@@ -39,18 +39,18 @@ impl Session {
 
     /// The login that was answered was made with others than the secret has by now.
     pub(super) fn has_others_to_try(&self, now: Now) -> bool {
-        let refused = self
-            .refused_until
-            .is_some_and(|until| until > now.monotonic);
-        self.tried != self.credentials && !refused
+        self.tried != self.credentials && self.refused_for_now(now).is_none()
+    }
+
+    /// The credentials of the secret were refused before, and are not tried earlier.
+    fn refused_for_now(&self, now: Now) -> Option<Monotonic> {
+        self.refused_until.filter(|until| *until > now.monotonic)
     }
 
     /// The next login is due then; later if the credentials were refused before.
     pub(super) fn login_at(&self, at: Monotonic, now: Now) -> State {
-        match self.refused_until {
-            Some(until) if until > now.monotonic => State::Refused(until),
-            _ => State::Down(at),
-        }
+        self.refused_for_now(now)
+            .map_or(State::Down(at), State::Refused)
     }
 
     /// The secret has others than those of the session. They may be for another vCenter; and
