@@ -71,16 +71,18 @@ impl Headroom {
 
     /// Whether availability, not the budget, allows to take a member down that
     /// is wanted. One that is still starting may never get past that, and what
-    /// would help it may be just this.
+    /// would help it may be just this. One that does not serve may always go
+    /// while no other is down: nobody misses it.
     pub(crate) fn allows(&self, member: &Member) -> bool {
-        let up = if self.serves(member) {
-            self.serving
+        let all_but_one = self.replicas.saturating_sub(1);
+        let (up, up_min) = if self.serves(member) {
+            (self.serving, self.up_min)
         } else if member.health == Health::Starting {
-            self.present
+            (self.present, self.up_min.min(all_but_one))
         } else {
-            self.settled
+            (self.settled, self.up_min.min(all_but_one))
         };
-        !self.shrinking && up > self.up_min && self.enough_stay_alive_without(member)
+        !self.shrinking && up > up_min && self.enough_stay_alive_without(member)
     }
 
     /// Takes a member out of the group that is wanted, for another to fill its
@@ -197,6 +199,18 @@ mod tests {
     #[test]
     fn a_broken_member_may_go_although_it_lowers_nothing() {
         let mut seen = three_members();
+        seen.members[0].health = Health::Failed;
+        seen.members[1].health = Health::Failed;
+        let mut headroom = Headroom::new(&seen);
+        assert!(!headroom.replace(&seen.members[2]), "the only good one");
+        assert!(headroom.replace(&seen.members[0]));
+        assert!(!headroom.replace(&seen.members[1]), "one at a time");
+    }
+
+    #[test]
+    fn one_that_does_not_serve_may_go_even_if_none_may_be_unavailable() {
+        let mut seen = three_members();
+        seen.desired.max_unavailable = 0;
         seen.members[0].health = Health::Failed;
         seen.members[1].health = Health::Failed;
         let mut headroom = Headroom::new(&seen);

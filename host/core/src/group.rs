@@ -134,6 +134,9 @@ pub const DEMO_FINALIZER: &str = "vm-operator";
 pub const IDENTITY_ANNOTATION: &str = "vm.codeconnect.vmworld.com/identity";
 /// Annotation by which a person says what becomes of the demo's left-overs.
 pub const ADOPTION_ANNOTATION: &str = "vm.codeconnect.vmworld.com/adoption";
+/// Annotation by which a person says that a group belongs to another vCenter from now on: that
+/// one's instanceUuid.
+pub const VCENTER_ANNOTATION: &str = "vm.codeconnect.vmworld.com/vcenter";
 
 words!(
     /// What becomes of VMs that look like the group's but are not marked so.

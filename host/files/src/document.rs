@@ -6,7 +6,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use uuid::Uuid;
-use vmgroup_core::group::{ADOPTION_ANNOTATION, Adoption, GroupKey, IDENTITY_ANNOTATION, Spec};
+use vmgroup_core::group::{
+    ADOPTION_ANNOTATION, Adoption, GroupKey, IDENTITY_ANNOTATION, Spec, VCENTER_ANNOTATION,
+};
 use vmgroup_core::text::one_line;
 use vmgroup_reconcile::event::Approval;
 
@@ -38,6 +40,8 @@ pub struct GroupDocument {
     pub identity: Option<String>,
     /// What its owner says about left-overs.
     pub adoption: Option<Adoption>,
+    /// The vCenter that it belongs to from now on, as its owner says.
+    pub vcenter: Option<String>,
     /// What stands under `spec`.
     pub written: Value,
     /// The spec, or what is wrong with it.
@@ -157,6 +161,7 @@ impl Reader<'_> {
             place: format!("{}:{}", self.file.display(), self.yaml.place_of("").0),
             identity: annotation(IDENTITY_ANNOTATION).map(str::to_owned),
             adoption,
+            vcenter: annotation(VCENTER_ANNOTATION).map(str::to_owned),
             written: self.yaml.value.get("spec").cloned().unwrap_or_default(),
             spec: self.spec(),
         }

@@ -345,6 +345,7 @@ fn created(file: &Path, document: &GroupDocument) -> Record {
         finalizer: false,
         identity: document.identity.clone(),
         adoption: document.adoption,
+        vcenter: document.vcenter.clone(),
         file: file.to_owned(),
         spec,
         problem,
@@ -366,6 +367,7 @@ fn changed(record: &Record, file: &Path, document: &GroupDocument) -> Option<Rec
         next = respecified(&next);
     }
     next.adoption = document.adoption;
+    next.vcenter.clone_from(&document.vcenter);
     file.clone_into(&mut next.file);
     if next == *record {
         return None;

@@ -28,6 +28,8 @@ pub(crate) struct Record {
     pub(crate) identity: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) adoption: Option<Adoption>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) vcenter: Option<String>,
     /// The file that the group was last seen in.
     pub(crate) file: PathBuf,
     /// The last spec that could be understood, as it was written; null if none could.
@@ -98,6 +100,7 @@ impl Record {
             demo_finalizer: false,
             identity: self.identity.clone(),
             adoption: self.adoption,
+            vcenter: self.vcenter.clone(),
             spec: self.spec(schema),
             status: self.status.clone(),
         }

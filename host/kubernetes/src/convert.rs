@@ -8,6 +8,7 @@ use tracing::warn;
 use vmgroup_api::{approval_from_json, spec_from_json};
 use vmgroup_core::group::{
     ADOPTION_ANNOTATION, Adoption, DEMO_FINALIZER, FINALIZER, GroupKey, IDENTITY_ANNOTATION,
+    VCENTER_ANNOTATION,
 };
 use vmgroup_core::status::Status;
 use vmgroup_core::time::Timestamp;
@@ -30,6 +31,7 @@ pub fn group_object(object: &DynamicObject) -> GroupObject {
             .annotations()
             .get(ADOPTION_ANNOTATION)
             .and_then(|word| adoption(word)),
+        vcenter: object.annotations().get(VCENTER_ANNOTATION).cloned(),
         spec: spec_from_json(object.data.get("spec")).map_err(|error| error.to_string()),
         status: status_of(object.data.get("status"), &key),
         key,
@@ -146,6 +148,7 @@ mod tests {
             "annotations": {
                 "vm.codeconnect.vmworld.com/identity": "i-1",
                 "vm.codeconnect.vmworld.com/adoption": "adopt",
+                "vm.codeconnect.vmworld.com/vcenter": "v-1",
             },
             "deletionTimestamp": "2020-09-16T21:00:00Z",
         }})));
@@ -158,6 +161,7 @@ mod tests {
         assert!(group.deleting && group.finalizer && group.demo_finalizer);
         assert_eq!(group.identity.as_deref(), Some("i-1"));
         assert_eq!(group.adoption, Some(Adoption::Adopt));
+        assert_eq!(group.vcenter.as_deref(), Some("v-1"));
         assert_eq!(group.spec.expect("a spec").replicas, 2);
     }
 

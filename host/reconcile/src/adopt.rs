@@ -61,7 +61,7 @@ impl Machine {
             .values()
             .filter_map(|operation| operation.vm.as_ref())
             .collect();
-        let mut free = (0..).filter(|slot: &Slot| {
+        let mut free = (0..SLOTS_MAX).filter(|slot: &Slot| {
             !group.slots.contains_key(slot)
                 && !group.operations.contains_key(slot)
                 && !brought.values().any(|taken| taken == slot)
@@ -81,17 +81,19 @@ impl Machine {
             }
         }
         for vm in unmarked.into_iter().chain(former) {
-            waiting = true;
             if busy.contains(vm) {
+                waiting = true;
                 continue;
             }
             // A member whose group got another identity is in its slot already.
             let mut records = group.slots.iter();
             let recorded = records.find(|(_, record)| record.vm == *vm);
-            let slot = match recorded {
-                Some((slot, _)) => *slot,
-                None => free.next()?,
+            let recorded = recorded.map(|(slot, _)| *slot);
+            // Without a slot it stays a stranger.
+            let Some(slot) = recorded.or_else(|| free.next()) else {
+                continue;
             };
+            waiting = true;
             if !group.operations.contains_key(&slot) {
                 works.insert(slot, (Work::Adopt, vm.clone()));
             }

@@ -2,7 +2,7 @@
 //! since, and what no module plans has its reasons.
 
 use vmgroup_core::check::{self, Circumstances, Rule, Verdict};
-use vmgroup_core::observation::{Hold, Observation};
+use vmgroup_core::observation::{Hold, Member, Observation};
 use vmgroup_core::plan::{Action, Effect, Plan, Reason};
 
 /// How the effect breaks the first of these rules that it breaks.
@@ -26,16 +26,19 @@ pub(crate) fn broken(observation: &Observation, effect: Effect, rules: &[Rule]) 
         .map(|violation| violation.message)
 }
 
-/// Why a member cannot be destroyed, and what to do about it, where nothing is under way. Not
-/// what passes by itself.
-pub(crate) fn held_member(observation: &Observation) -> Option<String> {
+/// Why nothing can be done to a member, and what to do about it, where nothing is under way. Of
+/// members of which `rules` may stand in the way; not what passes by itself.
+pub(crate) fn held_member(
+    observation: &Observation,
+    rules: impl Fn(&Member) -> &'static [Rule],
+) -> Option<String> {
     let members = observation.members.iter();
     let lasts = |hold: &Hold| !matches!(hold, Hold::ForeignTask | Hold::Failover);
     let held = members.filter(|member| member.holds.iter().any(lasts));
-    let why = |id: &String| {
-        let effect = Effect::Delete(id.clone());
-        broken(observation, effect, &[Rule::HandsOff, Rule::Disks])
+    let why = |member: &Member| {
+        let effect = Effect::Delete(member.id.clone());
+        broken(observation, effect, rules(member))
     };
     let idle = observation.operations.is_empty();
-    held.filter(|_| idle).find_map(|member| why(&member.id))
+    held.filter(|_| idle).find_map(why)
 }

@@ -18,15 +18,18 @@ use crate::request::{MetaChange, RequestId};
 
 impl Machine {
     /// What is recorded is of this vCenter, or forgotten. The operator may have been pointed
-    /// to a wrong one: nothing is made here, and nothing given up, before the owner says so.
+    /// to a wrong one: nothing is made here, and nothing given up, before the owner names this
+    /// one. An answer about left-overs that stands since long ago was to another question.
     pub(crate) fn settle_in(&mut self, key: &GroupKey) -> Option<Next> {
         let elsewhere = self.is_elsewhere(key);
         let here = self.session.vcenter().to_owned();
         let group = self.groups.get_mut(key)?;
-        if elsewhere && !group.has_nothing() && group.object.adoption.is_none() {
+        let is_sent_here =
+            group.object.adoption.is_some() && group.object.vcenter.as_ref() == Some(&here);
+        if elsewhere && !group.has_nothing() && !is_sent_here {
             // What is in flight there keeps nobody waiting here.
             self.queue.free_group(key);
-            return Some(recorded_elsewhere(key));
+            return Some(recorded_elsewhere(key, &here));
         }
         group.vcenter = Some(here);
         if elsewhere {
@@ -214,9 +217,10 @@ impl Machine {
         if !group.object.deleting && !sorted.other_identity.is_empty() {
             return Some(other_identity(key, &sorted.other_identity));
         }
+        // Without its annotation, nor a status that tells, all of its name may be its own.
         let recorded = |(vm, _): &&(VmId, String)| {
             let mut records = group.slots.values();
-            records.any(|record| record.vm == *vm)
+            group.object.identity.is_none() || records.any(|record| record.vm == *vm)
         };
         let left_behind = sorted.other_identity.iter().find(recorded);
         let has_others = !sorted.members.is_empty();
@@ -349,15 +353,16 @@ fn identity_changed(key: &GroupKey, vm: &str, identity: &str, has_others: bool) 
     )
 }
 
-fn recorded_elsewhere(key: &GroupKey) -> Next {
-    let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
+fn recorded_elsewhere(key: &GroupKey, here: &str) -> Next {
+    let adoption = vmgroup_core::group::ADOPTION_ANNOTATION;
+    let vcenter = vmgroup_core::group::VCENTER_ANNOTATION;
     stalled(
         "AdoptionRequired",
         format!(
             "its VMs were made in another vCenter than the one that the operator works with: point \
              the operator to that one again; or, if this one took its place, kubectl -n {} annotate \
-             vg {} {annotation}=adopt (those that were brought here become members again) or \
-             {annotation}=ignore (they are left alone)",
+             --overwrite vg {} {vcenter}={here} {adoption}=adopt (those that were brought here \
+             become members again), or with {adoption}=ignore (they are left alone)",
             key.namespace, key.name
         ),
     )

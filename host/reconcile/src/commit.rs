@@ -14,8 +14,8 @@ use vmgroup_core::status::Standing;
 use crate::group::{Commit, Stage};
 use crate::machine::{Machine, target};
 use crate::operation::{Operation, Work};
-use crate::report::failing;
 use crate::request::Request;
+use crate::standing::failing;
 
 impl Machine {
     /// Step 4, writes: what the module wants becomes the group's intent.
@@ -54,6 +54,7 @@ impl Machine {
         standing: Standing,
     ) {
         let utc = self.now.utc;
+        let is_loss = self.has_lost_many();
         let Some(group) = self.groups.get(key) else {
             return;
         };
@@ -67,15 +68,14 @@ impl Machine {
         };
         group.intent = newest.saturating_add(1).max(utc.0);
         group.intent_generation = group.object.generation;
-        let approved = plan
-            .as_ref()
-            .is_some_and(|(plan, _)| plan.approval().is_some());
+        let approval = plan.as_ref().and_then(|(plan, _)| plan.approval());
+        let approved = is_loss && approval.is_some();
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {
             let generation = Some(group.intent_generation);
             let commit = (group.identity(), group.intent, generation);
             let mut operation = Operation::queued(work, vm, commit, utc);
-            operation.approved = approved;
+            operation.approved_in_loss = approved;
             if let Some(failure) = group.failures.get(&slot) {
                 operation.not_before = failure.retry_at;
             }
@@ -89,8 +89,8 @@ impl Machine {
         let approval = digest.and_then(|digest| self.approval_of(key, digest));
         let used = self.used_approvals(&with_intent, approval);
         with_intent.used_approvals.clone_from(&used);
-        if digest.is_some() {
-            with_intent.held = None;
+        if let Some(plan) = &plan {
+            with_intent.unhold(plan);
         }
         let status = Box::new(self.status(&with_intent));
         self.tell_transition(key, &with_intent.object.status, &status);
@@ -129,9 +129,8 @@ impl Machine {
         };
         group.reported_at = now.monotonic;
         group.used_approvals = commit.used_approvals;
-        let plan = commit.plan.as_ref();
-        if plan.is_some_and(|plan| plan.approval().is_some()) {
-            group.held = None;
+        if let Some(plan) = &commit.plan {
+            group.unhold(plan);
         }
         let respecified = group.object.generation != group.intent_generation;
         if respecified || commit.is_outdated || group.rival.is_some() {

@@ -167,6 +167,8 @@ pub struct GroupObject {
     pub identity: Option<String>,
     /// What its owner says about left-overs.
     pub adoption: Option<Adoption>,
+    /// The vCenter that it belongs to from now on, as its owner says.
+    pub vcenter: Option<String>,
     /// The spec, or why it cannot be understood.
     pub spec: Result<Spec, String>,
     /// The status that the operator wrote.

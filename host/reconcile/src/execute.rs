@@ -179,8 +179,7 @@ impl Machine {
     }
 
     /// While it waited for its place other members may have failed: the rules that look at
-    /// all of them are asked once more. Not of what a person has approved, nor of what was
-    /// begun before.
+    /// all of them are asked once more. Not of what was begun before.
     fn is_still_allowed(&mut self, key: &GroupKey, slot: Slot) -> bool {
         let Some(group) = self.groups.get(key) else {
             return false;
@@ -189,7 +188,7 @@ impl Machine {
             return false;
         };
         let is_new = !operation.is_started() && operation.heard_at.is_none();
-        let waited = is_new && !operation.approved && !group.object.deleting;
+        let waited = is_new && !group.object.deleting;
         let effect = operation.takes_down().filter(|_| waited);
         let (Some(effect), Ok(spec)) = (effect, &group.object.spec) else {
             return true;

@@ -228,7 +228,10 @@ impl Machine {
             // What was recorded is never carried on; but the next step may have
             // been asked for before the restart, and run unrecorded.
             Settled::StepDone if operation.generation.is_none() => self.become_unsure(key, slot),
-            Settled::StepDone => self.begin_operation(key, slot),
+            Settled::StepDone => {
+                self.is_off_by_us(key, slot);
+                self.begin_operation(key, slot);
+            }
             Settled::NotYet if operation.work == Work::PowerOff(PowerOffMode::Soft) => {
                 if now >= until {
                     let message = "its guest operating system did not shut down";
@@ -262,6 +265,14 @@ impl Machine {
                     .want_relist("the feed did not show the effect of a task");
             }
             Settled::NotYet => {}
+        }
+    }
+
+    /// Should the rest of its deletion be given up, the member follows its owner's wish.
+    fn is_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
+        let group = self.groups.get_mut(key);
+        if let Some(record) = group.and_then(|group| group.slots.get_mut(&slot)) {
+            record.started = false;
         }
     }
 

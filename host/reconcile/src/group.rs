@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vmgroup_core::check::{CheckedPlan, Rule};
+use vmgroup_core::check::{CheckedAction, CheckedPlan, Rule};
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::limits::VIEW_AGE_MS_MAX;
 use vmgroup_core::observation::{
-    FailureClass, Health, Observation, Phase, PowerState, Slot, WakeReason,
+    FailureClass, Health, Hold, Member, Observation, Phase, PowerState, Slot, WakeReason,
 };
-use vmgroup_core::plan::Violation;
+use vmgroup_core::plan::{Effect, Violation};
 use vmgroup_core::status::{
     DecisionRecord, HeldPlan, Intent, IntentStep, Memo, PowerWishRecord, SlotRecord, Standing,
 };
@@ -131,6 +131,8 @@ pub(crate) struct Group {
     pub(crate) again: Option<WakeReason>,
     /// What is known of the object may be out of date: read it before writing.
     pub(crate) reread: bool,
+    /// It began with what a watch had shown, which may be older than what another host wrote.
+    pub(crate) is_hearsay: bool,
     /// Another host has committed: the group is left to it for now.
     pub(crate) rival: Option<Rival>,
     /// Effects in flight.
@@ -242,6 +244,7 @@ impl Group {
             woken: WakeReason::Started,
             again: None,
             reread: false,
+            is_hearsay: false,
             rival: None,
             operations,
             failures: BTreeMap::new(),
@@ -343,10 +346,31 @@ impl Group {
     /// its members are there, and while some are missing: that they are not asked for at this
     /// moment does not mean that they may be made.
     pub(crate) fn hold(&mut self, held: Option<HeldPlan>, seen: &Observation) {
-        let is_full = count(seen.members.len()) >= seen.desired.replicas;
+        let is_there = |member: &&Member| !member.holds.contains(&Hold::Unknown);
+        let there = seen.members.iter().filter(is_there);
+        let slots: BTreeSet<Slot> = there.map(|member| member.slot).collect();
+        let is_full = count(slots.len()) >= seen.desired.replicas;
         let is_over = seen.context.phase == Phase::Deleting || (is_fit(seen) && is_full);
-        if held.is_some() || is_over || !self.waits_after_mass_loss() {
-            self.held = held;
+        let stays = self.waits_after_mass_loss() && !is_over;
+        self.held = match held {
+            Some(mut held) => {
+                let rule = Rule::MassLoss.as_str();
+                if stays && !held.rules.iter().any(|held| held == rule) {
+                    held.rules.push(rule.into());
+                }
+                Some(held)
+            }
+            None => self.held.take().filter(|_| stays),
+        };
+    }
+
+    /// The plan is committed: what was approved with it waits no more. What a mass loss holds
+    /// does, unless VMs are made with it.
+    pub(crate) fn unhold(&mut self, plan: &CheckedPlan) {
+        let is_clone = |checked: &CheckedAction| matches!(checked.action.effect, Effect::Clone(_));
+        let clones = plan.actions().iter().any(is_clone);
+        if plan.approval().is_some() && (clones || !self.waits_after_mass_loss()) {
+            self.held = None;
         }
     }
 
@@ -362,6 +386,24 @@ impl Group {
     /// through.
     pub(crate) fn is_stood_in_for(&self) -> bool {
         self.object.deleting && self.bad_decisions >= BAD_DECISIONS_WHILE_DELETING
+    }
+
+    /// The module has decided; `idles` if it does nothing although the group is being deleted:
+    /// how long to wait for it then. It has time to think better of it, longer each time.
+    pub(crate) fn wait_if_idle(&mut self, idles: bool) -> Option<u64> {
+        if !idles {
+            self.backoff.succeed();
+        }
+        if !self.is_stood_in_for() {
+            let waited = u32::from(self.woken == WakeReason::TimeCame);
+            self.bad_decisions = if idles {
+                self.bad_decisions + waited
+            } else {
+                0
+            };
+        }
+        let key = self.object.key.clone();
+        idles.then(|| self.backoff.fail(&key))
     }
 
     /// No VM is known or expected.
@@ -390,4 +432,79 @@ pub(crate) fn is_fit(seen: &Observation) -> bool {
 /// A length as a 32-bit number.
 pub(crate) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::machine::tests::object;
+
+    fn group() -> Group {
+        Group::restore(object("web"), None, Timestamp(0))
+    }
+
+    /// Of a group that wants two replicas and has members in these slots.
+    fn seeing(slots: &[Slot], holds: &[&str]) -> Observation {
+        let member = |slot: &Slot| json!({ "id": format!("vm-{slot}-{}", holds.len()), "slot": slot, "holds": holds });
+        let members: Vec<_> = slots.iter().map(member).collect();
+        let observation = json!({
+            "context": { "now": 0 },
+            "desired": { "replicas": 2 },
+            "members": members,
+        });
+        serde_json::from_value(observation).expect("it is an observation")
+    }
+
+    fn held_by(rule: Rule) -> HeldPlan {
+        HeldPlan {
+            effects_digest: rule.as_str().into(),
+            rules: vec![rule.as_str().into()],
+            effects: Vec::new(),
+            more: 0,
+        }
+    }
+
+    #[test]
+    fn what_a_mass_loss_holds_stays_held_until_all_members_are_there() {
+        let after = |held: Option<Rule>, seen: &Observation| {
+            let mut group = group();
+            group.held = Some(held_by(Rule::MassLoss));
+            group.hold(held.map(held_by), seen);
+            let digest = group.held.as_ref().map(|held| held.effects_digest.clone());
+            (digest, group.waits_after_mass_loss())
+        };
+        let loss = Some(Rule::MassLoss.as_str().to_owned());
+        let budget = Some(Rule::Budget.as_str().to_owned());
+        assert_eq!(after(None, &seeing(&[0], &[])), (loss.clone(), true));
+        assert_eq!(after(None, &seeing(&[0, 0], &[])), (loss.clone(), true));
+        assert_eq!(after(None, &seeing(&[0, 1], &["unknown"])), (loss, true));
+        assert_eq!(after(None, &seeing(&[0, 1], &[])), (None, false));
+        // What the budget holds does not end that.
+        let by_budget = Some(Rule::Budget);
+        let held = after(by_budget, &seeing(&[0], &[]));
+        assert_eq!(held, (budget.clone(), true));
+        assert_eq!(after(by_budget, &seeing(&[0, 1], &[])), (budget, false));
+    }
+
+    #[test]
+    fn a_module_that_idles_is_given_time_and_counted_when_that_is_over() {
+        let mut group = group();
+        let mut waits = Vec::new();
+        for woken in [
+            WakeReason::Started,
+            WakeReason::TimeCame,
+            WakeReason::VmChanged,
+            WakeReason::TimeCame,
+        ] {
+            group.woken = woken;
+            waits.extend(group.wait_if_idle(true));
+        }
+        assert_eq!(group.bad_decisions, 2);
+        assert!(waits.is_sorted_by(|a, b| a < b), "{waits:?}");
+        assert_eq!(group.wait_if_idle(false), None);
+        assert_eq!(group.bad_decisions, 0);
+        assert!(group.wait_if_idle(true) < Some(waits[1]), "it begins anew");
+    }
 }

@@ -49,6 +49,8 @@ mod folder;
 
 mod report;
 
+mod standing;
+
 mod view;
 
 mod objects;

@@ -427,6 +427,7 @@ pub(crate) mod tests {
             demo_finalizer: false,
             identity: None,
             adoption: None,
+            vcenter: None,
             spec: Ok(Spec::nothing()),
             status: Status::default(),
         }

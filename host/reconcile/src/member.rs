@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use vmgroup_core::group::Spec;
 use vmgroup_core::hash;
-use vmgroup_core::observation::{Connection, Drift, Health, Hold, Member, PowerState, Slot};
+use vmgroup_core::observation::{
+    Connection, Drift, Health, Hold, Member, PowerState, Slot, UpdatePolicy,
+};
 use vmgroup_core::time::Timestamp;
 
 use crate::group::{Group, Since};
@@ -199,12 +201,20 @@ fn drift(known: &Known, spec: &Spec) -> Drift {
     if !known.is_readable() {
         return Drift::Unknown;
     }
+    // Where templates are never followed, an old one does not keep the hardware from it.
+    let keeps = matches!(
+        spec.update,
+        UpdatePolicy::InPlace | UpdatePolicy::PowerCycle
+    );
+    let recorded = vm.spec_hash.as_ref();
+    let hardware = hash::reconfigured(vm.spec_hash.as_deref(), spec);
+    let is_kept = keeps && hardware.is_some() && hardware.as_ref() != recorded;
     match hash::compare(vm.spec_hash.as_deref(), spec) {
         hash::Difference::None => Drift::None,
-        hash::Difference::Template => Drift::Replace,
-        hash::Difference::Hardware if vm.power == PowerState::Off => Drift::InPlace,
-        hash::Difference::Hardware if grows_while_running(vm, spec) => Drift::InPlace,
-        hash::Difference::Hardware => Drift::PowerCycle,
+        hash::Difference::Template if !is_kept => Drift::Replace,
+        _ if vm.power == PowerState::Off => Drift::InPlace,
+        _ if grows_while_running(vm, spec) => Drift::InPlace,
+        _ => Drift::PowerCycle,
     }
 }
 

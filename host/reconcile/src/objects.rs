@@ -94,12 +94,15 @@ impl Machine {
         self.wake(&key, 0, WakeReason::Started);
     }
 
-    /// Begins anew from the object, as after a restart; the object itself is
-    /// read again first.
+    /// Begins anew from the object, as after a restart; and once more when the object itself has
+    /// been read.
     pub(crate) fn restore(&mut self, key: &GroupKey) {
         if let Some(group) = self.drop_group(key) {
             self.closing.retain(|_, owner| owner != key);
             self.begin(group.object);
+            if let Some(group) = self.groups.get_mut(key) {
+                group.is_hearsay = true;
+            }
             self.doubt(key, WakeReason::Started);
         }
     }
@@ -128,7 +131,7 @@ impl Machine {
         }
     }
 
-    fn drop_group(&mut self, key: &GroupKey) -> Option<Group> {
+    pub(crate) fn drop_group(&mut self, key: &GroupKey) -> Option<Group> {
         let group = self.groups.remove(key)?;
         self.wake_identity(group.identity(), WakeReason::ObjectChanged);
         for operation in group.operations.values() {
@@ -203,7 +206,7 @@ impl Machine {
             group.searched.clear();
         }
         let former = reowned.then(|| group.identity().to_owned());
-        if reowned || group.object.adoption != object.adoption {
+        if reowned || answer(&group.object) != answer(&object) {
             group.outdate_decision();
             group.drop_queued();
             self.queued.remove(&key);
@@ -254,13 +257,25 @@ fn was_wiped(before: &GroupObject, after: &GroupObject) -> bool {
     after.status.conditions.is_empty() && !before.status.conditions.is_empty()
 }
 
+/// What its owner says to questions that only a person can answer.
+fn answer(object: &GroupObject) -> (Option<Adoption>, Option<&String>) {
+    (object.adoption, object.vcenter.as_ref())
+}
+
+type Meaning<'a> = (
+    i64,
+    [bool; 3],
+    Option<&'a String>,
+    (Option<Adoption>, Option<&'a String>),
+);
+
 /// All of an object but what the operator itself writes into its status.
-fn meaning(object: &GroupObject) -> (i64, [bool; 3], Option<&String>, Option<Adoption>) {
+fn meaning(object: &GroupObject) -> Meaning<'_> {
     (
         object.generation,
         [object.deleting, object.finalizer, object.demo_finalizer],
         object.identity.as_ref(),
-        object.adoption,
+        answer(object),
     )
 }
 

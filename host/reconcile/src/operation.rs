@@ -121,8 +121,8 @@ pub(crate) struct Operation {
     /// restart. No call is made for another one: what is recorded is followed to
     /// its end, never carried on.
     pub(crate) generation: Option<i64>,
-    /// A person has approved it.
-    pub(crate) approved: bool,
+    /// A person has approved it although many members were lost.
+    pub(crate) approved_in_loss: bool,
     /// How far.
     pub(crate) stage: Stage,
     /// Since when it is in flight.
@@ -151,7 +151,7 @@ impl Operation {
             intent,
             identity: identity.into(),
             generation,
-            approved: false,
+            approved_in_loss: false,
             stage: Stage::Queued,
             since,
             not_before: Monotonic(0),
@@ -167,7 +167,7 @@ impl Operation {
 
     /// It is not begun while many members are lost.
     pub(crate) fn waits_in_a_loss(&self) -> bool {
-        matches!(self.work, Work::Clone | Work::Delete) && !self.approved
+        matches!(self.work, Work::Clone | Work::Delete) && !self.approved_in_loss
     }
 
     /// As the effect that it is in a plan, if it takes the VM from what it does. (A change of
@@ -375,7 +375,7 @@ mod tests {
                 vm: Some("vm-1".into()),
                 intent: 1,
                 identity: "of-web".into(),
-                approved: false,
+                approved_in_loss: false,
                 generation: Some(1),
                 stage: Stage::Queued,
                 since: Timestamp(0),

@@ -282,12 +282,7 @@ impl Machine {
             return;
         };
         group.violations.clear();
-        group.backoff.succeed();
-        let idles = held.is_none() && idles(observation, &checked);
-        if !group.is_stood_in_for() {
-            group.bad_decisions = if idles { group.bad_decisions + 1 } else { 0 };
-        }
-        let wait = idles.then(|| group.backoff.fail(key));
+        let wait = group.wait_if_idle(held.is_none() && idles(observation, &checked));
         group.seen = Some(observation.clone());
         // An approval lifts it when what it approves is committed.
         if checked.approval().is_none() {
@@ -370,7 +365,7 @@ impl Machine {
     /// Where a group stands that has a plan without violations.
     fn standing(&self, key: &GroupKey, observation: &Observation, planned: usize) -> Standing {
         match self.groups.get(key) {
-            Some(group) => crate::report::standing(group, observation, planned),
+            Some(group) => crate::standing::standing(group, observation, planned),
             None => Standing::Ready,
         }
     }

@@ -13,7 +13,7 @@ use crate::group::{Group, Stage};
 use crate::limits::SEARCHES_AT_A_TIME;
 use crate::machine::Machine;
 use crate::pipeline::Next;
-use crate::report::deleting;
+use crate::standing::deleting;
 
 impl Machine {
     /// Searches slots, some at a time. None if none is left, or nobody can tell at this moment

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use vmgroup_core::check::CheckedPlan;
 use vmgroup_core::group::{DeletionPolicy, GroupKey};
 use vmgroup_core::names::OperationId;
-use vmgroup_core::observation::{Connection, Member, Observation, Phase, Slot, WakeReason};
+use vmgroup_core::observation::{
+    Connection, Member, Observation, Phase, PowerState, Slot, WakeReason,
+};
 use vmgroup_core::status::Standing;
 
 use crate::group::{Stage, is_fit};
@@ -14,8 +16,8 @@ use crate::limits::PROOF_RETRY_MS;
 use crate::machine::Machine;
 use crate::operation::Work;
 use crate::pipeline::Next;
-use crate::report::deleting;
 use crate::request::MetaChange;
+use crate::standing::deleting;
 
 impl Machine {
     /// Deletion: what is left to do once no module is needed for it.
@@ -151,8 +153,11 @@ impl Machine {
 /// The group is being deleted, members could go, and the module neither lets one go nor wants
 /// to be asked again: with that the deletion would never end.
 pub(crate) fn idles(observation: &Observation, plan: &CheckedPlan) -> bool {
-    let may_go =
-        |member: &Member| member.holds.is_empty() && member.connection == Connection::Connected;
+    let may_go = |member: &Member| {
+        member.holds.is_empty()
+            && member.connection == Connection::Connected
+            && member.power != PowerState::Unknown
+    };
     observation.context.phase == Phase::Deleting
         && is_fit(observation)
         && observation.operations.is_empty()

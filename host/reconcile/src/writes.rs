@@ -36,7 +36,12 @@ impl Machine {
                     Stage::Rereading(asked_at) => {
                         group.reread = object.resource_version < known && asked_at != known;
                         let woken = group.woken;
-                        if !group.reread {
+                        if !group.reread && group.is_hearsay {
+                            let before = group.clone();
+                            self.drop_group(&key);
+                            self.begin(*object);
+                            self.remember_failures(&key, before);
+                        } else if !group.reread {
                             self.replace_object(*object);
                             self.wake(&key, 0, woken);
                         }
@@ -160,6 +165,7 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
+    use vmgroup_core::status::SlotRecord;
     use vmgroup_core::time::{Monotonic, Now};
 
     use super::*;
@@ -199,5 +205,34 @@ mod tests {
         }
         assert!((10..60).contains(&writes), "{writes} writes");
         assert_eq!(events, 1);
+    }
+
+    /// The former one may have made VMs since the watch showed the object.
+    #[test]
+    fn a_replica_that_takes_over_goes_by_what_the_former_one_wrote_last() {
+        let mut machine = machine(None);
+        let shown = object("web");
+        let now = Now::default();
+        machine.step(Event::GroupsListed(vec![shown.clone()]), now);
+        machine.restore(&shown.key);
+        let asked = machine.step(Event::Time, now);
+        let read = asked.iter().find_map(|request| match request {
+            Request::ReadGroup { id, .. } => Some(*id),
+            _ => None,
+        });
+        let record = SlotRecord {
+            vm: "vm-7".into(),
+            started: true,
+        };
+        let mut written = shown.clone();
+        written.resource_version += 1;
+        written.status.slots = [(0, record.clone())].into();
+        let answer = Event::GroupAnswered {
+            id: read.expect("the object is read first"),
+            result: WriteResult::Done(Box::new(written)),
+        };
+        machine.step(answer, now);
+        assert_eq!(machine.groups[&shown.key].slots, [(0, record)].into());
+        assert!(machine.recorded.contains_key("vm-7"));
     }
 }

@@ -42,6 +42,8 @@ pub enum Deed {
     Delete(GroupKey),
     /// Says what becomes of left-overs.
     Adopt(GroupKey, Option<Adoption>),
+    /// Says that the group belongs to that vCenter from now on.
+    BelongsTo(GroupKey, String),
     /// Takes every finalizer away by force.
     StripFinalizers(GroupKey),
     /// Sets or takes away the finalizer of another controller.

@@ -54,11 +54,13 @@ fn namespace_and_annotations_are_read() {
     let text = "apiVersion: vm.codeconnect.vmworld.com/v1alpha1\nkind: VmGroup\nmetadata:\n  \
                 name: web\n  namespace: shop\n  annotations:\n    \
                 vm.codeconnect.vmworld.com/identity: i-7\n    \
-                vm.codeconnect.vmworld.com/adoption: adopt\nspec: {replicas: 3}\n";
+                vm.codeconnect.vmworld.com/adoption: adopt\n    \
+                vm.codeconnect.vmworld.com/vcenter: v-1\nspec: {replicas: 3}\n";
     let group = group(text);
     assert_eq!(group.key, GroupKey::new("shop", "web"));
     assert_eq!(group.identity.as_deref(), Some("i-7"));
     assert_eq!(group.adoption, Some(Adoption::Adopt));
+    assert_eq!(group.vcenter.as_deref(), Some("v-1"));
     assert_eq!(group.spec.unwrap().replicas, 3);
 }
 

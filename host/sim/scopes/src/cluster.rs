@@ -64,6 +64,7 @@ impl Cluster {
             demo_finalizer: false,
             identity: None,
             adoption: None,
+            vcenter: None,
             spec: Ok(spec),
             status: Status::default(),
         });

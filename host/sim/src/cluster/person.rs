@@ -63,6 +63,7 @@ impl Cluster {
             demo_finalizer: false,
             identity: None,
             adoption: None,
+            vcenter: None,
             spec,
             status: Status::default(),
         };
@@ -102,6 +103,7 @@ impl Cluster {
         let copied = self.create_as(now, to, original.spec, |copy| {
             copy.identity = original.identity;
             copy.adoption = original.adoption;
+            copy.vcenter.clone_from(&original.vcenter);
         });
         copied.map(drop)
     }
@@ -152,6 +154,20 @@ impl Cluster {
                 stored.object.generation += 1;
             }
         })
+    }
+
+    /// Says which vCenter the group belongs to from now on.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn annotate_vcenter(
+        &mut self,
+        now: Now,
+        key: &GroupKey,
+        vcenter: &str,
+    ) -> Result<(), Refused> {
+        let vcenter = Some(vcenter.to_owned());
+        self.change(now, key, |stored| stored.object.vcenter = vcenter)
     }
 
     /// Says what becomes of left-overs.

@@ -70,6 +70,7 @@ impl<D: Decide> World<D> {
             Deed::Scale(key, replicas) => cluster.scale(now, key, *replicas),
             Deed::Delete(key) => cluster.delete(now, key),
             Deed::Adopt(key, adoption) => cluster.annotate_adoption(now, key, *adoption),
+            Deed::BelongsTo(key, vcenter) => cluster.annotate_vcenter(now, key, vcenter),
             Deed::StripFinalizers(key) => cluster.strip_finalizers(now, key),
             Deed::Finalizer(key, present) => {
                 cluster.set_foreign_finalizer(now, key, "example.com/other", *present)

@@ -1,7 +1,7 @@
 //! Groups that go: what they wait for, and what they do not.
 
 use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
-use vmgroup_core::observation::Connection;
+use vmgroup_core::observation::{Connection, PowerDriftPolicy, PowerState};
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
@@ -300,5 +300,36 @@ fn what_keeps_a_member_from_going_is_said_with_what_to_do() {
     stage.says("web", "remove the snapshot first");
     stage.act(Deed::Snapshot(kept(), false));
     stage.until_empty(60);
+    stage.assert_safe();
+}
+
+/// By its drift policy nobody would ever power it on again.
+#[test]
+fn a_member_that_was_powered_off_to_go_and_stays_after_all_is_powered_on() {
+    let wanted = |replicas| Spec {
+        power_drift: PowerDriftPolicy::Report,
+        ..spec(replicas)
+    };
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", wanted(3));
+    stage.until_phase("web", "RUNNING", 60);
+    let before = stage.ids("web");
+    stage.act(Deed::Scale(key("web"), 2));
+    let runs = |vm: &String, stage: &Stage| {
+        let vm = stage.world.vcenter().vm(vm);
+        vm.is_some_and(|vm| vm.power == PowerState::On)
+    };
+    let off = loop {
+        stage.world.run_for(100);
+        if let Some(off) = before.iter().find(|vm| !runs(vm, &stage)) {
+            break off.clone();
+        }
+    };
+    stage.act(Deed::Snapshot(Which::Id(off.clone()), true));
+    stage.world.run_for(10_000);
+    assert!(stage.ids("web").contains(&off), "{}", stage.story());
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.until_phase("web", "RUNNING", 120);
+    assert!(runs(&off, &stage), "{}", stage.story());
     stage.assert_safe();
 }

@@ -1,7 +1,7 @@
 //! Members that follow a spec that changes, and changes back.
 
 use vmgroup_core::group::{Amount, Spec};
-use vmgroup_core::observation::{PowerState, UpdatePolicy};
+use vmgroup_core::observation::{HealPolicy, PowerState, UpdatePolicy};
 use vmgroup_reconcile::inventory::{Fault as VimFault, Heartbeat};
 use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::faults::{Fault, RequestFault};
@@ -152,4 +152,70 @@ fn what_a_policy_does_not_change_is_not_waited_for() {
     stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
     stage.until_phase("web", "RUNNING", 60);
     stage.assert_safe();
+}
+
+/// Its template is left as it was.
+#[test]
+fn hardware_changes_although_the_template_is_another_one() {
+    let mut stage = Stage::new(Vec::new());
+    stage.act(Deed::AddTemplate("next".into()));
+    let wanted = Spec {
+        update: UpdatePolicy::PowerCycle,
+        ..spec(2)
+    };
+    stage.create("web", wanted.clone());
+    stage.until_phase("web", "RUNNING", 60);
+    let before = stage.ids("web");
+    let next = Spec {
+        template: "next".into(),
+        cpus: 4,
+        ..wanted
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
+    stage.world.run_for(120_000);
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.ids("web"), before);
+    let of_four = stage.world.vcenter().vms().filter(|vm| vm.cpus == 4);
+    assert_eq!(of_four.count(), 2, "{}", stage.story());
+    stage.assert_safe();
+}
+
+#[test]
+fn what_is_broken_is_replaced_where_none_may_be_down() {
+    let mut stage = Stage::new(Vec::new());
+    let wanted = Spec {
+        max_unavailable: Amount::Count(0),
+        max_surge: Amount::Count(0),
+        heal: HealPolicy::Replace,
+        heal_after_ms: 60_000,
+        ..spec(2)
+    };
+    stage.create("web", wanted);
+    stage.until_phase("web", "RUNNING", 60);
+    let before = stage.ids("web");
+    stage.act(Deed::Guest(Which::Id(before[1].clone()), Heartbeat::Red));
+    stage.world.run_for(120_000);
+    stage.until_phase("web", "RUNNING", 120);
+    assert!(!stage.ids("web").contains(&before[1]), "{}", stage.story());
+    assert!(stage.ids("web").contains(&before[0]));
+    stage.assert_safe();
+}
+
+#[test]
+fn that_none_may_be_taken_down_for_an_update_is_said() {
+    let mut stage = Stage::new(Vec::new());
+    let wanted = Spec {
+        update: UpdatePolicy::PowerCycle,
+        max_unavailable: Amount::Count(0),
+        max_surge: Amount::Count(0),
+        ..spec(2)
+    };
+    stage.create("web", wanted.clone());
+    stage.until_phase("web", "RUNNING", 60);
+    let calls = stage.calls();
+    let larger = Spec { cpus: 4, ..wanted };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
+    stage.world.run_for(60_000);
+    stage.says("web", "none may be taken down for it");
+    assert_eq!(stage.calls(), calls);
 }

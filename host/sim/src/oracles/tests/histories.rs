@@ -54,6 +54,7 @@ fn object(generation: i64, spec: Spec, steps: Vec<IntentStep>) -> GroupObject {
         demo_finalizer: false,
         identity: Some(IDENTITY.into()),
         adoption: None,
+        vcenter: None,
         spec: Ok(spec),
         status: Status {
             intent: Some(Intent {
