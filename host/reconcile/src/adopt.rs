@@ -15,7 +15,7 @@ use crate::group::{Folder, Group, Stage};
 use crate::inventory::{Known, Vm, VmId};
 use crate::machine::Machine;
 use crate::operation::{Verdict, Work, judge};
-use crate::pipeline::Next;
+use crate::pipeline::{Next, stalled};
 use crate::request::{Read, Request};
 
 impl Machine {
@@ -97,6 +97,11 @@ impl Machine {
             if !group.operations.contains_key(&slot) {
                 works.insert(slot, (Work::Adopt, vm.clone()));
             }
+        }
+        if let (true, Err(message)) = (waiting, &group.object.spec) {
+            // Nobody can tell what the owner wants done to them, nor whether the group only
+            // observes.
+            return Some(stalled("InvalidSpec", message.clone()));
         }
         match (works.is_empty(), waiting) {
             (false, _) => Some(Next::Own(works)),

@@ -270,8 +270,13 @@ impl Machine {
 
     /// Should the rest of its deletion be given up, the member follows its owner's wish.
     fn is_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
-        let group = self.groups.get_mut(key);
-        if let Some(record) = group.and_then(|group| group.slots.get_mut(&slot)) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        let work = group.operations.get(&slot).map(|it| &it.work);
+        if work == Some(&Work::Delete)
+            && let Some(record) = group.slots.get_mut(&slot)
+        {
             record.started = false;
         }
     }

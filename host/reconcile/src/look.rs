@@ -180,11 +180,11 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return NextStep::Over;
         };
-        let Ok(spec) = &group.object.spec else {
-            return power_step_or_over(work, vm);
-        };
         match work {
-            Work::Reconfigure => reconfigure(spec, vm),
+            Work::Reconfigure => {
+                let spec = group.object.spec.as_ref();
+                spec.map_or(NextStep::Over, |spec| reconfigure(spec, vm))
+            }
             Work::Adopt => {
                 let instance_uuid = names::instance_uuid(group.identity(), slot);
                 let Some(mut marker) = self.marker(key, slot, &instance_uuid) else {
@@ -207,7 +207,7 @@ impl Machine {
                 spec_hash: String::new(),
                 instance_uuid: None,
             }),
-            _ => power_step_or_over(work, vm),
+            _ => power_step(work, vm),
         }
     }
 
@@ -240,14 +240,6 @@ impl Machine {
             };
             (Stage::Calling(id), request)
         });
-    }
-}
-
-/// Power work; anything else has nothing to do without a spec.
-fn power_step_or_over(work: &Work, vm: &Vm) -> NextStep {
-    match work {
-        Work::PowerOn | Work::PowerOff(_) | Work::Suspend | Work::Delete => power_step(work, vm),
-        Work::Clone | Work::Reconfigure | Work::Adopt | Work::LetGo => NextStep::Over,
     }
 }
 

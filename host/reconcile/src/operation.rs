@@ -235,9 +235,8 @@ pub(crate) fn power_step(work: &Work, vm: &Vm) -> NextStep {
         }
         (Work::Delete, PowerState::Off) => NextStep::Call(Call::Destroy(id)),
         (Work::Delete, _) => NextStep::Call(Call::PowerOff(id)),
-        (Work::Clone | Work::Reconfigure | Work::Adopt | Work::LetGo, _) => {
-            unreachable!("{work:?} is not power work")
-        }
+        // Nothing about its power.
+        (Work::Clone | Work::Reconfigure | Work::Adopt | Work::LetGo, _) => NextStep::Over,
     }
 }
 

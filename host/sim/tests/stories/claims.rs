@@ -643,3 +643,31 @@ fn a_group_without_its_identity_is_not_let_go_without_its_vms() {
     assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
     stage.assert_safe();
 }
+
+/// Found by profile rare, seed 40005572: it was marked again and again, without a call.
+#[test]
+fn left_overs_of_a_group_that_goes_wait_for_a_spec_that_can_be_understood() {
+    let mut stage = Stage::new(Vec::new());
+    let missing = Spec {
+        template: "missing".into(),
+        ..spec(1)
+    };
+    stage.create("web", missing);
+    stage.until_phase("web", "ERROR", 60);
+    let folder = Place::Folder("default-web".into());
+    stage.act(Deed::AddVm("web-replica-old".into(), folder));
+    stage.act(Deed::Edit(
+        key("web"),
+        Box::new(Err("cpu is a word".into())),
+    ));
+    stage.world.run_for(5_000);
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(60_000);
+    stage.says("web", "cpu is a word");
+    stage.assert_safe();
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(0)))));
+    stage.until_empty(60);
+    assert_eq!(stage.vms("web").len(), 0, "{}", stage.story());
+    stage.assert_safe();
+}
