@@ -15,6 +15,8 @@ pub(crate) struct Headroom {
     replicas: u64,
     /// Fewer must not be up by this module's doing.
     up_min: u64,
+    /// Nor when one that does not serve is taken down.
+    up_min_beside: u64,
     min_alive: u64,
     /// As the owner wants them. A VM whose health has no source is believed.
     serving: u64,
@@ -36,10 +38,17 @@ impl Headroom {
         let desired = &seen.desired;
         let wished_down = matches!(desired.power.state, PowerState::Off | PowerState::Suspended);
         let up_min = desired.replicas.saturating_sub(desired.max_unavailable);
+        // Where nothing can be made first, one that does not serve makes room for another.
+        let up_min_beside = if desired.max_surge == 0 {
+            up_min.min(desired.replicas.saturating_sub(1))
+        } else {
+            up_min
+        };
         let mut headroom = Headroom {
             wished_down,
             replicas: desired.replicas.into(),
             up_min: up_min.into(),
+            up_min_beside: up_min_beside.into(),
             min_alive: desired.min_alive.into(),
             serving: 0,
             settled: 0,
@@ -71,16 +80,14 @@ impl Headroom {
 
     /// Whether availability, not the budget, allows to take a member down that
     /// is wanted. One that is still starting may never get past that, and what
-    /// would help it may be just this. One that does not serve may always go
-    /// while no other is down: nobody misses it.
+    /// would help it may be just this.
     pub(crate) fn allows(&self, member: &Member) -> bool {
-        let all_but_one = self.replicas.saturating_sub(1);
         let (up, up_min) = if self.serves(member) {
             (self.serving, self.up_min)
         } else if member.health == Health::Starting {
-            (self.present, self.up_min.min(all_but_one))
+            (self.present, self.up_min_beside)
         } else {
-            (self.settled, self.up_min.min(all_but_one))
+            (self.settled, self.up_min_beside)
         };
         !self.shrinking && up > up_min && self.enough_stay_alive_without(member)
     }

@@ -26,18 +26,18 @@ pub(crate) fn broken(observation: &Observation, effect: Effect, rules: &[Rule]) 
         .map(|violation| violation.message)
 }
 
-/// Why nothing can be done to a member, and what to do about it, where nothing is under way. Of
-/// members of which `rules` may stand in the way; not what passes by itself.
+/// Why what is to be done to a member cannot be, and what to do about it, where nothing is under
+/// way. Not what passes by itself.
 pub(crate) fn held_member(
     observation: &Observation,
-    rules: impl Fn(&Member) -> &'static [Rule],
+    wanted: impl Fn(&Member) -> Option<Effect>,
 ) -> Option<String> {
     let members = observation.members.iter();
     let lasts = |hold: &Hold| !matches!(hold, Hold::ForeignTask | Hold::Failover);
     let held = members.filter(|member| member.holds.iter().any(lasts));
     let why = |member: &Member| {
-        let effect = Effect::Delete(member.id.clone());
-        broken(observation, effect, rules(member))
+        let effect = wanted(member)?;
+        broken(observation, effect, &[Rule::HandsOff, Rule::Disks])
     };
     let idle = observation.operations.is_empty();
     held.filter(|_| idle).find_map(why)

@@ -94,10 +94,7 @@ impl Machine {
             };
         }
         let sorted = self.membership(group);
-        let leaves = group.object.deleting
-            && group.has_nothing()
-            && sorted.members.is_empty()
-            && sorted.other_vcenter.is_empty();
+        let leaves = leaves_nothing(group, &sorted);
         if let Some(conflict) = self.conflict(key) {
             // A copied object that is deleted has nothing of its own to clear up.
             return Some(if leaves { self.release(key) } else { conflict });
@@ -217,14 +214,15 @@ impl Machine {
         if !group.object.deleting && !sorted.other_identity.is_empty() {
             return Some(other_identity(key, &sorted.other_identity));
         }
-        // Without its annotation, nor a status that tells, all of its name may be its own.
         let recorded = |(vm, _): &&(VmId, String)| {
             let mut records = group.slots.values();
             group.object.identity.is_none() || records.any(|record| record.vm == *vm)
         };
         let left_behind = sorted.other_identity.iter().find(recorded);
-        let has_others = !sorted.members.is_empty();
-        left_behind.map(|(vm, identity)| identity_changed(key, vm, identity, has_others))
+        left_behind.map(|(vm, identity)| {
+            let may_return = sorted.members.is_empty() && !self.is_taken(key, identity);
+            identity_changed(key, vm, identity, may_return)
+        })
     }
 
     /// Another object has its identity, and makes VMs under it or comes first.
@@ -305,6 +303,20 @@ fn precedence(group: &Group) -> (bool, Timestamp, &GroupKey) {
     (!is_its_uid, object.created_at, &object.key)
 }
 
+/// It is being deleted, and nothing is its own. Without its annotation, nor a status that tells,
+/// all VMs of its name may be.
+fn leaves_nothing(group: &Group, sorted: &Membership) -> bool {
+    let object = &group.object;
+    let is_told = object.identity.is_some()
+        || object.adoption == Some(Adoption::Ignore)
+        || sorted.other_identity.is_empty();
+    object.deleting
+        && is_told
+        && group.has_nothing()
+        && sorted.members.is_empty()
+        && sorted.other_vcenter.is_empty()
+}
+
 fn adoption_required(key: &GroupKey, what: &str) -> Next {
     let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
     stalled(
@@ -330,22 +342,20 @@ fn other_identity(key: &GroupKey, vms: &[(VmId, String)]) -> Next {
     )
 }
 
-/// Of a group that is being deleted; others of its VMs may have the new identity.
-fn identity_changed(key: &GroupKey, vm: &str, identity: &str, has_others: bool) -> Next {
-    let (whose, remedy) = if has_others {
-        ("some of its VMs", "destroy these by hand".to_owned())
-    } else {
+/// Of a group that is being deleted. The former identity cannot be put back where others of its
+/// VMs have the new one, or another group has the former one by now.
+fn identity_changed(key: &GroupKey, vm: &str, identity: &str, may_return: bool) -> Next {
+    let remedy = if may_return {
         let annotation = vmgroup_core::group::IDENTITY_ANNOTATION;
-        (
-            "its VMs",
-            format!("put that back into the annotation {annotation}"),
-        )
+        format!("put that back into the annotation {annotation}, and they go with it")
+    } else {
+        "destroy these by hand".to_owned()
     };
     stalled(
         "IdentityConflict",
         format!(
-            "its identity annotation was changed: {whose}, {vm} first, have the identity \
-             {identity}; {remedy}, or let them stay behind: kubectl -n {} annotate vg {} {}=ignore",
+            "its identity annotation was changed or taken away: VMs of its name, {vm} first, have \
+             the identity {identity}; {remedy}, or let them stay behind: kubectl -n {} annotate vg {} {}=ignore",
             key.namespace,
             key.name,
             vmgroup_core::group::ADOPTION_ANNOTATION,

@@ -269,7 +269,7 @@ impl Machine {
     }
 
     /// Should the rest of its deletion be given up, the member follows its owner's wish.
-    fn is_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
+    pub(crate) fn is_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };

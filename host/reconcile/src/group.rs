@@ -131,7 +131,8 @@ pub(crate) struct Group {
     pub(crate) again: Option<WakeReason>,
     /// What is known of the object may be out of date: read it before writing.
     pub(crate) reread: bool,
-    /// It began with what a watch had shown, which may be older than what another host wrote.
+    /// It began with what a watch had shown when this replica took over: what the former one
+    /// wrote may be newer.
     pub(crate) is_hearsay: bool,
     /// Another host has committed: the group is left to it for now.
     pub(crate) rival: Option<Rival>,
@@ -172,6 +173,8 @@ pub(crate) struct Group {
     pub(crate) violations: Vec<Violation>,
     /// Decisions in a row that were of no use.
     pub(crate) bad_decisions: u32,
+    /// Its module idles, and is given time until then.
+    pub(crate) idles_until: Option<Monotonic>,
     /// The last decision that changed something.
     pub(crate) last_decision: Option<DecisionRecord>,
     /// What waits for approval.
@@ -263,6 +266,7 @@ impl Group {
             memo_written_at: Monotonic(0),
             violations: Vec::new(),
             bad_decisions: 0,
+            idles_until: None,
             last_decision: status.last_decision.clone(),
             held: status.held.clone(),
             used_approvals: status.used_approvals.clone(),
@@ -346,12 +350,7 @@ impl Group {
     /// its members are there, and while some are missing: that they are not asked for at this
     /// moment does not mean that they may be made.
     pub(crate) fn hold(&mut self, held: Option<HeldPlan>, seen: &Observation) {
-        let is_there = |member: &&Member| !member.holds.contains(&Hold::Unknown);
-        let there = seen.members.iter().filter(is_there);
-        let slots: BTreeSet<Slot> = there.map(|member| member.slot).collect();
-        let is_full = count(slots.len()) >= seen.desired.replicas;
-        let is_over = seen.context.phase == Phase::Deleting || (is_fit(seen) && is_full);
-        let stays = self.waits_after_mass_loss() && !is_over;
+        let stays = self.waits_after_mass_loss() && !lacks_nothing(seen);
         self.held = match held {
             Some(mut held) => {
                 let rule = Rule::MassLoss.as_str();
@@ -365,13 +364,19 @@ impl Group {
     }
 
     /// The plan is committed: what was approved with it waits no more. What a mass loss holds
-    /// does, unless VMs are made with it.
+    /// does, where members are missing and the plan makes none.
     pub(crate) fn unhold(&mut self, plan: &CheckedPlan) {
+        if plan.approval().is_none() {
+            return;
+        }
         let is_clone = |checked: &CheckedAction| matches!(checked.action.effect, Effect::Clone(_));
         let clones = plan.actions().iter().any(is_clone);
-        if plan.approval().is_some() && (clones || !self.waits_after_mass_loss()) {
-            self.held = None;
-        }
+        let lacks = !self.seen.as_ref().is_some_and(lacks_nothing);
+        let stays = self.waits_after_mass_loss() && lacks && !clones;
+        self.held = stays.then(|| HeldPlan {
+            rules: vec![Rule::MassLoss.as_str().into()],
+            ..HeldPlan::default()
+        });
     }
 
     /// Effects were held because of a mass loss. They go on waiting for approval
@@ -390,20 +395,22 @@ impl Group {
 
     /// The module has decided; `idles` if it does nothing although the group is being deleted:
     /// how long to wait for it then. It has time to think better of it, longer each time.
-    pub(crate) fn wait_if_idle(&mut self, idles: bool) -> Option<u64> {
+    pub(crate) fn wait_if_idle(&mut self, idles: bool, now: Monotonic) -> Option<u64> {
         if !idles {
             self.backoff.succeed();
+            self.idles_until = None;
+            if !self.is_stood_in_for() {
+                self.bad_decisions = 0;
+            }
+            return None;
         }
-        if !self.is_stood_in_for() {
-            let waited = u32::from(self.woken == WakeReason::TimeCame);
-            self.bad_decisions = if idles {
-                self.bad_decisions + waited
-            } else {
-                0
-            };
+        if let Some(until) = self.idles_until.filter(|until| now < *until) {
+            return Some(until.since(now));
         }
-        let key = self.object.key.clone();
-        idles.then(|| self.backoff.fail(&key))
+        self.bad_decisions += u32::from(self.idles_until.is_some());
+        let wait = self.backoff.fail(&self.object.key);
+        self.idles_until = Some(now.plus(wait));
+        Some(wait)
     }
 
     /// No VM is known or expected.
@@ -422,6 +429,15 @@ impl Group {
         self.operations
             .retain(|_, operation| operation.is_started());
     }
+}
+
+/// No member is missing, or none is wanted.
+fn lacks_nothing(seen: &Observation) -> bool {
+    let is_there = |member: &&Member| !member.holds.contains(&Hold::Unknown);
+    let there = seen.members.iter().filter(is_there);
+    let slots: BTreeSet<Slot> = there.map(|member| member.slot).collect();
+    let is_full = count(slots.len()) >= seen.desired.replicas;
+    seen.context.phase == Phase::Deleting || (is_fit(seen) && is_full)
 }
 
 /// Whether anything follows from what is seen: the view is complete, and not old.
@@ -491,20 +507,18 @@ mod tests {
     #[test]
     fn a_module_that_idles_is_given_time_and_counted_when_that_is_over() {
         let mut group = group();
-        let mut waits = Vec::new();
-        for woken in [
-            WakeReason::Started,
-            WakeReason::TimeCame,
-            WakeReason::VmChanged,
-            WakeReason::TimeCame,
-        ] {
-            group.woken = woken;
-            waits.extend(group.wait_if_idle(true));
+        let first = group.wait_if_idle(true, Monotonic(0)).expect("it waits");
+        // However often it is asked meanwhile.
+        for ms in 1..first {
+            let left = group.wait_if_idle(true, Monotonic(ms));
+            assert_eq!(left, Some(first - ms));
         }
-        assert_eq!(group.bad_decisions, 2);
-        assert!(waits.is_sorted_by(|a, b| a < b), "{waits:?}");
-        assert_eq!(group.wait_if_idle(false), None);
         assert_eq!(group.bad_decisions, 0);
-        assert!(group.wait_if_idle(true) < Some(waits[1]), "it begins anew");
+        let second = group.wait_if_idle(true, Monotonic(first));
+        assert_eq!(group.bad_decisions, 1);
+        assert!(second > Some(first), "{second:?} is no more than {first}");
+        assert_eq!(group.wait_if_idle(false, Monotonic(first)), None);
+        assert_eq!(group.bad_decisions, 0);
+        assert_eq!(group.wait_if_idle(true, Monotonic(first)), Some(first));
     }
 }

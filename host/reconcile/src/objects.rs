@@ -94,15 +94,12 @@ impl Machine {
         self.wake(&key, 0, WakeReason::Started);
     }
 
-    /// Begins anew from the object, as after a restart; and once more when the object itself has
-    /// been read.
+    /// Begins anew from the object, as after a restart; the object itself is
+    /// read again first.
     pub(crate) fn restore(&mut self, key: &GroupKey) {
         if let Some(group) = self.drop_group(key) {
             self.closing.retain(|_, owner| owner != key);
             self.begin(group.object);
-            if let Some(group) = self.groups.get_mut(key) {
-                group.is_hearsay = true;
-            }
             self.doubt(key, WakeReason::Started);
         }
     }

@@ -282,7 +282,8 @@ impl Machine {
             return;
         };
         group.violations.clear();
-        let wait = group.wait_if_idle(held.is_none() && idles(observation, &checked));
+        let idles = held.is_none() && idles(observation, &checked);
+        let wait = group.wait_if_idle(idles, self.now.monotonic);
         group.seen = Some(observation.clone());
         // An approval lifts it when what it approves is committed.
         if checked.approval().is_none() {

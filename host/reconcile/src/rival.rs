@@ -88,15 +88,10 @@ impl Machine {
     }
 
     fn take_turn(&mut self, key: &GroupKey) {
-        let Some(before) = self.groups.get(key).cloned() else {
+        let Some(mut before) = self.groups.get(key).cloned() else {
             return;
         };
         self.restore(key);
-        self.remember_failures(key, before);
-    }
-
-    /// What failed before the group began anew is not tried at once.
-    pub(crate) fn remember_failures(&mut self, key: &GroupKey, mut before: Group) {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };

@@ -32,6 +32,9 @@ impl Machine {
         let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
         for key in keys {
             self.restore(&key);
+            if let Some(group) = self.groups.get_mut(&key) {
+                group.is_hearsay = true;
+            }
         }
         let refused = self.lease.as_ref().and_then(Lease::refused).cloned();
         self.session.take_over(refused.as_ref(), self.now);

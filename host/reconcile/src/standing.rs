@@ -1,9 +1,9 @@
 //! The table of standings: where a group stands, from what is seen of it and what failed.
 
-use vmgroup_core::check::Rule;
 use vmgroup_core::observation::{
     Desired, Drift, FailureClass, Health, Hold, Member, Observation, UpdatePolicy,
 };
+use vmgroup_core::plan::Effect;
 use vmgroup_core::status::Standing;
 
 use crate::alone::held_member;
@@ -14,7 +14,7 @@ use crate::wind_up::deletion_waits;
 pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize) -> Standing {
     if group.object.deleting {
         let standing = deleting(group, observation.members.len());
-        let why = (planned == 0).then(|| held_member(observation, |_| DESTROYED));
+        let why = (planned == 0).then(|| held_member(observation, |it| Some(delete(it))));
         return match (standing, why.flatten()) {
             (Standing::Deleting(_), Some(why)) => deletion_waits(&why),
             (standing, _) => standing,
@@ -42,7 +42,7 @@ fn with_held(group: &Group, standing: Standing) -> Standing {
     match standing {
         Standing::Progressing(message) if group.waits_after_mass_loss() => {
             Standing::Progressing(format!(
-                "{message}; many members were lost at once: what is made in their place waits for \
+                "{message}; many members were lost at once: nothing is made in their place without \
                  an approval (status.held)"
             ))
         }
@@ -124,7 +124,7 @@ fn but_for_failures(observation: &Observation, planned: usize) -> Standing {
     if !counted || count(ready) < wanted {
         let too_many = count(members.len()) > most;
         let held = if too_many {
-            held(observation, |_| DESTROYED)
+            held(observation, |it| Some(delete(it)))
         } else {
             String::new()
         };
@@ -146,12 +146,15 @@ fn outdated(observation: &Observation) -> Option<String> {
     if outdated == 0 {
         return None;
     }
-    let why = if takes_none_down(desired) {
-        "; maxUnavailable and maxSurge are both 0, so that none may be taken down for it".into()
+    let held = held(observation, |member| update(desired, member));
+    let none_may = desired.max_unavailable == 0 && desired.spares == 0;
+    let is_cycled = |member: &Member| {
+        desired.update == UpdatePolicy::PowerCycle && member.drift == Drift::PowerCycle
+    };
+    let why = if held.is_empty() && none_may && observation.members.iter().any(is_cycled) {
+        "; maxUnavailable is 0, so that none may be powered off for it: raise it, or add a spare"
     } else {
-        held(observation, |member| {
-            in_the_way(desired.update, member.drift)
-        })
+        &held
     };
     let wanted = desired.replicas;
     Some(format!(
@@ -160,26 +163,31 @@ fn outdated(observation: &Observation) -> Option<String> {
 }
 
 /// Why that is not done, as the end of a sentence.
-fn held(observation: &Observation, rules: impl Fn(&Member) -> &'static [Rule]) -> String {
-    let why = held_member(observation, rules);
+fn held(observation: &Observation, effect: impl Fn(&Member) -> Option<Effect>) -> String {
+    let why = held_member(observation, effect);
     why.map_or_else(String::new, |why| format!("; {why}"))
 }
 
-/// What may stand in the way of destroying a member.
-const DESTROYED: &[Rule] = &[Rule::HandsOff, Rule::Disks];
-
-/// What may stand in the way of an update.
-fn in_the_way(policy: UpdatePolicy, drift: Drift) -> &'static [Rule] {
-    match drift {
-        _ if !is_to_be_updated(policy, drift) => &[],
-        Drift::Replace => DESTROYED,
-        _ => &[Rule::HandsOff],
-    }
+fn delete(member: &Member) -> Effect {
+    Effect::Delete(member.id.clone())
 }
 
-/// No member that serves may ever stop doing so.
-fn takes_none_down(desired: &Desired) -> bool {
-    desired.max_unavailable == 0 && desired.max_surge == 0
+/// How the member is brought to the spec, if that is waited for.
+fn update(desired: &Desired, member: &Member) -> Option<Effect> {
+    if !is_to_be_updated(desired.update, member.drift) {
+        return None;
+    }
+    let takes_a_new_one = match member.drift {
+        Drift::PowerCycle => {
+            desired.update == UpdatePolicy::RollingReplace && desired.max_unavailable == 0
+        }
+        drift => drift == Drift::Replace,
+    };
+    Some(if takes_a_new_one {
+        delete(member)
+    } else {
+        Effect::Reconfigure(member.id.clone())
+    })
 }
 
 /// The group is not as it should be before that drift is gone.

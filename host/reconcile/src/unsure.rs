@@ -101,7 +101,12 @@ impl Machine {
                 let what = "vCenter did not answer the call, and nothing has come of it";
                 self.failed(key, slot, FailureClass::Transient, what);
             }
-            _ => self.over(key, slot),
+            shown => {
+                if shown == Some(Settled::StepDone) {
+                    self.is_off_by_us(key, slot);
+                }
+                self.over(key, slot);
+            }
         }
     }
 

@@ -37,10 +37,8 @@ impl Machine {
                         group.reread = object.resource_version < known && asked_at != known;
                         let woken = group.woken;
                         if !group.reread && group.is_hearsay {
-                            let before = group.clone();
                             self.drop_group(&key);
                             self.begin(*object);
-                            self.remember_failures(&key, before);
                         } else if !group.reread {
                             self.replace_object(*object);
                             self.wake(&key, 0, woken);
@@ -214,7 +212,7 @@ mod tests {
         let shown = object("web");
         let now = Now::default();
         machine.step(Event::GroupsListed(vec![shown.clone()]), now);
-        machine.restore(&shown.key);
+        machine.take_over();
         let asked = machine.step(Event::Time, now);
         let read = asked.iter().find_map(|request| match request {
             Request::ReadGroup { id, .. } => Some(*id),

@@ -99,6 +99,7 @@ const AGES: &[(&str, Age)] = &[
     ("not_before", Age::UpTo(0)),
     ("again_at", Age::UpTo(0)),
     ("refused_until", Age::UpTo(0)),
+    ("idles_until", Age::UpTo(0)),
     ("state", Age::UpTo(0)),
     // The agenda: its order is the order in which it is printed.
     ("at", Age::UpTo(0)),

@@ -216,6 +216,6 @@ fn that_none_may_be_taken_down_for_an_update_is_said() {
     let larger = Spec { cpus: 4, ..wanted };
     stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
     stage.world.run_for(60_000);
-    stage.says("web", "none may be taken down for it");
+    stage.says("web", "none may be powered off for it");
     assert_eq!(stage.calls(), calls);
 }
