@@ -220,6 +220,11 @@ mod tests {
         seen.desired.max_unavailable = 0;
         seen.members[0].health = Health::Failed;
         seen.members[1].health = Health::Failed;
+        assert!(
+            !Headroom::new(&seen).replace(&seen.members[0]),
+            "one that serves can be made first"
+        );
+        seen.desired.max_surge = 0;
         let mut headroom = Headroom::new(&seen);
         assert!(!headroom.replace(&seen.members[2]), "the only good one");
         assert!(headroom.replace(&seen.members[0]));

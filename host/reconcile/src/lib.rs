@@ -59,6 +59,8 @@ mod writes;
 
 mod group;
 
+mod held;
+
 mod operation;
 
 mod queue;
