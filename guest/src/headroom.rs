@@ -15,8 +15,8 @@ pub(crate) struct Headroom {
     replicas: u64,
     /// Fewer must not be up by this module's doing.
     up_min: u64,
-    /// Nor when one that does not serve is taken down.
-    up_min_beside: u64,
+    /// Others can be made before one goes.
+    surges: bool,
     min_alive: u64,
     /// As the owner wants them. A VM whose health has no source is believed.
     serving: u64,
@@ -38,17 +38,11 @@ impl Headroom {
         let desired = &seen.desired;
         let wished_down = matches!(desired.power.state, PowerState::Off | PowerState::Suspended);
         let up_min = desired.replicas.saturating_sub(desired.max_unavailable);
-        // Where nothing can be made first, one that does not serve makes room for another.
-        let up_min_beside = if desired.max_surge == 0 {
-            up_min.min(desired.replicas.saturating_sub(1))
-        } else {
-            up_min
-        };
         let mut headroom = Headroom {
             wished_down,
             replicas: desired.replicas.into(),
             up_min: up_min.into(),
-            up_min_beside: up_min_beside.into(),
+            surges: desired.max_surge > 0,
             min_alive: desired.min_alive.into(),
             serving: 0,
             settled: 0,
@@ -82,12 +76,22 @@ impl Headroom {
     /// is wanted. One that is still starting may never get past that, and what
     /// would help it may be just this.
     pub(crate) fn allows(&self, member: &Member) -> bool {
+        self.leaves_enough(member, self.surges)
+    }
+
+    /// Where none can be made before it, one that does not serve goes while no other is down.
+    fn leaves_enough(&self, member: &Member, surges: bool) -> bool {
+        let beside = if surges {
+            self.up_min
+        } else {
+            self.up_min.min(self.replicas.saturating_sub(1))
+        };
         let (up, up_min) = if self.serves(member) {
             (self.serving, self.up_min)
         } else if member.health == Health::Starting {
-            (self.present, self.up_min_beside)
+            (self.present, beside)
         } else {
-            (self.settled, self.up_min_beside)
+            (self.settled, beside)
         };
         !self.shrinking && up > up_min && self.enough_stay_alive_without(member)
     }
@@ -103,9 +107,9 @@ impl Headroom {
         allowed
     }
 
-    /// Takes a member down that is wanted. False if it has to stay up.
+    /// Takes a member down that is wanted, and comes back. False if it has to stay up.
     pub(crate) fn interrupt(&mut self, member: &Member) -> bool {
-        let allowed = self.has_disruptions() && self.allows(member);
+        let allowed = self.has_disruptions() && self.leaves_enough(member, false);
         if allowed {
             self.disruptions -= 1;
             self.take(member);
@@ -223,6 +227,10 @@ mod tests {
         assert!(
             !Headroom::new(&seen).replace(&seen.members[0]),
             "one that serves can be made first"
+        );
+        assert!(
+            Headroom::new(&seen).interrupt(&seen.members[0]),
+            "it is the same one that comes back"
         );
         seen.desired.max_surge = 0;
         let mut headroom = Headroom::new(&seen);

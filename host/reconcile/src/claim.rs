@@ -214,9 +214,12 @@ impl Machine {
         if !group.object.deleting && !sorted.other_identity.is_empty() {
             return Some(other_identity(key, &sorted.other_identity));
         }
+        // Without its annotation, nor a status that tells, all of its name may be its own.
+        let is_untold =
+            group.object.identity.is_none() && group.has_nothing() && sorted.members.is_empty();
         let recorded = |(vm, _): &&(VmId, String)| {
             let mut records = group.slots.values();
-            group.object.identity.is_none() || records.any(|record| record.vm == *vm)
+            is_untold || records.any(|record| record.vm == *vm)
         };
         let left_behind = sorted.other_identity.iter().find(recorded);
         left_behind.map(|(vm, identity)| {
@@ -355,7 +358,8 @@ fn identity_changed(key: &GroupKey, vm: &str, identity: &str, may_return: bool) 
         "IdentityConflict",
         format!(
             "its identity annotation was changed or taken away: VMs of its name, {vm} first, have \
-             the identity {identity}; {remedy}, or let them stay behind: kubectl -n {} annotate vg {} {}=ignore",
+             the identity {identity}; {remedy}, or let them stay behind: kubectl -n {} annotate \
+             --overwrite vg {} {}=ignore",
             key.namespace,
             key.name,
             vmgroup_core::group::ADOPTION_ANNOTATION,

@@ -64,6 +64,8 @@ fn lacks_nothing(seen: &Observation) -> bool {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use vmgroup_core::check::{self, Circumstances, Verdict};
+    use vmgroup_core::plan::{Action, Plan, Reason};
     use vmgroup_core::time::Timestamp;
 
     use super::*;
@@ -114,5 +116,52 @@ mod tests {
         let held = after(by_budget, &seeing(&[0], &[]));
         assert_eq!(held, (budget.clone(), true));
         assert_eq!(after(by_budget, &seeing(&[0, 1], &[])), (budget, false));
+    }
+
+    /// A plan of that effect, which a person has approved although many members were lost.
+    fn approved(seen: &Observation, effect: Effect) -> CheckedPlan {
+        let reason = Reason {
+            code: "test".into(),
+            message: String::new(),
+        };
+        let plan = Plan {
+            actions: vec![Action { effect, reason }],
+            ..Plan::default()
+        };
+        let mut circumstances = Circumstances {
+            mass_loss: true,
+            ..Circumstances::default()
+        };
+        let verdict = check::check(seen, &plan, &circumstances);
+        let Verdict::Held { held, .. } = verdict else {
+            panic!("a loss holds it: {verdict:?}");
+        };
+        circumstances.approved.insert(held.effects_digest);
+        match check::check(seen, &plan, &circumstances) {
+            Verdict::Clear(plan) => plan,
+            verdict => panic!("it is approved: {verdict:?}"),
+        }
+    }
+
+    #[test]
+    fn an_approval_ends_what_a_mass_loss_holds_if_it_makes_what_is_missing() {
+        let broken = json!({ "id": "vm-0", "slot": 0, "health": "failed" });
+        let seen: Observation = serde_json::from_value(json!({
+            "context": { "now": 0 },
+            "desired": { "replicas": 2, "heal": "replace", "healAfterMs": 0 },
+            "members": [broken],
+        }))
+        .expect("it is an observation");
+        let held_after = |effect: Effect| {
+            let mut group = group();
+            group.held = Some(held_by(Rule::MassLoss));
+            group.seen = Some(seen.clone());
+            group.unhold(&approved(&seen, effect));
+            group.held
+        };
+        assert_eq!(held_after(Effect::Clone(1)), None);
+        let left = held_after(Effect::Delete("vm-0".into())).expect("one is missing");
+        assert_eq!(left.rules, [Rule::MassLoss.as_str()]);
+        assert_eq!(left.effects_digest, "", "nothing is left to be approved");
     }
 }

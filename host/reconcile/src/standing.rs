@@ -42,8 +42,8 @@ fn with_held(group: &Group, standing: Standing) -> Standing {
     match standing {
         Standing::Progressing(message) if group.waits_after_mass_loss() => {
             Standing::Progressing(format!(
-                "{message}; many members were lost at once: nothing is made in their place without \
-                 an approval (status.held)"
+                "{message}; many members were lost at once: what is to be made in their place will \
+                 wait for an approval (status.held)"
             ))
         }
         standing => standing,
@@ -332,6 +332,42 @@ mod tests {
         ] {
             let desired = serde_json::from_str(desired).expect("it is JSON");
             let observation = observation(&desired, &members, &json!([]));
+            let standing = format!("{:?}", but_for_failures(&observation, 0));
+            assert!(standing.contains(expected), "{standing} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_an_update_is_said_and_nothing_else() {
+        let cycle = || json!({ "update": "power-cycle" });
+        for (desired, hold, drift, expected) in [
+            (
+                json!({ "update": "rolling-replace" }),
+                "foreign-disk",
+                "replace",
+                "to be updated; delete vm-0: it has a disk",
+            ),
+            (
+                cycle(),
+                "administrator",
+                "power-cycle",
+                "to be updated; reconfigure vm-0: an administrator holds it",
+            ),
+            (
+                cycle(),
+                "foreign-disk",
+                "power-cycle",
+                "are to be updated\"",
+            ),
+            (
+                with(cycle(), &json!({ "maxUnavailable": 0 })),
+                "foreign-disk",
+                "power-cycle",
+                "to be updated; maxUnavailable is 0",
+            ),
+        ] {
+            let held = json!({ "holds": [hold], "drift": drift });
+            let observation = observation(&desired, &[held, json!({})], &json!([]));
             let standing = format!("{:?}", but_for_failures(&observation, 0));
             assert!(standing.contains(expected), "{standing} is not {expected}");
         }

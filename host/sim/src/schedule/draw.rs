@@ -133,6 +133,8 @@ impl Draw {
     fn spec(&mut self) -> Spec {
         let meddled = !self.profile.objects_only;
         let replicas = self.small(5);
+        let update = self.one_of(&UpdatePolicy::ALL[1..]);
+        let (max_unavailable, max_surge) = self.room(update);
         Spec {
             cpus: 1 + self.small(2),
             memory_mib: 1024 * (1 + self.random.below(2)),
@@ -143,9 +145,9 @@ impl Draw {
             },
             power_state: self.power_state(),
             power_grace_ms: 2_000,
-            update: self.one_of(&UpdatePolicy::ALL[1..]),
-            max_surge: Amount::Count(self.small(2)),
-            max_unavailable: Amount::Count(1 + self.small(2)),
+            update,
+            max_surge: Amount::Count(max_surge),
+            max_unavailable: Amount::Count(max_unavailable),
             min_alive: 0,
             spares: u32::from(self.random.per_mille(100)),
             removal: self.one_of(&RemovalPolicy::ALL[1..]),
@@ -167,6 +169,18 @@ impl Draw {
                 Mode::Apply
             },
             ..small_spec(replicas, TEMPLATE)
+        }
+    }
+
+    /// How many may be unavailable, and how many more there may be: room for what the policy
+    /// does, so that the group comes to an end.
+    fn room(&mut self, update: UpdatePolicy) -> (u32, u32) {
+        let surge = self.small(2);
+        match update {
+            _ if !self.random.per_mille(100) => (1 + self.small(2), surge),
+            UpdatePolicy::PowerCycle => (1, surge),
+            UpdatePolicy::RollingReplace => (0, 1 + surge),
+            _ => (0, surge),
         }
     }
 

@@ -63,7 +63,12 @@ pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
     }
     let asking: Vec<GroupObject> = world.cluster().groups().cloned().collect();
     for group in asking {
-        if group.status.held.is_some() {
+        if group
+            .status
+            .held
+            .as_ref()
+            .is_some_and(|held| !held.effects.is_empty())
+        {
             let name = format!("approval-{}-{}", group.key.name, world.now().monotonic.0);
             answered |= act(world, &Deed::Approve(key(&name), group.key.clone()));
         }
