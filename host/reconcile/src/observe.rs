@@ -55,7 +55,8 @@ pub(crate) fn observe(
         desired: Desired {
             replicas: spec.replicas,
             max_unavailable: max_unavailable(spec),
-            max_surge: spec.max_surge.rounded_up(spec.replicas),
+            // Of more there is nothing to be replaced: they are one too many.
+            max_surge: spec.max_surge.rounded_up(spec.replicas).min(spec.replicas),
             min_alive: spec.min_alive,
             spares: spec.spares,
             power: wish,

@@ -223,7 +223,11 @@ impl Session {
         let work = async {
             self.abort_feed().await;
             let manager = &self.content.session_manager;
-            self.client.logout(manager, None).await
+            match self.client.logout(manager, None).await {
+                // Its connection may have been dead for long. Once more does no harm.
+                Err(Error::AnswerLost { .. }) => self.client.logout(manager, None).await,
+                ended => ended,
+            }
         };
         match tokio::time::timeout(CLOSE_LIMIT, work).await {
             Ok(Ok(())) => tracing::info!("logged out of vCenter"),

@@ -146,7 +146,8 @@ pub fn path_independence(edited: &Ends, direct: &Ends) -> Vec<Breach> {
 /// destroyed and powered on and off. Calls may be more: a call that was lost, or
 /// whose task failed, is made again. Where the policy brings members to the spec by
 /// power cycles, one that is destroyed in the end may have had its cycle before, or
-/// not: that depends on which one was to go when.
+/// not: that depends on which one was to go when. One whose deletion failed after its
+/// power-off is brought to the spec where it is, and stays in the place of a new one.
 pub fn differential(faulty: &Ends, faultless: &Ends) -> Vec<Breach> {
     let mut breaches = faulty.differences(faultless, "differential", "without faults");
     let counted = [Kind::Clone, Kind::Destroy, Kind::PowerOn, Kind::PowerOff];
@@ -165,7 +166,12 @@ pub fn differential(faulty: &Ends, faultless: &Ends) -> Vec<Breach> {
             of(&without, what).unwrap_or(0),
         );
         let (group, kind) = what;
+        let in_place = (group.clone(), Kind::Reconfigure);
+        let reconfigured = |ends: &Ends| of(&ends.effects, &in_place).unwrap_or(0);
         let free = match kind {
+            Kind::Clone | Kind::Destroy if faultless.cycled.contains(group) => {
+                reconfigured(faulty).abs_diff(reconfigured(faultless))
+            }
             Kind::PowerOn | Kind::PowerOff if faultless.cycled.contains(group) => {
                 of(&without, &(group.clone(), Kind::Destroy)).unwrap_or(0)
             }

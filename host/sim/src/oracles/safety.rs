@@ -322,12 +322,13 @@ pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
         {
             late.insert(&called.group);
         }
-        // What has not been claimed, or no longer since a restore, goes without us.
+        // What has not been claimed, or no longer since a restore, goes without us; and what
+        // was let go while it was observed, whatever its spec says since.
         match fact {
             Fact::Revised { object, .. } if object.finalizer => {
                 claimed.insert(&object.uid);
             }
-            Fact::Revised { object, .. } if !object.deleting => {
+            Fact::Revised { object, .. } if !object.deleting || is_observed(object) => {
                 claimed.remove(object.uid.as_str());
             }
             Fact::Restored { objects, .. } => {
@@ -347,13 +348,9 @@ pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
         else {
             continue;
         };
-        let observed = object
-            .spec
-            .as_ref()
-            .is_ok_and(|spec| spec.mode == Mode::Observe);
         let left = !members.is_empty() || !clones.is_empty();
         let claimed = claimed.contains(object.uid.as_str());
-        if left && claimed && !by_hand && !observed && !late.contains(&object.key) {
+        if left && claimed && !by_hand && !is_observed(object) && !late.contains(&object.key) {
             breaches.push(Breach {
                 oracle: "S5",
                 at: *at,
@@ -365,6 +362,11 @@ pub fn s5_finalizer(facts: &[Fact]) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+fn is_observed(object: &GroupObject) -> bool {
+    let spec = object.spec.as_ref();
+    spec.is_ok_and(|spec| spec.mode == Mode::Observe)
 }
 
 /// S7: one effect per group, slot, kind and intent, whatever became of the object
