@@ -4,7 +4,7 @@ use vmgroup_core::group::{Amount, Spec};
 use vmgroup_core::observation::{HealPolicy, PowerState, UpdatePolicy};
 use vmgroup_reconcile::inventory::{Fault as VimFault, Heartbeat};
 use vmgroup_sim::deed::{Deed, Which};
-use vmgroup_sim::faults::{Fault, RequestFault};
+use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::vcenter::VmTruth;
 
@@ -218,4 +218,29 @@ fn that_none_may_be_taken_down_for_an_update_is_said() {
     stage.world.run_for(60_000);
     stage.says("web", "none may be powered off for it");
     assert_eq!(stage.calls(), calls);
+}
+
+/// Found by profile rare, seed 44030238: the last of them counted as a surge, and cost what the
+/// refused calls had used up.
+#[test]
+fn a_group_that_is_scaled_to_nothing_needs_no_budget_for_it() {
+    let mut stage = Stage::new(Vec::new());
+    let wanted = Spec {
+        max_surge: Amount::Count(2),
+        ..rolling(3)
+    };
+    stage.create("web", wanted.clone());
+    stage.until_phase("web", "RUNNING", 60);
+    stage
+        .world
+        .suffer(&WorldFault::Deny(Kind::PowerOff, 800_000));
+    let none = Spec {
+        replicas: 0,
+        cpus: 4,
+        ..wanted
+    };
+    stage.act(Deed::Edit(key("web"), Box::new(Ok(none))));
+    stage.world.run_for(1_500_000);
+    assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
+    stage.assert_safe();
 }
