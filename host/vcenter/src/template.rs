@@ -151,7 +151,10 @@ impl Session {
         let Some(devices) = content.get(DEVICES).filter(|_| is_meant) else {
             // Without its devices the clone's own disks could not be told later.
             return if is_meant {
-                let message = format!("the devices of {vm} cannot be read; grant Read on it");
+                let message = format!(
+                    "the devices of {vm} cannot be read: reconnect its host or its datastore, \
+                     or grant Read on it"
+                );
                 Err(CallResult::Refused(Fault::Unavailable { message }))
             } else {
                 Ok(None)

@@ -188,9 +188,10 @@ impl VCenter {
     fn entity(&self, call: &Call) -> Result<String, Fault> {
         match call {
             Call::Clone(clone) => {
-                let template = self.template(clone)?.id.clone();
+                let template = self.template(clone)?;
+                accessible(template)?;
                 self.folder_there(&clone.folder)?;
-                Ok(template)
+                Ok(template.id.clone())
             }
             Call::DestroyFolder(id) if self.folders.contains_key(id) => Ok(id.clone()),
             _ => call
@@ -335,13 +336,22 @@ fn not_hot(name: &str) -> Fault {
 }
 
 fn connected(vm: &VmTruth) -> Result<(), Fault> {
+    accessible(vm)?;
     match vm.connection {
-        Connection::Connected => Ok(()),
+        Connection::Connected | Connection::Inaccessible => Ok(()),
         Connection::Disconnected | Connection::Unknown => Err(Fault::Unavailable {
             message: format!("the host of {} is not connected", vm.id),
         }),
-        Connection::Inaccessible => Err(Fault::Unavailable {
-            message: format!("the files of {} are not accessible", vm.id),
-        }),
     }
+}
+
+/// Whether its configuration can be read. The adapter reads a template's disks
+/// before it calls for a clone.
+fn accessible(vm: &VmTruth) -> Result<(), Fault> {
+    if vm.connection == Connection::Inaccessible {
+        return Err(Fault::Unavailable {
+            message: format!("the files of {} are not accessible", vm.id),
+        });
+    }
+    Ok(())
 }

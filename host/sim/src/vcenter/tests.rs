@@ -223,6 +223,25 @@ fn a_template_that_is_missing_is_refused_at_the_call() {
 }
 
 #[test]
+fn a_template_whose_disks_cannot_be_read_is_refused_at_the_call() {
+    let mut bench = Bench::new();
+    let template = bench.vcenter.vms().find(|vm| vm.template);
+    let template = template.expect("the bench has one").id.clone();
+    bench
+        .vcenter
+        .by_hand(at(0), &template, |vm| {
+            vm.connection = Connection::Inaccessible
+        })
+        .expect("it exists");
+    // It is read before the folder is asked for anything.
+    let result = bench.call(&clone_call("group-v999", "web-1", "uuid-1"));
+    assert!(matches!(
+        result,
+        CallResult::Refused(Fault::Unavailable { .. })
+    ));
+}
+
+#[test]
 fn a_template_is_found_by_its_path_and_two_of_a_name_are_ambiguous() {
     let mut bench = Bench::new();
     let root = bench.vcenter.root().clone();

@@ -41,6 +41,22 @@ async fn a_template_is_found_by_name_and_path_and_its_absence_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_template_whose_disks_cannot_be_read_is_not_cloned() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let control = world.control().clone();
+    let golden = control.create_vm("golden", "/vcqaDC/vm").unwrap();
+    control.set_connection(&golden, "inaccessible").unwrap();
+    let result = world
+        .call(with_template(clone_call(&folder, "one"), "golden"))
+        .await;
+    let CallResult::Refused(Fault::Unavailable { message }) = result else {
+        panic!("{result:?}");
+    };
+    assert!(message.contains("reconnect its host or its datastore"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_two_vms_have_is_no_template_and_a_new_one_is_found() {
     let mut world = World::live().await;
     let folder = world.folder("n-g").await;
