@@ -104,6 +104,13 @@ impl Ends {
         self.effects.insert((key.clone(), Kind::Clone), clones);
     }
 
+    /// So many members were brought to a spec by power cycles.
+    #[cfg(test)]
+    pub(super) fn plant_cycles(&mut self, key: &GroupKey, count: u32) {
+        self.cycled.insert(key.clone());
+        self.effects.insert((key.clone(), Kind::Reconfigure), count);
+    }
+
     /// The specs that the groups ended with.
     pub fn specs(&self) -> BTreeMap<GroupKey, Spec> {
         self.specs.clone()

@@ -230,7 +230,7 @@ fn a_template_whose_disks_cannot_be_read_is_refused_at_the_call() {
     bench
         .vcenter
         .by_hand(at(0), &template, |vm| {
-            vm.connection = Connection::Inaccessible
+            vm.connection = Connection::Inaccessible;
         })
         .expect("it exists");
     // It is read before the folder is asked for anything.

@@ -22,9 +22,7 @@ fn approve(stage: &mut Stage, name: &str) {
 
 #[test]
 fn an_approval_counts_once_also_after_others_have_been_used() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(ALL));
-    stage.until_phase("web", "RUNNING", 120);
+    let mut stage = Stage::settled(spec(ALL));
     for name in ["first", "second"] {
         lose_all(&mut stage);
         approve(&mut stage, name);
@@ -52,9 +50,7 @@ fn an_approval_counts_once_also_after_others_have_been_used() {
 
 #[test]
 fn all_that_waits_is_shown_to_whoever_approves_it() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(ALL));
-    stage.until_phase("web", "RUNNING", 120);
+    let mut stage = Stage::settled(spec(ALL));
     lose_all(&mut stage);
     let held = stage.status("web").held.expect("held effects");
     assert_eq!((held.effects.len(), held.more), (20, 0));
@@ -62,9 +58,7 @@ fn all_that_waits_is_shown_to_whoever_approves_it() {
 
 #[test]
 fn an_approval_that_has_expired_approves_nothing() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(ALL));
-    stage.until_phase("web", "RUNNING", 120);
+    let mut stage = Stage::settled(spec(ALL));
     lose_all(&mut stage);
     let held = stage
         .status("web")
@@ -89,9 +83,7 @@ fn an_approval_that_has_expired_approves_nothing() {
 
 #[test]
 fn whoever_only_observes_is_told_of_what_would_have_to_be_approved_too() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(ALL));
-    stage.until_phase("web", "RUNNING", 120);
+    let mut stage = Stage::settled(spec(ALL));
     lose_all(&mut stage);
     assert!(stage.status("web").held.is_some());
     let observed = Spec {
@@ -110,9 +102,7 @@ fn whoever_only_observes_is_told_of_what_would_have_to_be_approved_too() {
 fn an_approval_whose_commit_meets_an_edit_approves_nothing_else() {
     let mut used = Vec::new();
     for after_ms in 0..40 {
-        let mut stage = Stage::new(Vec::new());
-        stage.create("web", spec(6));
-        stage.until_phase("web", "RUNNING", 120);
+        let mut stage = Stage::settled(spec(6));
         lose_all(&mut stage);
         // The loss itself is over, and what is held waits.
         stage.world.run_for(15 * 60_000);

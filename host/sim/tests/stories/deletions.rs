@@ -10,18 +10,16 @@ use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 use vmgroup_sim::vcenter::VmTruth;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, member, spec};
 
 #[test]
 fn an_orphaned_group_waits_for_a_member_that_cannot_be_read() {
-    let mut stage = Stage::new(Vec::new());
     let orphaning = Spec {
         deletion: DeletionPolicy::Orphan,
         ..spec(2)
     };
-    stage.create("web", orphaning);
-    stage.until_phase("web", "RUNNING", 60);
-    let lost = || Which::Member(key("web"), 1);
+    let mut stage = Stage::settled(orphaning);
+    let lost = || member(1);
     let id = stage.world.find(&lost()).unwrap();
     stage.act(Deed::Connect(lost(), Connection::Inaccessible));
     stage.act(Deed::Delete(key("web")));
@@ -59,9 +57,7 @@ fn a_group_goes_while_the_clones_of_others_run() {
 
 #[test]
 fn a_vm_in_the_folder_that_cannot_be_read_may_be_the_groups_and_keeps_the_object() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(1));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(1));
     let folder = Place::Folder("default-web".into());
     stage.act(Deed::AddVm("stranger".into(), folder));
     let stranger = || Which::Named("stranger".into());
@@ -121,12 +117,10 @@ fn a_folder_that_could_not_be_removed_is_tried_again() {
 #[test]
 fn a_vm_of_the_group_that_turns_up_in_its_folder_at_the_end_goes_too() {
     for adoption in [None, Some(Adoption::Ignore)] {
-        let mut stage = Stage::new(Vec::new());
-        stage.create("web", spec(1));
-        stage.until_phase("web", "RUNNING", 60);
+        let mut stage = Stage::settled(spec(1));
         stage.act(Deed::Adopt(key("web"), adoption));
         stage.world.run_for(1_000);
-        let first = Which::Member(key("web"), 0);
+        let first = member(0);
         let folder = Place::Folder("default-web".into());
         stage.act(Deed::Twin(first, "twin".into(), folder));
         let twin = stage.world.find(&Which::Named("twin".into())).unwrap();
@@ -213,9 +207,7 @@ fn a_folder_stays_that_held_somebody_elses_vm_when_it_was_looked_at() {
 fn a_template_that_becomes_a_member_right_before_the_end_is_nobodys_breach() {
     let mut left_alone = 0;
     for wait_ms in 0..100 {
-        let mut stage = Stage::new(Vec::new());
-        stage.create("web", spec(1));
-        stage.until_phase("web", "RUNNING", 60);
+        let mut stage = Stage::settled(spec(1));
         let id = stage.ids("web").remove(0);
         stage.act(Deed::Template(Which::Id(id.clone()), true));
         stage.world.run_for(10_000);
@@ -250,7 +242,7 @@ fn an_orphaned_group_lets_go_of_a_second_vm_in_a_slot_that_is_out_of_view() {
         };
         stage.create("web", orphaning);
         stage.until_phase("web", "RUNNING", 60);
-        let first = Which::Member(key("web"), 0);
+        let first = member(0);
         stage.act(Deed::Twin(first, "twin".into(), Place::Elsewhere));
         stage.act(Deed::Delete(key("web")));
         stage.until_empty(120);
@@ -286,10 +278,8 @@ fn a_deletion_says_that_it_waits_for_a_call_that_no_status_tells_of() {
 
 #[test]
 fn what_keeps_a_member_from_going_is_said_with_what_to_do() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
-    let kept = || Which::Member(key("web"), 1);
+    let mut stage = Stage::settled(spec(2));
+    let kept = || member(1);
     stage.act(Deed::Snapshot(kept(), true));
     stage.world.run_for(5_000);
     stage.act(Deed::Scale(key("web"), 0));

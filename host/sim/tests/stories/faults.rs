@@ -228,9 +228,7 @@ fn refused_credentials_are_tried_again_only_while_no_refusal_is_heard() {
 /// whatever its clones still had to wait, and each time led to a decision.
 #[test]
 fn a_folder_that_cannot_be_made_is_asked_for_as_seldom_as_its_clones() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(0));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(0));
     let before = stage.decisions();
     // The feed's answer is under way for longer than vCenter is away.
     stage.world.suffer(&WorldFault::LagFeed(0, 20_000));

@@ -12,25 +12,19 @@ use vmgroup_sim::kind::Kind;
 use vmgroup_sim::oracles::s13_status;
 use vmgroup_sim::vcenter::VCenter;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, member, spec};
 
 fn settled(replicas: u32) -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create(
-        "web",
-        Spec {
-            power_grace_ms: 5_000,
-            ..spec(replicas)
-        },
-    );
-    stage.until_phase("web", "RUNNING", 60);
-    stage
+    Stage::settled(Spec {
+        power_grace_ms: 5_000,
+        ..spec(replicas)
+    })
 }
 
 #[test]
 fn a_member_powered_off_by_hand_is_powered_on_after_its_grace() {
     let mut stage = settled(2);
-    stage.act(Deed::Power(Which::Member(key("web"), 1), PowerState::Off));
+    stage.act(Deed::Power(member(1), PowerState::Off));
     stage.world.run_for(4_000);
     assert_eq!(stage.running("web"), 1);
     stage.world.run_for(10_000);
@@ -41,7 +35,7 @@ fn a_member_powered_off_by_hand_is_powered_on_after_its_grace() {
 #[test]
 fn a_member_destroyed_by_hand_is_proven_gone_and_cloned_again() {
     let mut stage = settled(3);
-    stage.act(Deed::Destroy(Which::Member(key("web"), 0)));
+    stage.act(Deed::Destroy(member(0)));
     stage.world.run_for(30_000);
     assert_eq!(stage.running("web"), 3, "{}", stage.story());
     stage.until_phase("web", "RUNNING", 10);
@@ -51,16 +45,14 @@ fn a_member_destroyed_by_hand_is_proven_gone_and_cloned_again() {
 #[test]
 fn a_member_whose_guest_hangs_is_replaced_only_where_the_owner_allows_it() {
     for heal in [HealPolicy::Never, HealPolicy::Replace] {
-        let mut stage = Stage::new(Vec::new());
         let wanted = Spec {
             heal,
             heal_after_ms: 60_000,
             ..spec(2)
         };
-        stage.create("web", wanted);
-        stage.until_phase("web", "RUNNING", 60);
+        let mut stage = Stage::settled(wanted);
         let before = stage.ids("web");
-        let hung = Which::Member(key("web"), 0);
+        let hung = member(0);
         stage.act(Deed::Guest(hung, Heartbeat::Red));
         stage.world.run_for(30_000);
         assert_eq!(stage.ids("web"), before, "it is given its time");
@@ -77,7 +69,7 @@ fn a_member_whose_guest_hangs_is_replaced_only_where_the_owner_allows_it() {
 fn a_member_that_fails_over_is_left_to_vcenter_until_it_is_back() {
     let mut stage = settled(2);
     let calls = stage.calls();
-    let lost = || Which::Member(key("web"), 0);
+    let lost = || member(0);
     stage.act(Deed::Failover(lost(), true));
     stage.act(Deed::Power(lost(), PowerState::Off));
     stage.world.run_for(900_000);
@@ -149,7 +141,7 @@ fn nothing_is_made_in_another_vcenter_than_the_one_that_the_members_are_in() {
 fn a_member_moved_out_of_its_folder_stays_a_member() {
     let mut stage = settled(2);
     let calls = stage.calls();
-    stage.act(Deed::Move(Which::Member(key("web"), 0), Place::Elsewhere));
+    stage.act(Deed::Move(member(0), Place::Elsewhere));
     stage.world.run_for(60_000);
     assert_eq!(stage.vms("web").len(), 2);
     assert_eq!(stage.calls(), calls, "{}", stage.story());
@@ -164,7 +156,7 @@ fn a_member_that_cannot_be_reached_is_neither_replaced_nor_touched() {
     for connection in [Connection::Inaccessible, Connection::Disconnected] {
         let mut stage = settled(2);
         let calls = stage.calls();
-        stage.act(Deed::Connect(Which::Member(key("web"), 0), connection));
+        stage.act(Deed::Connect(member(0), connection));
         stage.world.run_for(3_600_000);
         assert_eq!(stage.vms("web").len(), 2);
         assert_eq!(stage.calls(), calls, "{}", stage.story());
@@ -173,10 +165,7 @@ fn a_member_that_cannot_be_reached_is_neither_replaced_nor_touched() {
             (ready.kind.as_str(), ready.status.as_str()),
             ("Ready", "Unknown")
         );
-        stage.act(Deed::Connect(
-            Which::Member(key("web"), 0),
-            Connection::Connected,
-        ));
+        stage.act(Deed::Connect(member(0), Connection::Connected));
         stage.until_phase("web", "RUNNING", 60);
         stage.assert_safe();
     }
@@ -185,7 +174,7 @@ fn a_member_that_cannot_be_reached_is_neither_replaced_nor_touched() {
 #[test]
 fn a_copy_that_inherited_the_marker_is_reported_and_never_touched() {
     let mut stage = settled(2);
-    let which = Which::Member(key("web"), 0);
+    let which = member(0);
     stage.act(Deed::Copy(which, "web-copy".into(), Place::Root));
     stage.world.run_for(10_000);
     assert_eq!(stage.status("web").copies.len(), 1, "{}", stage.story());
@@ -220,7 +209,7 @@ fn a_stranger_in_the_folder_keeps_the_folder_and_stays() {
 #[test]
 fn two_vms_that_both_agree_freeze_their_slot() {
     let mut stage = settled(2);
-    let which = Which::Member(key("web"), 0);
+    let which = member(0);
     stage.act(Deed::Twin(which, "web-twin".into(), Place::Root));
     stage.world.run_for(10_000);
     let calls = stage.calls();
@@ -287,7 +276,7 @@ fn a_vm_of_a_predecessor_that_turns_up_late_is_adopted_if_its_owner_wants_that()
 #[test]
 fn a_vm_whose_marker_was_taken_away_is_left_alone_and_lets_the_group_go() {
     let mut stage = settled(2);
-    stage.act(Deed::Unmark(Which::Member(key("web"), 0)));
+    stage.act(Deed::Unmark(member(0)));
     let calls = stage.calls();
     stage.world.run_for(60_000);
     assert_eq!(stage.calls(), calls, "{}", stage.story());
@@ -301,14 +290,12 @@ fn a_vm_whose_marker_was_taken_away_is_left_alone_and_lets_the_group_go() {
 #[test]
 fn a_vm_that_is_a_member_again_unnoticed_is_not_left_behind_by_a_deletion() {
     for deletion in [DeletionPolicy::Delete, DeletionPolicy::Orphan] {
-        let mut stage = Stage::new(Vec::new());
         let spec = Spec {
             deletion,
             ..spec(2)
         };
-        stage.create("web", spec);
-        stage.until_phase("web", "RUNNING", 60);
-        let which = Which::Member(key("web"), 0);
+        let mut stage = Stage::settled(spec);
+        let which = member(0);
         let vm = stage.world.find(&which).unwrap();
         stage.act(Deed::Template(which, true));
         stage.world.run_for(10_000);
@@ -343,7 +330,7 @@ fn a_member_that_has_recovered_before_its_replacement_begins_stays() {
         stage.create("web", wanted);
         stage.until_phase("web", "RUNNING", 60);
         let before = stage.ids("web");
-        let hung = || Which::Member(key("web"), 0);
+        let hung = || member(0);
         stage.act(Deed::Guest(hung(), Heartbeat::Red));
         let is_refused = |fact: &&Fact| matches!(fact, Fact::Called(called) if matches!(called.result, CallResult::Refused(_)));
         let all = usize::try_from(refusals).unwrap();
@@ -373,7 +360,7 @@ fn a_template_that_is_a_member_again_before_the_group_goes_is_deleted_with_it() 
     let mut stage = Stage::new(vec![slow]);
     stage.create("web", spec(2));
     stage.until_phase("web", "RUNNING", 60);
-    let which = Which::Member(key("web"), 0);
+    let which = member(0);
     let vm = stage.world.find(&which).unwrap();
     stage.act(Deed::Template(which, true));
     stage.world.run_for(10_000);
@@ -394,10 +381,8 @@ fn a_template_that_is_a_member_again_before_the_group_goes_is_deleted_with_it() 
 /// view, took it for a stranger, and did not see it become a member again.
 #[test]
 fn a_template_that_is_found_in_place_of_a_member_keeps_the_slot() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
-    let which = Which::Member(key("web"), 0);
+    let mut stage = Stage::settled(spec(2));
+    let which = member(0);
     let vm = Which::Id(stage.world.find(&which).unwrap());
     stage.world.crash(0, Unsent::Dropped);
     stage.act(Deed::Move(vm.clone(), Place::Elsewhere));
@@ -416,7 +401,7 @@ fn a_template_that_is_found_in_place_of_a_member_keeps_the_slot() {
 #[test]
 fn of_two_vms_in_one_slot_the_one_that_keeps_its_marker_stays_a_member() {
     let mut stage = settled(2);
-    let which = Which::Member(key("web"), 0);
+    let which = member(0);
     let first = stage.world.find(&which).unwrap();
     stage.act(Deed::Twin(which, "web-twin".into(), Place::Root));
     stage.world.run_for(10_000);
@@ -446,18 +431,16 @@ fn a_clock_that_was_set_back_does_not_put_the_owners_wish_off() {
 
 #[test]
 fn a_clock_that_is_set_back_makes_no_wish_of_what_somebody_else_did() {
-    let mut stage = Stage::new(Vec::new());
     let reported = Spec {
         power_drift: PowerDriftPolicy::Report,
         ..spec(2)
     };
-    stage.create("web", reported);
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(reported);
     stage.world.run_for(600_000);
-    stage.act(Deed::Power(Which::Member(key("web"), 0), PowerState::Off));
+    stage.act(Deed::Power(member(0), PowerState::Off));
     stage.world.run_for(60_000);
     stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
-    stage.act(Deed::Guest(Which::Member(key("web"), 1), Heartbeat::Yellow));
+    stage.act(Deed::Guest(member(1), Heartbeat::Yellow));
     stage.world.run_for(60_000);
     assert_eq!(stage.running("web"), 1, "{}", stage.story());
     stage.assert_safe();
@@ -465,20 +448,18 @@ fn a_clock_that_is_set_back_makes_no_wish_of_what_somebody_else_did() {
 
 #[test]
 fn a_clock_that_jumps_ahead_lets_no_time_pass_for_a_member_that_is_not_ready() {
-    let mut stage = Stage::new(Vec::new());
     let healed = Spec {
         heal: HealPolicy::Replace,
         heal_after_ms: 600_000,
         ..spec(2)
     };
-    stage.create("web", healed);
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(healed);
     let before = stage.ids("web");
-    stage.act(Deed::Guest(Which::Member(key("web"), 0), Heartbeat::Red));
+    stage.act(Deed::Guest(member(0), Heartbeat::Red));
     stage.world.run_for(30_000);
     stage.world.suffer(&WorldFault::ClockJump(3_600_000));
     // It is decided on at once.
-    stage.act(Deed::Guest(Which::Member(key("web"), 1), Heartbeat::Yellow));
+    stage.act(Deed::Guest(member(1), Heartbeat::Yellow));
     stage.world.run_for(500_000);
     assert_eq!(stage.ids("web"), before, "{}", stage.story());
     stage.world.run_for(300_000);
@@ -490,9 +471,7 @@ fn a_clock_that_jumps_ahead_lets_no_time_pass_for_a_member_that_is_not_ready() {
 /// stays what it was, whatever an earlier pass had seen and not said.
 #[test]
 fn a_suspended_group_says_no_number_that_was_not_said_before() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(4));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(4));
     let lost = Which::Nth(key("web"), 0);
     stage.act(Deed::Connect(lost, Connection::Inaccessible));
     stage.world.run_for(10_000);
@@ -513,9 +492,7 @@ fn a_suspended_group_says_no_number_that_was_not_said_before() {
 /// former member was one again when that one went.
 #[test]
 fn a_template_that_becomes_a_member_after_the_release_is_nobodys_breach() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let former = Which::Id(stage.ids("web").remove(0));
     stage.act(Deed::Finalizer(key("web"), true));
     stage.act(Deed::Template(former.clone(), true));

@@ -11,13 +11,11 @@ use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, member, spec};
 
 /// Two running members, of which the operator hears nothing new for a while.
 fn late() -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let now = stage.world.now().monotonic;
     stage.world.plan_fault(now, WorldFault::LagFeed(0, 20_000));
     stage.world.run_for(1_000);
@@ -25,7 +23,7 @@ fn late() -> Stage {
 }
 
 fn second(stage: &Stage) -> String {
-    stage.world.find(&Which::Member(key("web"), 1)).unwrap()
+    stage.world.find(&member(1)).unwrap()
 }
 
 #[test]

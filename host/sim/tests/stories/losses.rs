@@ -8,20 +8,9 @@ use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, spec};
-
-fn member(number: u32) -> Which {
-    Which::Member(key("web"), number)
-}
+use crate::stage::{Stage, key, member, spec};
 
 /// More than an accident takes.
-fn settled(replicas: u32) -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(replicas));
-    stage.until_phase("web", "RUNNING", 120);
-    stage
-}
-
 fn disconnect_all(stage: &mut Stage, replicas: u32) {
     for number in 0..replicas {
         stage.act(Deed::Connect(member(number), Connection::Disconnected));
@@ -37,7 +26,7 @@ fn clones(stage: &Stage) -> usize {
 /// The first fleet may still run where a host is only cut off.
 #[test]
 fn members_that_vanish_long_after_they_could_not_be_reached_are_a_mass_loss() {
-    let mut stage = settled(8);
+    let mut stage = Stage::settled(spec(8));
     disconnect_all(&mut stage, 8);
     stage.world.run_for(20 * 60_000);
     for id in stage.ids("web") {
@@ -52,7 +41,7 @@ fn members_that_vanish_long_after_they_could_not_be_reached_are_a_mass_loss() {
 
 #[test]
 fn members_that_stay_out_of_sight_hold_nobody_for_ever() {
-    let mut stage = settled(8);
+    let mut stage = Stage::settled(spec(8));
     stage
         .world
         .suffer(&WorldFault::Deny(Kind::ReadVm, 7_200_000));
@@ -74,7 +63,7 @@ fn members_that_stay_out_of_sight_hold_nobody_for_ever() {
 #[test]
 fn clones_that_wait_for_a_place_do_not_begin_once_many_members_are_lost() {
     for away in [false, true] {
-        let mut stage = settled(8);
+        let mut stage = Stage::settled(spec(8));
         let before = clones(&stage);
         stage.create("db", spec(10));
         stage.world.run_for(1_000);
@@ -92,7 +81,7 @@ fn clones_that_wait_for_a_place_do_not_begin_once_many_members_are_lost() {
 
 #[test]
 fn members_that_come_into_view_again_are_lost_no_more() {
-    let mut stage = settled(8);
+    let mut stage = Stage::settled(spec(8));
     stage.world.suffer(&WorldFault::Deny(Kind::ReadVm, 60_000));
     for place in [Place::Elsewhere, Place::Root] {
         for number in 0..8 {
@@ -110,7 +99,7 @@ fn members_that_come_into_view_again_are_lost_no_more() {
 #[test]
 fn clones_that_are_committed_while_many_members_are_lost_do_not_begin() {
     for after_ms in 0..40 {
-        let mut stage = settled(8);
+        let mut stage = Stage::settled(spec(8));
         let before = clones(&stage);
         stage.create("db", spec(2));
         stage.world.run_for(after_ms);
@@ -157,7 +146,7 @@ fn clones_that_waited_through_a_loss_wait_for_an_approval() {
 /// A delete that has powered its VM off goes no further.
 #[test]
 fn a_delete_stops_between_its_steps_when_many_members_are_lost() {
-    let mut stage = settled(8);
+    let mut stage = Stage::settled(spec(8));
     stage.create("db", spec(1));
     stage.until_phase("db", "RUNNING", 60);
     stage.act(Deed::Scale(key("db"), 0));
@@ -174,7 +163,7 @@ fn a_delete_stops_between_its_steps_when_many_members_are_lost() {
 /// Nobody could approve it in a namespace that is being deleted.
 #[test]
 fn a_deletion_goes_on_when_the_loss_is_over() {
-    let mut stage = settled(8);
+    let mut stage = Stage::settled(spec(8));
     stage.create("db", spec(1));
     stage.until_phase("db", "RUNNING", 60);
     disconnect_all(&mut stage, 8);

@@ -26,6 +26,8 @@ mod status;
 
 mod claims;
 
+mod identities;
+
 mod deletions;
 
 mod proofs;

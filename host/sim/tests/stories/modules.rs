@@ -5,11 +5,11 @@ use vmgroup_core::observation::UpdatePolicy;
 use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::{Answer, NextLook, Plan, Reason, Refusal};
 use vmgroup_reconcile::event::DecideResult;
-use vmgroup_sim::deed::{Deed, Which};
+use vmgroup_sim::deed::Deed;
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, member, spec};
 
 const GROUPS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -121,9 +121,7 @@ fn a_module_that_fails_is_asked_again_after_growing_pauses() {
 #[test]
 fn a_module_that_refuses_is_asked_again_when_it_says_but_not_without_end() {
     for (after_ms, expected) in [(0, 55..=60), (1_000, 55..=60), (20_000, 3..=3)] {
-        let mut stage = Stage::new(Vec::new());
-        stage.create("web", spec(2));
-        stage.until_phase("web", "RUNNING", 60);
+        let mut stage = Stage::settled(spec(2));
         stage.world.decide_mut().instead = Some(refusal(after_ms));
         stage.act(Deed::Scale(key("web"), 3));
         stage.world.run_for(5_000);
@@ -135,9 +133,7 @@ fn a_module_that_refuses_is_asked_again_when_it_says_but_not_without_end() {
 
 #[test]
 fn a_group_goes_though_its_module_fails() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     stage.world.decide_mut().instead = Some(trap());
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(1_000);
@@ -170,9 +166,7 @@ fn a_group_whose_module_is_not_there_says_so_and_still_goes() {
 /// They are none that the built-in module knows.
 #[test]
 fn a_group_goes_without_its_module_whatever_settings_that_had() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let lost = Spec {
         module: Some("lost".into()),
         settings: r#"{"maintenanceWindow":"nights"}"#.into(),
@@ -187,10 +181,8 @@ fn a_group_goes_without_its_module_whatever_settings_that_had() {
 
 #[test]
 fn a_module_that_will_not_decide_for_a_day_does_not_keep_a_deletion() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
-    let held = Which::Member(key("web"), 1);
+    let mut stage = Stage::settled(spec(2));
+    let held = member(1);
     stage.act(Deed::Hold(held.clone(), true));
     stage.world.decide_mut().instead = Some(refusal(86_400_000));
     stage.act(Deed::Delete(key("web")));
@@ -226,9 +218,7 @@ fn a_memo_is_for_the_module_that_wrote_it() {
 
 #[test]
 fn a_module_that_lets_no_member_of_a_deleted_group_go_does_not_keep_it() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let idle = DecideResult::Answered(Answer::Plan(Plan::default()));
     stage.world.decide_mut().instead = Some(idle);
     stage.act(Deed::Delete(key("web")));

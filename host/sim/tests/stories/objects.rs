@@ -8,13 +8,6 @@ use vmgroup_sim::kind::Kind;
 
 use crate::stage::{Stage, key, spec};
 
-fn settled(replicas: u32) -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(replicas));
-    stage.until_phase("web", "RUNNING", 60);
-    stage
-}
-
 fn reads(stage: &Stage) -> usize {
     let reads =
         |line: &str| line.contains("operator    -> #") && line.ends_with(" read default/web");
@@ -23,7 +16,7 @@ fn reads(stage: &Stage) -> usize {
 
 #[test]
 fn a_list_that_brings_nothing_new_leads_to_no_read() {
-    let mut stage = settled(2);
+    let mut stage = Stage::settled(spec(2));
     stage.world.run_for(10_000);
     let before = reads(&stage);
     stage.world.suffer(&WorldFault::ReconnectWatch(0));
@@ -47,7 +40,7 @@ fn a_list_that_brings_nothing_new_leads_to_no_read() {
 
 #[test]
 fn an_object_that_was_replaced_while_nobody_looked_is_another_one() {
-    let mut stage = settled(2);
+    let mut stage = Stage::settled(spec(2));
     let former = stage.ids("web");
     stage.world.suffer(&WorldFault::StallWatch(0, 5_000));
     stage.act(Deed::Delete(key("web")));
@@ -61,7 +54,7 @@ fn an_object_that_was_replaced_while_nobody_looked_is_another_one() {
 
 #[test]
 fn an_object_that_was_replaced_is_another_one_also_to_whoever_reads_it_first() {
-    let mut stage = settled(2);
+    let mut stage = Stage::settled(spec(2));
     let former = stage.ids("web");
     stage.world.run_for(10_000);
     stage.act(Deed::Delete(key("web")));
@@ -103,7 +96,7 @@ fn a_read_that_was_overtaken_by_the_watch_is_asked_again() {
 
 #[test]
 fn what_happens_to_members_is_noticed_after_another_group_has_gone() {
-    let mut stage = settled(1);
+    let mut stage = Stage::settled(spec(1));
     stage.create("db", spec(1));
     stage.until_phase("db", "RUNNING", 60);
     stage.act(Deed::Delete(key("db")));

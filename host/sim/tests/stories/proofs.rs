@@ -7,22 +7,11 @@ use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 
-use crate::stage::{Stage, key, spec};
-
-fn settled(replicas: u32) -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(replicas));
-    stage.until_phase("web", "RUNNING", 120);
-    stage
-}
-
-fn member(slot: u32) -> Which {
-    Which::Member(key("web"), slot)
-}
+use crate::stage::{Stage, key, member, spec};
 
 #[test]
 fn a_member_that_was_restored_out_of_view_keeps_its_slot() {
-    let mut stage = settled(2);
+    let mut stage = Stage::settled(spec(2));
     let calls = stage.calls();
     stage.act(Deed::Twin(member(0), "restored".into(), Place::Elsewhere));
     let lost = stage.ids("web").remove(0);
@@ -41,7 +30,7 @@ fn a_member_that_was_restored_out_of_view_keeps_its_slot() {
 
 #[test]
 fn a_vm_of_nobody_that_has_a_members_identity_fills_no_slot() {
-    let mut stage = settled(2);
+    let mut stage = Stage::settled(spec(2));
     stage.act(Deed::Twin(member(0), "twin".into(), Place::Elsewhere));
     stage.act(Deed::Unmark(Which::Named("twin".into())));
     let lost = stage.ids("web").remove(0);
@@ -87,7 +76,7 @@ fn a_member_whose_deletion_was_given_up_is_lost_if_a_person_destroys_it() {
 
 #[test]
 fn a_member_that_is_out_of_view_without_its_marker_keeps_its_slot_until_the_group_goes() {
-    let mut stage = settled(2);
+    let mut stage = Stage::settled(spec(2));
     let calls = stage.calls();
     let lost = Which::Id(stage.world.find(&member(1)).unwrap());
     stage.act(Deed::Move(lost.clone(), Place::Elsewhere));
@@ -191,9 +180,7 @@ fn with_surge(replicas: u32, deletion: DeletionPolicy) -> Spec {
 /// The status was wiped, as by a restore without statuses, while the operator was away.
 #[test]
 fn a_member_out_of_view_is_found_though_no_status_tells_of_it() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", with_surge(2, DeletionPolicy::Delete));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(with_surge(2, DeletionPolicy::Delete));
     let moved = stage.world.find(&member(1)).unwrap();
     stage.world.crash(0, Unsent::Dropped);
     stage.act(Deed::Move(Which::Id(moved), Place::Elsewhere));
@@ -209,9 +196,7 @@ fn a_member_out_of_view_is_found_though_no_status_tells_of_it() {
 #[test]
 fn a_group_does_not_go_before_a_member_out_of_view_that_a_backup_does_not_tell_of() {
     for deletion in [DeletionPolicy::Delete, DeletionPolicy::Orphan] {
-        let mut stage = Stage::new(Vec::new());
-        stage.create("web", with_surge(1, deletion));
-        stage.until_phase("web", "RUNNING", 60);
+        let mut stage = Stage::settled(with_surge(1, deletion));
         stage.world.run_for(10_000);
         stage.act(Deed::Scale(key("web"), 2));
         stage.world.run_for(60_000);
@@ -233,9 +218,7 @@ fn a_group_does_not_go_before_a_member_out_of_view_that_a_backup_does_not_tell_o
 /// Ten slots are to be searched, more than at a time, and nobody may search.
 #[test]
 fn what_cannot_be_searched_keeps_no_group_from_its_decisions_and_is_found_later() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", with_surge(10, DeletionPolicy::Delete));
-    stage.until_phase("web", "RUNNING", 120);
+    let mut stage = Stage::settled(with_surge(10, DeletionPolicy::Delete));
     let of_slots: Vec<Which> = (0..10).map(member).collect();
     let moved = of_slots
         .iter()

@@ -2,21 +2,19 @@
 
 use vmgroup_core::group::{Mode, Spec};
 use vmgroup_core::time::Monotonic;
-use vmgroup_sim::deed::{Deed, Place, Which};
+use vmgroup_sim::deed::{Deed, Place};
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, member, spec};
 
 /// Found by profile restores, seed 86: an older version of the same generation
 /// was taken for an old event, so that nobody noticed that the finalizer was gone.
 #[test]
 fn a_restore_to_before_the_claim_is_noticed_and_the_group_claimed_again() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let all = stage.world.now().monotonic.0;
     stage.world.suffer(&WorldFault::RestoreCluster(all));
     stage.world.run_for(10_000);
@@ -32,9 +30,7 @@ fn a_restore_to_before_the_claim_is_noticed_and_the_group_claimed_again() {
 /// status, and nobody wrote it again.
 #[test]
 fn a_status_that_somebody_wipes_is_written_again() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     stage.world.run_for(60_000);
     let before = stage.status("web");
     stage.act(Deed::WipeStatus(key("web")));
@@ -49,9 +45,7 @@ fn a_status_that_somebody_wipes_is_written_again() {
 /// same spec, which was taken for an old list, and the status stayed what it was.
 #[test]
 fn a_restore_that_takes_nothing_but_the_status_back_is_noticed() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     stage.world.run_for(60_000);
     let claimed_ago = stage.world.now().monotonic.0 - 1_000;
     stage.world.suffer(&WorldFault::RestoreCluster(claimed_ago));
@@ -68,9 +62,7 @@ fn a_restore_that_takes_nothing_but_the_status_back_is_noticed() {
 /// wiped, and a task of the former number could be taken for the new call's.
 #[test]
 fn no_commits_number_comes_again_after_a_status_is_lost() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let number = |stage: &Stage| stage.status("web").intent.map(|intent| intent.id);
     let before = number(&stage);
     stage.world.crash(0, Unsent::Dropped);
@@ -87,9 +79,7 @@ fn no_commits_number_comes_again_after_a_status_is_lost() {
 
 /// A group of one that stands, and a clock that has gone back by an hour since.
 fn with_a_late_clock() -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(1));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(1));
     stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
     stage.world.run_for(10_000);
     stage
@@ -103,7 +93,7 @@ fn no_commits_number_comes_again_after_a_restore_and_a_clock_that_went_back() {
     let backup = stage.world.now().monotonic;
     stage.act(Deed::Scale(key("web"), 2));
     stage.until_phase("web", "RUNNING", 60);
-    stage.act(Deed::Destroy(Which::Member(key("web"), 1)));
+    stage.act(Deed::Destroy(member(1)));
     let ago = stage.world.now().monotonic.since(backup);
     stage.world.suffer(&WorldFault::RestoreCluster(ago + 1));
     stage.world.crash(0, Unsent::Dropped);
@@ -201,9 +191,7 @@ fn an_edit_whose_version_was_seen_before_a_restore_is_followed() {
 /// the deletion had removed, and every clone into it was refused for ever.
 #[test]
 fn a_group_that_a_restore_brings_back_gets_its_folder_anew() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let backup = stage.world.now().monotonic;
     stage.world.run_for(1_000);
     stage.act(Deed::Delete(key("web")));
@@ -220,9 +208,7 @@ fn a_group_that_a_restore_brings_back_gets_its_folder_anew() {
 /// controller's finalizer, and with nobody's left it could not go.
 #[test]
 fn a_restored_object_still_has_the_finalizers_of_others() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(1));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(1));
     stage.act(Deed::Finalizer(key("web"), true));
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(60_000);
@@ -258,9 +244,7 @@ fn a_look_that_is_answered_after_a_standstill_is_not_believed() {
 /// looked the same, and nobody looked at it again.
 #[test]
 fn an_object_that_a_restore_brings_back_right_after_its_release_is_released_again() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(1));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(1));
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
     stage.world.suffer(&WorldFault::RestoreCluster(1));
@@ -273,9 +257,7 @@ fn an_object_that_a_restore_brings_back_right_after_its_release_is_released_agai
 /// the next edit after the restore got the generation of the one that was lost.
 #[test]
 fn what_was_committed_before_a_restore_is_not_carried_on_after_it() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(4));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(4));
     stage.world.run_for(20_000);
     // The feed shows late that the members are off, which precedes their end; they
     // are powered on again after the grace period.
@@ -341,11 +323,9 @@ fn a_commit_that_is_answered_after_its_group_went_missing_begins_nothing() {
 
 #[test]
 fn a_status_that_is_wiped_tells_of_a_member_out_of_view_again() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let slots = stage.status("web").slots;
-    stage.act(Deed::Move(Which::Member(key("web"), 1), Place::Elsewhere));
+    stage.act(Deed::Move(member(1), Place::Elsewhere));
     stage.world.run_for(1_000);
     stage.act(Deed::WipeStatus(key("web")));
     stage.world.run_for(1_000);
@@ -387,9 +367,7 @@ fn nothing_is_decided_while_a_call_that_no_status_tells_of_runs_on_a_member() {
 fn a_folder_stays_while_a_clone_runs_for_a_group_that_a_restore_took_away() {
     let mut waited = 0;
     for restored_at in (200..4_000).step_by(200) {
-        let mut stage = Stage::new(Vec::new());
-        stage.create("web", spec(1));
-        stage.until_phase("web", "RUNNING", 60);
+        let mut stage = Stage::settled(spec(1));
         stage.act(Deed::Delete(key("web")));
         let backup = stage.world.now().monotonic.0;
         stage.until_empty(60);

@@ -10,13 +10,6 @@ use crate::stage::{Stage, key, spec};
 
 const HALF_AN_HOUR: u64 = 1_800_000;
 
-fn settled(replicas: u32) -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(replicas));
-    stage.until_phase("web", "RUNNING", 60);
-    stage
-}
-
 fn asked(stage: &Stage, kind: Kind) -> usize {
     let arrivals = stage.world.arrivals().iter();
     arrivals.filter(|arrival| arrival.kind == kind).count()
@@ -52,7 +45,7 @@ fn that_the_finalizer_cannot_be_written_stands_in_the_status() {
 /// status said nothing of it.
 #[test]
 fn that_nobody_may_look_whether_vms_are_gone_stands_in_the_status() {
-    let mut stage = settled(3);
+    let mut stage = Stage::settled(spec(3));
     stage
         .world
         .suffer(&WorldFault::Deny(Kind::ReadIdentity, HALF_AN_HOUR));

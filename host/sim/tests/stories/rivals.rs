@@ -118,9 +118,7 @@ fn an_operator_that_is_alone_does_not_take_itself_for_another_one() {
 
 #[test]
 fn a_status_of_the_former_run_that_a_restore_brings_back_is_no_other_operators() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(3));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(3));
     stage.world.run_for(10_000);
     let backup = stage.world.now().monotonic.0;
     stage.world.suffer(&WorldFault::Crash(0, Unsent::Dropped));

@@ -8,11 +8,18 @@ use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::vcenter::VmTruth;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, member, spec};
 
 fn rolling(replicas: u32) -> Spec {
     Spec {
         update: UpdatePolicy::RollingReplace,
+        ..spec(replicas)
+    }
+}
+
+fn cycling(replicas: u32) -> Spec {
+    Spec {
+        update: UpdatePolicy::PowerCycle,
         ..spec(replicas)
     }
 }
@@ -54,14 +61,12 @@ fn a_template_that_does_not_come_up_is_left_behind_again() {
 /// What cannot be changed while it runs: one more serves meanwhile.
 #[test]
 fn hardware_changes_where_none_may_be_down() {
-    let mut stage = Stage::new(Vec::new());
     let wanted = Spec {
         max_unavailable: Amount::Count(0),
         max_surge: Amount::Count(1),
         ..rolling(2)
     };
-    stage.create("web", wanted.clone());
-    stage.until_phase("web", "RUNNING", 120);
+    let mut stage = Stage::settled(wanted.clone());
     let larger = Spec { cpus: 4, ..wanted };
     stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
     let mut fewest = stage.running("web");
@@ -117,7 +122,7 @@ fn a_member_that_waits_to_be_replaced_stays_when_another_one_fails() {
         .intent
         .and_then(|it| it.steps.first().cloned());
     let step = step.expect("one is to be replaced, as soon as there is a place");
-    let another = Which::Member(key("web"), (step.slot + 1) % 3);
+    let another = member((step.slot + 1) % 3);
     stage.act(Deed::Guest(another, Heartbeat::Red));
     let serves = |vm: &&VmTruth| vm.power == PowerState::On && vm.heartbeat == Heartbeat::Green;
     let mut fewest = 3;
@@ -137,17 +142,11 @@ fn a_member_that_waits_to_be_replaced_stays_when_another_one_fails() {
 /// Another template takes new VMs, which that policy never makes.
 #[test]
 fn what_a_policy_does_not_change_is_not_waited_for() {
-    let mut stage = Stage::new(Vec::new());
+    let mut stage = Stage::settled(cycling(2));
     stage.act(Deed::AddTemplate("next".into()));
-    let wanted = Spec {
-        update: UpdatePolicy::PowerCycle,
-        ..spec(2)
-    };
-    stage.create("web", wanted.clone());
-    stage.until_phase("web", "RUNNING", 60);
     let next = Spec {
         template: "next".into(),
-        ..wanted
+        ..cycling(2)
     };
     stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
     stage.until_phase("web", "RUNNING", 60);
@@ -157,19 +156,13 @@ fn what_a_policy_does_not_change_is_not_waited_for() {
 /// Its template is left as it was.
 #[test]
 fn hardware_changes_although_the_template_is_another_one() {
-    let mut stage = Stage::new(Vec::new());
+    let mut stage = Stage::settled(cycling(2));
     stage.act(Deed::AddTemplate("next".into()));
-    let wanted = Spec {
-        update: UpdatePolicy::PowerCycle,
-        ..spec(2)
-    };
-    stage.create("web", wanted.clone());
-    stage.until_phase("web", "RUNNING", 60);
     let before = stage.ids("web");
     let next = Spec {
         template: "next".into(),
         cpus: 4,
-        ..wanted
+        ..cycling(2)
     };
     stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
     stage.world.run_for(120_000);
@@ -182,7 +175,6 @@ fn hardware_changes_although_the_template_is_another_one() {
 
 #[test]
 fn what_is_broken_is_replaced_where_none_may_be_down() {
-    let mut stage = Stage::new(Vec::new());
     let wanted = Spec {
         max_unavailable: Amount::Count(0),
         max_surge: Amount::Count(0),
@@ -190,8 +182,7 @@ fn what_is_broken_is_replaced_where_none_may_be_down() {
         heal_after_ms: 60_000,
         ..spec(2)
     };
-    stage.create("web", wanted);
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(wanted);
     let before = stage.ids("web");
     stage.act(Deed::Guest(Which::Id(before[1].clone()), Heartbeat::Red));
     stage.world.run_for(120_000);
@@ -203,15 +194,12 @@ fn what_is_broken_is_replaced_where_none_may_be_down() {
 
 #[test]
 fn that_none_may_be_taken_down_for_an_update_is_said() {
-    let mut stage = Stage::new(Vec::new());
     let wanted = Spec {
-        update: UpdatePolicy::PowerCycle,
         max_unavailable: Amount::Count(0),
         max_surge: Amount::Count(0),
-        ..spec(2)
+        ..cycling(2)
     };
-    stage.create("web", wanted.clone());
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(wanted.clone());
     let calls = stage.calls();
     let larger = Spec { cpus: 4, ..wanted };
     stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
@@ -224,13 +212,11 @@ fn that_none_may_be_taken_down_for_an_update_is_said() {
 /// refused calls had used up.
 #[test]
 fn a_group_that_is_scaled_to_nothing_needs_no_budget_for_it() {
-    let mut stage = Stage::new(Vec::new());
     let wanted = Spec {
         max_surge: Amount::Count(2),
         ..rolling(3)
     };
-    stage.create("web", wanted.clone());
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(wanted.clone());
     stage
         .world
         .suffer(&WorldFault::Deny(Kind::PowerOff, 800_000));

@@ -34,9 +34,7 @@ fn a_group_that_never_had_a_vm_goes_whatever_its_spec_says() {
 
 #[test]
 fn a_group_that_has_no_vm_any_more_goes_whatever_its_spec_says() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(0));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(0));
     stage.act(Deed::Edit(key("web"), broken()));
     stage.until_phase("web", "ERROR", 60);
     stage.act(Deed::Delete(key("web")));
@@ -45,9 +43,7 @@ fn a_group_that_has_no_vm_any_more_goes_whatever_its_spec_says() {
 
 #[test]
 fn members_stay_until_the_spec_can_be_understood_again() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let calls = stage.calls();
     stage.act(Deed::Edit(key("web"), broken()));
     stage.until_phase("web", "ERROR", 60);
@@ -63,9 +59,7 @@ fn members_stay_until_the_spec_can_be_understood_again() {
 
 #[test]
 fn a_group_that_is_only_observed_goes_without_its_vms() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let calls = stage.calls();
     let observed = Spec {
         mode: Mode::Observe,
@@ -80,9 +74,7 @@ fn a_group_that_is_only_observed_goes_without_its_vms() {
 
 #[test]
 fn a_group_that_is_only_observed_and_lacks_nothing_is_running() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let observed = Spec {
         mode: Mode::Observe,
         ..spec(2)
@@ -119,9 +111,7 @@ fn a_group_that_is_only_observed_tells_what_would_be_done() {
 
 #[test]
 fn members_that_no_status_tells_of_stay_until_the_spec_can_be_understood_again() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     stage.act(Deed::Edit(key("web"), broken()));
     stage.until_phase("web", "ERROR", 60);
     let calls = stage.calls();
@@ -165,9 +155,7 @@ fn a_wish_that_was_edited_while_nobody_looked_is_followed_though_drift_is_only_r
         power_drift: PowerDriftPolicy::Report,
         ..spec(2)
     };
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", reported.clone());
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(reported.clone());
     stage.world.crash(0, Unsent::Dropped);
     let off = Spec {
         power_state: PowerState::Off,

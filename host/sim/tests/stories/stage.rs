@@ -6,9 +6,9 @@ use vmgroup_core::observation::{Observation, PowerState};
 use vmgroup_core::status::Status;
 use vmgroup_native::decide;
 use vmgroup_reconcile::Machine;
-use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event};
+use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event, GroupObject};
 use vmgroup_reconcile::machine::{Caps, Config};
-use vmgroup_sim::deed::Deed;
+use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::faults::{Fault, FaultPlan};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::host::{Decide, Host, no_module};
@@ -65,6 +65,14 @@ impl Stage {
         Stage::with(Options::default(), faults)
     }
 
+    /// One host, which has brought the group web to its spec.
+    pub(crate) fn settled(web: Spec) -> Stage {
+        let mut stage = Stage::new(Vec::new());
+        stage.create("web", web);
+        stage.until_phase("web", "RUNNING", 60);
+        stage
+    }
+
     /// As many hosts as the options say; more than one use a lease.
     pub(crate) fn with(options: Options, faults: Vec<Fault>) -> Stage {
         let leased = options.hosts > 1;
@@ -113,6 +121,33 @@ impl Stage {
 
     pub(crate) fn create(&mut self, name: &str, spec: Spec) {
         self.act(Deed::Create(key(name), Box::new(Ok(spec))));
+    }
+
+    /// An object that is not quite as a person makes one.
+    pub(crate) fn create_as(
+        &mut self,
+        name: &str,
+        spec: Spec,
+        shape: impl FnOnce(&mut GroupObject),
+    ) {
+        let now = self.world.now();
+        let cluster = self.world.cluster_mut();
+        cluster.create_as(now, &key(name), Ok(spec), shape).unwrap();
+    }
+
+    /// Writes the identity of the group web by hand.
+    pub(crate) fn identify(&mut self, identity: &str) {
+        self.act(Deed::Identify(key("web"), identity.into()));
+    }
+
+    pub(crate) fn identity(&self, name: &str) -> Option<String> {
+        let object = self.world.cluster().group(&key(name));
+        object.and_then(|object| object.identity.clone())
+    }
+
+    pub(crate) fn has_finalizer(&self, name: &str) -> bool {
+        let object = self.world.cluster().group(&key(name));
+        object.is_some_and(|object| object.finalizer)
     }
 
     /// The group's object exists.
@@ -278,6 +313,11 @@ pub(crate) fn modules() -> Vec<ActiveModule> {
 
 pub(crate) fn key(name: &str) -> GroupKey {
     GroupKey::new("default", name)
+}
+
+/// What is in that slot of the group web.
+pub(crate) fn member(slot: u32) -> Which {
+    Which::Member(key("web"), slot)
 }
 
 pub(crate) fn spec(replicas: u32) -> Spec {

@@ -5,22 +5,11 @@ use vmgroup_core::observation::{PowerState, UpdatePolicy};
 use vmgroup_core::plan::{Answer, Plan};
 use vmgroup_core::status::Status;
 use vmgroup_reconcile::event::DecideResult;
-use vmgroup_sim::deed::{Deed, Which};
+use vmgroup_sim::deed::Deed;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, spec};
-
-fn settled(replicas: u32) -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(replicas));
-    stage.until_phase("web", "RUNNING", 120);
-    stage
-}
-
-fn member(slot: u32) -> Which {
-    Which::Member(key("web"), slot)
-}
+use crate::stage::{Stage, key, member, spec};
 
 /// Current, desired, ready and updated replicas.
 fn counts(status: &Status) -> [Option<u32>; 4] {
@@ -44,7 +33,7 @@ fn writes(stage: &Stage) -> usize {
 
 #[test]
 fn members_that_need_a_look_are_listed_first() {
-    let mut stage = settled(3);
+    let mut stage = Stage::settled(spec(3));
     let status = stage.status("web");
     assert_eq!(counts(&status), [Some(3); 4]);
     assert_eq!(listed(&status), [0, 1, 2]);
@@ -64,7 +53,7 @@ fn members_that_need_a_look_are_listed_first() {
 
 #[test]
 fn members_that_are_not_as_the_spec_says_are_counted_and_listed_first() {
-    let mut stage = settled(3);
+    let mut stage = Stage::settled(spec(3));
     let larger = Spec {
         cpus: 2,
         update: UpdatePolicy::OnDelete,
@@ -100,7 +89,7 @@ fn the_intent_names_the_tasks_that_run() {
 
 #[test]
 fn an_event_tells_each_change_and_none_twice() {
-    let mut stage = settled(1);
+    let mut stage = Stage::settled(spec(1));
     stage.world.run_for(3_600_000);
     stage.act(Deed::Edit(key("web"), Box::new(Err("spec: not so".into()))));
     stage.until_phase("web", "ERROR", 10);
@@ -119,7 +108,7 @@ fn an_event_tells_each_change_and_none_twice() {
 
 #[test]
 fn what_changes_all_the_time_is_written_now_and_then_and_at_last() {
-    let mut stage = settled(1);
+    let mut stage = Stage::settled(spec(1));
     stage.world.run_for(60_000);
     let before = writes(&stage);
     for on in [false, true].repeat(10) {
@@ -137,7 +126,7 @@ fn what_changes_all_the_time_is_written_now_and_then_and_at_last() {
 
 #[test]
 fn a_memo_alone_is_written_once_a_minute() {
-    let mut stage = settled(1);
+    let mut stage = Stage::settled(spec(1));
     let before = writes(&stage);
     let remember = |stage: &mut Stage, memo: &str, because: Deed| {
         let plan = Plan {

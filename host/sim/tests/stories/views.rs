@@ -2,20 +2,18 @@
 
 use vmgroup_core::group::Spec;
 use vmgroup_core::observation::{Connection, PowerState};
-use vmgroup_sim::deed::{Deed, Place, Which};
+use vmgroup_sim::deed::{Deed, Place};
 use vmgroup_sim::faults::WorldFault;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, member, spec};
 
 /// Found by seeds 45113 and 107590: the feed had lost that the VM was off, each
 /// look right before the call saw it, and each decision asked for the same again.
 #[test]
 fn what_is_done_already_is_not_decided_again_before_the_feed_shows_it() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(1));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(1));
     stage.world.suffer(&WorldFault::LoseUpdates(0, 1_000));
-    stage.act(Deed::Power(Which::Member(key("web"), 0), PowerState::Off));
+    stage.act(Deed::Power(member(0), PowerState::Off));
     stage.world.run_for(2_000);
     let before = stage.decisions();
     let off = Spec {
@@ -30,15 +28,9 @@ fn what_is_done_already_is_not_decided_again_before_the_feed_shows_it() {
 }
 
 fn settled(replicas: u32) -> Stage {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(replicas));
-    stage.until_phase("web", "RUNNING", 120);
+    let mut stage = Stage::settled(spec(replicas));
     stage.world.run_for(60_000);
     stage
-}
-
-fn member(slot: u32) -> Which {
-    Which::Member(key("web"), slot)
 }
 
 #[test]

@@ -4,14 +4,14 @@
 use vmgroup_core::group::Spec;
 use vmgroup_core::observation::PowerState;
 use vmgroup_reconcile::inventory;
-use vmgroup_sim::deed::{Deed, Which};
+use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, member, spec};
 
 /// A world whose feed never says that nothing has changed.
 fn quiet(faults: Vec<Fault>, replicas: u32) -> Stage {
@@ -45,7 +45,7 @@ fn a_task_that_the_feed_does_not_show_is_looked_for() {
 fn an_effect_that_the_feed_does_not_show_is_looked_for() {
     let mut stage = quiet(Vec::new(), 1);
     stage.world.suffer(&WorldFault::LoseUpdates(0, 1_000));
-    stage.act(Deed::Power(Which::Member(key("web"), 0), PowerState::Off));
+    stage.act(Deed::Power(member(0), PowerState::Off));
     stage.world.run_for(2_000);
     stage.ask_for_power_off("web");
     stage.until_phase("web", "RUNNING", 20);
@@ -182,10 +182,6 @@ fn undone(replicas: u32, wish: impl Fn(&mut Stage), by_hand: impl Fn(&mut Stage)
     assert!(took > 20_000, "after {took} ms\n{}", stage.story());
     stage.assert_safe();
     stage
-}
-
-fn member(slot: u32) -> Which {
-    Which::Member(key("web"), slot)
 }
 
 #[test]

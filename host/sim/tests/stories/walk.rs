@@ -49,9 +49,7 @@ fn a_group_without_its_template_says_so_and_goes_on_when_it_is_fixed() {
 
 #[test]
 fn a_settled_group_costs_nothing() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(3));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(3));
     stage.world.run_for(10_000);
     let (calls, version) = (
         stage.calls(),
@@ -83,9 +81,7 @@ fn a_settled_group_costs_nothing() {
 
 #[test]
 fn replicas_follow_the_scale_up_and_down() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let told = "default/web: committed clone slot 0 (scale-up: 0 of 2 slots are filled)";
     assert!(stage.story().contains(told), "{}", stage.story());
     stage.act(Deed::Scale(key("web"), 7));
@@ -128,15 +124,10 @@ fn an_orphaned_group_goes_after_the_clones_that_nobody_remembers() {
 
 #[test]
 fn an_orphaned_group_leaves_its_vms_running_and_unmarked() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create(
-        "web",
-        Spec {
-            deletion: DeletionPolicy::Orphan,
-            ..spec(3)
-        },
-    );
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(Spec {
+        deletion: DeletionPolicy::Orphan,
+        ..spec(3)
+    });
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
     assert_eq!(stage.running("web"), 3);
@@ -151,9 +142,7 @@ fn an_orphaned_group_leaves_its_vms_running_and_unmarked() {
 
 #[test]
 fn more_memory_is_added_while_the_members_run_and_more_cpus_wait() {
-    let mut stage = Stage::new(Vec::new());
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    let mut stage = Stage::settled(spec(2));
     let calls = stage.calls();
     stage.act(Deed::Edit(
         key("web"),

@@ -541,3 +541,21 @@ fn comparisons_see_another_end_and_another_number_of_effects() {
     assert_eq!(names_of(&differential(&more, &right)), ["differential"]);
     assert_eq!(path_independence(&more, &right), [], "ways may differ");
 }
+
+/// One whose deletion failed half way is brought to the spec where it is, and a
+/// clone fewer is made.
+#[test]
+fn the_differential_weighs_a_clone_against_a_power_cycle_and_no_more() {
+    let ends = |clones: u32, cycles: u32| {
+        let mut ends = Ends::default();
+        ends.plant(&key(), 2, 2, clones);
+        ends.plant_cycles(&key(), cycles);
+        ends
+    };
+    let without_faults = ends(4, 1);
+    assert_eq!(differential(&ends(3, 2), &without_faults), []);
+    let two_for_one = differential(&ends(2, 2), &without_faults);
+    assert_eq!(names_of(&two_for_one), ["differential"]);
+    let for_nothing = differential(&ends(3, 1), &without_faults);
+    assert_eq!(names_of(&for_nothing), ["differential"]);
+}
