@@ -72,17 +72,6 @@ pub(super) const KNOWN: &[Known] = &[
         parts: false,
     },
     Known {
-        name: "clone-of-what-cannot-be-read",
-        right: Right::Both,
-        reason: "the adapter reads the source's disks before it clones, and does not clone what \
-                 cannot be read; the simulation has no adapter",
-        kinds: &["clone"],
-        about: "answer",
-        simulated: "task failed: Unavailable",
-        real: "refused: Unavailable",
-        parts: false,
-    },
-    Known {
         name: "power-on-of-a-template",
         right: Right::Simulated,
         reason: "vCenter says NotSupported of a VM that is marked as a template, vcsim InvalidState",

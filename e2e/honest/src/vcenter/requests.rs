@@ -137,11 +137,11 @@ pub(super) fn ended(names: &mut Names, operation: &Operation, task: Option<&Task
     {
         names.know_vm(Vm::Of(operation.number), id);
     }
-    // One that fails at once may be shown before the call is answered: who made it, nobody can
-    // tell then, and the machine goes by the answer.
-    let is_overtaken = task.operation_id.is_none() && matches!(task.state, TaskState::Failed(_));
-    if !is_overtaken && task.operation_id.as_deref() != Some(&*operation_id(operation)) {
-        return Outcome::Fault("task without its operation id".into());
+    // One that ends at once may be shown before the call is answered, and so before the rig has
+    // labelled it: the machine goes by the answer then.
+    let expected = operation_id(operation);
+    if task.operation_id.as_ref().is_some_and(|id| *id != expected) {
+        return Outcome::Fault("task of another operation".into());
     }
     words::task(names, &task.state)
 }
