@@ -1,3 +1,4 @@
+use vmgroup_faults::{Action, Pattern, Plan, Rule};
 use vmgroup_reconcile::event::{CallResult, LoginResult, ReadResult};
 use vmgroup_reconcile::inventory::Fault;
 use vmgroup_reconcile::request::{Call, Read, Request};
@@ -28,6 +29,23 @@ async fn a_logout_asks_a_slow_vcenter_for_nothing_else() {
     world.control().set_call_delays(&slow).unwrap();
     world.vcenter.close().await;
     assert_eq!(world.control().sessions().unwrap(), 0);
+}
+
+/// As on a connection that has been dead since its process was stopped for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_that_is_reset_is_asked_for_once_more() {
+    for (times, left) in [(1, 0), (2, 1)] {
+        let reset = Rule {
+            times,
+            ..Rule::once(Pattern::verb("Logout"), Action::Reset)
+        };
+        let (mut world, proxy) = World::behind(Plan::of(reset));
+        world.login().await.unwrap();
+        world.vcenter.close().await;
+        assert_eq!(world.control().sessions().unwrap(), left);
+        assert_eq!(proxy.trace().of(&Pattern::verb("Logout")).len(), 2);
+        drop(proxy);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

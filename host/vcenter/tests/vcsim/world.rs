@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::marker::Marker;
+use vmgroup_faults::{Plan, Proxy, Target};
 use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult};
 use vmgroup_reconcile::inventory::{Task, TaskState, Vm};
 use vmgroup_reconcile::request::{Call, CloneCall, Read, Request, RequestId};
@@ -50,13 +51,38 @@ impl World {
 
     pub(crate) fn with(config: Config) -> World {
         let rig = Rig::start(&Options::vcenter_only()).unwrap();
+        let host = rig.vc_host().to_owned();
+        let authority = std::fs::read(rig.vc_authority()).unwrap();
+        World::reached(rig, host, authority, config)
+    }
+
+    /// With something on the way that does what the plan says.
+    pub(crate) fn behind(plan: Plan) -> (World, Proxy) {
+        let rig = Rig::start(&Options::vcenter_only()).unwrap();
+        let target = Target {
+            address: rig.vc_host().to_owned(),
+            authority: std::fs::read(rig.vc_authority()).unwrap(),
+        };
+        let options = vmgroup_faults::Options {
+            vcenter: Some(target),
+            plan,
+            ..vmgroup_faults::Options::default()
+        };
+        let proxy = tokio::task::block_in_place(|| Proxy::start(options)).unwrap();
+        let host = proxy.vcenter().unwrap().to_string();
+        let authority = proxy.authority().into();
+        let world = World::reached(rig, host, authority, Config::default());
+        (world, proxy)
+    }
+
+    fn reached(rig: Rig, host: String, authority: Vec<u8>, config: Config) -> World {
         let credentials = Arc::new(Given(Mutex::new(Credentials {
-            host: rig.vc_host().to_owned(),
+            host,
             user: rig.vc_user().to_owned(),
             password: rig.vc_pass().to_owned().into(),
         })));
         let config = Config {
-            ca_pem: Some(std::fs::read(rig.vc_authority()).unwrap()),
+            ca_pem: Some(authority),
             ..config
         };
         let (sender, events) = mpsc::channel(100);
