@@ -38,7 +38,8 @@ pub(super) struct Piece {
 pub(super) struct Program {
     package: &'static str,
     target: Target,
-    optimised: bool,
+    /// How it is compiled.
+    compiled: &'static [&'static str],
     arguments: &'static [&'static str],
     /// Another package whose program it starts.
     beside: Option<&'static str>,
@@ -56,7 +57,7 @@ impl Program {
         Program {
             package,
             target,
-            optimised: false,
+            compiled: &[],
             arguments: &[],
             beside: None,
         }
@@ -64,7 +65,15 @@ impl Program {
 
     pub(super) const fn optimised(package: &'static str, target: Target) -> Self {
         Program {
-            optimised: true,
+            compiled: &["--release"],
+            ..Self::plain(package, target)
+        }
+    }
+
+    /// Without the sandbox, and so without Cranelift, it is soon optimised as a whole.
+    pub(super) const fn native(package: &'static str, target: Target) -> Self {
+        Program {
+            compiled: &["--no-default-features", "--profile", "whole"],
             ..Self::plain(package, target)
         }
     }
@@ -111,9 +120,8 @@ impl Program {
             Target::Bin(name) => ["--bin", name],
             Target::Test(name) => ["--test", name],
         };
-        let optimised = self.optimised.then_some("--release");
         let package = ["--package", self.package];
-        package.into_iter().chain(target).chain(optimised).collect()
+        [&package[..], &target, self.compiled].concat()
     }
 }
 
@@ -187,6 +195,8 @@ mod tests {
             test.run(),
             [&["test", "--quiet"][..], &which, &["--"]].concat()
         );
+        let whole = Program::native("p", Target::Bin("b")).builds().concat();
+        assert_eq!(&whole[5..], ["--no-default-features", "--profile", "whole"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ const OPERATOR: &[&str] = &[
     "e2e",
 ];
 
-const PROVE: Program = Program::optimised("vmgroup-prove", Target::Bin("vmgroup-prove"));
+const PROVE: Target = Target::Bin("vmgroup-prove");
 
 const HONEST: Program = Program::plain("vmgroup-honest", Target::Bin("vmgroup-honest"));
 
@@ -40,7 +40,7 @@ pub(super) const PIECES: &[Piece] = &[
         sources: LOGIC,
         needs_guests: false,
         needs_rig: false,
-        program: PROVE,
+        program: Program::native("vmgroup-prove", PROVE),
         bounds: from_for,
         adds: &["schedules", "decisions", "virtual hours", "known breaches"],
         keeps: &[],
@@ -64,7 +64,7 @@ pub(super) const PIECES: &[Piece] = &[
         ],
         needs_guests: true,
         needs_rig: false,
-        program: PROVE.with(&["--wasm"]),
+        program: Program::optimised("vmgroup-prove", PROVE).with(&["--wasm"]),
         bounds: from_for,
         adds: &["schedules", "decisions", "virtual hours", "known breaches"],
         keeps: &[],
@@ -80,7 +80,7 @@ pub(super) const PIECES: &[Piece] = &[
         sources: LOGIC,
         needs_guests: false,
         needs_rig: false,
-        program: Program::optimised("vmgroup-prove", Target::Bin("clones")),
+        program: Program::native("vmgroup-prove", Target::Bin("clones")),
         bounds: from_within,
         adds: &["clones", "requests", "answers lost"],
         keeps: &[],
@@ -96,7 +96,7 @@ pub(super) const PIECES: &[Piece] = &[
         sources: &["host/core/src", "host/reconcile/src", "host/sim/scopes/src"],
         needs_guests: false,
         needs_rig: false,
-        program: Program::optimised("vmgroup-scopes", Target::Bin("vmgroup-scopes")),
+        program: Program::native("vmgroup-scopes", Target::Bin("vmgroup-scopes")),
         bounds: from_begun_within,
         adds: &["states", "scopes that hold and close"],
         keeps: &[],
@@ -240,7 +240,7 @@ pub(super) const PIECES: &[Piece] = &[
         sources: LOGIC,
         needs_guests: false,
         needs_rig: false,
-        program: Program::optimised("vmgroup-prove", Target::Bin("flaws")),
+        program: Program::native("vmgroup-prove", Target::Bin("flaws")),
         bounds: from,
         adds: &[],
         keeps: &["flaws caught", "most schedules for one"],
