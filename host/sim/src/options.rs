@@ -93,6 +93,8 @@ pub struct VCenterOptions {
     /// Tasks tell the operation id of the call that began them; how a real one
     /// does that is not documented.
     pub tells_operations: bool,
+    /// What is cloned from templates takes processors and memory while it runs.
+    pub hot_add: bool,
     /// From power on to running Tools and an address.
     pub boot: Latency,
     /// From asking the guest to shut down to powered off.
@@ -123,6 +125,7 @@ impl Default for VCenterOptions {
             fault: Latency::between(20, 60),
             refuse_at_call: false,
             tells_operations: true,
+            hot_add: false,
             boot: Latency::between(2_000, 5_000),
             shutdown: Latency::between(2_000, 5_000),
             feed_collect_ms: 20,

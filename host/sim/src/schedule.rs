@@ -56,6 +56,8 @@ pub struct Ways {
     pub refuses_at_call: bool,
     /// Tasks do not tell which call began them.
     pub nameless_tasks: bool,
+    /// Members take processors and memory while they run.
+    pub hot_add: bool,
 }
 
 /// One thing that happens.
@@ -132,6 +134,7 @@ impl Schedule {
             vcenter: VCenterOptions {
                 refuse_at_call: self.ways.refuses_at_call,
                 tells_operations: !self.ways.nameless_tasks,
+                hot_add: self.ways.hot_add,
                 ..VCenterOptions::default()
             },
             ..Options::default()

@@ -175,16 +175,18 @@ pub fn differential(faulty: &Ends, faultless: &Ends) -> Vec<Breach> {
         let (group, kind) = what;
         let in_place = (group.clone(), Kind::Reconfigure);
         let reconfigured = |ends: &Ends| of(&ends.effects, &in_place).unwrap_or(0);
-        let free = match kind {
-            Kind::Clone | Kind::Destroy if faultless.cycled.contains(group) => {
-                reconfigured(faulty).abs_diff(reconfigured(faultless))
-            }
+        let (more, fewer) = match kind {
+            Kind::Clone | Kind::Destroy if faultless.cycled.contains(group) => (
+                0,
+                reconfigured(faulty).saturating_sub(reconfigured(faultless)),
+            ),
             Kind::PowerOn | Kind::PowerOff if faultless.cycled.contains(group) => {
-                of(&without, &(group.clone(), Kind::Destroy)).unwrap_or(0)
+                let destroyed = of(&without, &(group.clone(), Kind::Destroy)).unwrap_or(0);
+                (destroyed, destroyed)
             }
-            _ => 0,
+            _ => (0, 0),
         };
-        a.abs_diff(b) > free
+        a > b + more || b > a + fewer
     });
     if differs {
         breaches.push(Breach {

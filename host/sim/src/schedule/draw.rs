@@ -78,6 +78,7 @@ impl Schedule {
         let ways = Ways {
             refuses_at_call: draw.random.per_mille(300),
             nameless_tasks: draw.random.per_mille(300),
+            hot_add: draw.random.per_mille(500),
         };
         Schedule {
             seed,

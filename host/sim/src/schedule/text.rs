@@ -36,6 +36,10 @@ impl fmt::Display for Schedule {
                 self.ways.nameless_tasks,
                 "tasks do not tell which call began them",
             ),
+            (
+                self.ways.hot_add,
+                "members take processors and memory while they run",
+            ),
         ];
         for (_, words) in ways.iter().filter(|(is_so, _)| *is_so) {
             writeln!(f, "  {words}")?;

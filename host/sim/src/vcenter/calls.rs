@@ -336,9 +336,9 @@ fn not_hot(name: &str) -> Fault {
 }
 
 fn connected(vm: &VmTruth) -> Result<(), Fault> {
-    accessible(vm)?;
     match vm.connection {
-        Connection::Connected | Connection::Inaccessible => Ok(()),
+        Connection::Connected => Ok(()),
+        Connection::Inaccessible => accessible(vm),
         Connection::Disconnected | Connection::Unknown => Err(Fault::Unavailable {
             message: format!("the host of {} is not connected", vm.id),
         }),

@@ -62,7 +62,12 @@ impl VCenter {
     /// A template beside the root.
     pub fn create_template(&mut self, now: Now, name: &str) -> VmId {
         let folder = self.elsewhere.clone();
-        self.create_vm(now, name, &folder, |vm| vm.template = true)
+        let hot_add = self.options.hot_add;
+        self.create_vm(now, name, &folder, |vm| {
+            vm.template = true;
+            vm.cpu_hot_add = hot_add;
+            vm.memory_hot_add = hot_add;
+        })
     }
 
     /// Creates a folder below the root.

@@ -90,10 +90,9 @@ fn whoever_only_observes_is_told_of_what_would_have_to_be_approved_too() {
         mode: Mode::Observe,
         ..spec(ALL)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(observed))));
+    stage.edit("web", observed);
     stage.until_phase("web", "PENDING", 60);
-    let message = stage.status("web").last_message.unwrap_or_default();
-    assert!(message.contains("20 action(s) would be taken"), "{message}");
+    stage.says("web", "20 action(s) would be taken");
 }
 
 /// An edit that meets the commit of what was approved: nothing of another plan is done, and

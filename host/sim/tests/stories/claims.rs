@@ -118,8 +118,7 @@ fn from_elsewhere(marker: &mut Marker) {
 fn a_vm_of_another_vcenter_whose_slot_is_taken_stays_as_it_is() {
     let mut stage = Stage::settled(spec(2));
     let (vms, calls) = (stage.ids("web"), stage.calls());
-    let first = member(0);
-    stage.act(Deed::Twin(first, "late".into(), Place::Elsewhere));
+    stage.act(Deed::Twin(member(0), "late".into(), Place::Elsewhere));
     let late = stage.world.find(&Which::Named("late".into())).unwrap();
     stage.remark(&late, from_elsewhere);
     stage.act(Deed::Move(
@@ -221,7 +220,7 @@ fn an_adoption_can_be_taken_back_and_waits_while_the_group_is_suspended() {
         stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
         stage.world.run_for(60_000);
         stage.act(Deed::Adopt(key("web"), adoption));
-        stage.act(Deed::Edit(key("web"), Box::new(Ok(spec))));
+        stage.edit("web", spec);
         stage.world.run_for(1_000);
         for vm in &old {
             stage.act(Deed::Hold(Which::Id(vm.clone()), false));
@@ -247,7 +246,7 @@ fn of_two_former_groups_the_one_that_the_annotation_names_goes_on() {
         assert_eq!(former(&stage), all);
         stage.create("web", spec(2));
         stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
-        stage.identify(&all[named]);
+        stage.identify("web", &all[named]);
         stage.until_phase("web", "RUNNING", 60);
         assert_eq!(stage.identity("web").as_ref(), Some(&all[named]));
         assert_eq!(former(&stage), [&all[named][..], &all[named][..]]);
@@ -261,7 +260,7 @@ fn of_two_former_groups_the_one_that_the_annotation_names_goes_on() {
 fn members_that_are_adopted_under_another_identity_keep_their_slots() {
     let mut stage = Stage::settled(spec(2));
     let before = stage.status("web").slots;
-    stage.identify("ours");
+    stage.identify("web", "ours");
     stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
     stage.world.run_for(10_000);
     stage.until_phase("web", "RUNNING", 60);
@@ -278,7 +277,7 @@ fn members_that_are_adopted_under_another_identity_keep_their_slots() {
 fn members_of_a_former_identity_stay_behind_if_their_owner_lets_them() {
     let mut stage = Stage::settled(spec(2));
     let old = stage.ids("web");
-    stage.identify("ours");
+    stage.identify("web", "ours");
     stage.act(Deed::Adopt(key("web"), Some(Adoption::Ignore)));
     stage.world.run_for(10_000);
     stage.until_phase("web", "RUNNING", 60);
@@ -300,7 +299,7 @@ fn a_deleted_group_whose_vms_have_two_identities_lets_those_of_the_former_one_st
     stage.world.run_for(500);
     stage.create("web", spec(3));
     stage.world.run_for(1_000);
-    stage.identify("ours");
+    stage.identify("web", "ours");
     stage.until_phase("web", "ERROR", 60);
     stage.says("web", "VMs of a former group");
     stage.world.run_for(60_000);
@@ -338,7 +337,7 @@ fn left_overs_of_a_group_that_goes_wait_for_a_spec_that_can_be_understood() {
     stage.world.run_for(60_000);
     stage.says("web", "cpu is a word");
     stage.assert_safe();
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(0)))));
+    stage.edit("web", spec(0));
     stage.until_empty(60);
     assert_eq!(stage.vms("web").len(), 0, "{}", stage.story());
     stage.assert_safe();

@@ -4,13 +4,13 @@ use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
 use vmgroup_core::observation::{Connection, PowerDriftPolicy, PowerState};
 use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::faults::{RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 use vmgroup_sim::vcenter::VmTruth;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, key, member, spec, spoiled};
 
 #[test]
 fn an_orphaned_group_waits_for_a_member_that_cannot_be_read() {
@@ -24,8 +24,7 @@ fn an_orphaned_group_waits_for_a_member_that_cannot_be_read() {
     stage.act(Deed::Connect(lost(), Connection::Inaccessible));
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(600_000);
-    let message = stage.status("web").last_message.unwrap_or_default();
-    assert!(message.contains("1 VM(s) left"), "{message}");
+    stage.says("web", "1 VM(s) left");
     stage.act(Deed::Connect(Which::Id(id.clone()), Connection::Connected));
     stage.until_empty(60);
     let vm = stage.world.vcenter().vm(&id).unwrap();
@@ -92,15 +91,9 @@ fn a_folder_that_could_not_be_removed_is_tried_again() {
         RequestFault::Vanishes,
         RequestFault::Hidden(20_000),
     ] {
-        let fault = Fault::Request {
-            host: None,
-            kind: Kind::DestroyFolder,
-            nth: 1,
-            what: what.clone(),
-        };
+        let fault = spoiled(Kind::DestroyFolder, 1, what.clone());
         let mut stage = Stage::new(vec![fault]);
-        stage.create("web", spec(1));
-        stage.until_phase("web", "RUNNING", 60);
+        stage.settle(spec(1));
         stage.act(Deed::Delete(key("web")));
         stage.until_empty(1_800);
         let happened = |(name, _): (&String, &u64)| format!("{what:?}").starts_with(name);
@@ -120,9 +113,8 @@ fn a_vm_of_the_group_that_turns_up_in_its_folder_at_the_end_goes_too() {
         let mut stage = Stage::settled(spec(1));
         stage.act(Deed::Adopt(key("web"), adoption));
         stage.world.run_for(1_000);
-        let first = member(0);
         let folder = Place::Folder("default-web".into());
-        stage.act(Deed::Twin(first, "twin".into(), folder));
+        stage.act(Deed::Twin(member(0), "twin".into(), folder));
         let twin = stage.world.find(&Which::Named("twin".into())).unwrap();
         stage.remark(&twin, |marker| marker.slot = 7);
         stage.world.suffer(&WorldFault::PartialFeed(0));
@@ -152,7 +144,7 @@ fn an_orphaned_group_keeps_its_folder_whatever_its_spec_says_later() {
     stage.act(Deed::Finalizer(key("web"), true));
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(60_000);
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(1)))));
+    stage.edit("web", spec(1));
     stage.world.run_for(60_000);
     stage.act(Deed::Finalizer(key("web"), false));
     stage.until_empty(60);
@@ -172,15 +164,9 @@ fn an_orphaned_group_keeps_its_folder_whatever_its_spec_says_later() {
 /// the object went, and the operator had looked at it just before.
 #[test]
 fn a_folder_stays_that_held_somebody_elses_vm_when_it_was_looked_at() {
-    let slow = Fault::Request {
-        host: None,
-        kind: Kind::ReadFolder,
-        nth: 1,
-        what: RequestFault::Slow(2_000),
-    };
+    let slow = spoiled(Kind::ReadFolder, 1, RequestFault::Slow(2_000));
     let mut stage = Stage::new(vec![slow]);
-    stage.create("web", spec(1));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(1));
     stage.act(Deed::Scale(key("web"), 0));
     stage.world.run_for(60_000);
     let folder = Place::Folder("default-web".into());
@@ -228,22 +214,15 @@ fn a_template_that_becomes_a_member_right_before_the_end_is_nobodys_breach() {
 #[test]
 fn an_orphaned_group_lets_go_of_a_second_vm_in_a_slot_that_is_out_of_view() {
     // The first search is the clone's.
-    let lost = |nth| Fault::Request {
-        host: None,
-        kind: Kind::ReadIdentity,
-        nth,
-        what: RequestFault::LostBefore,
-    };
+    let lost = |nth| spoiled(Kind::ReadIdentity, nth, RequestFault::LostBefore);
     for faults in [Vec::new(), vec![lost(2)]] {
         let mut stage = Stage::new(faults);
         let orphaning = Spec {
             deletion: DeletionPolicy::Orphan,
             ..spec(1)
         };
-        stage.create("web", orphaning);
-        stage.until_phase("web", "RUNNING", 60);
-        let first = member(0);
-        stage.act(Deed::Twin(first, "twin".into(), Place::Elsewhere));
+        stage.settle(orphaning);
+        stage.act(Deed::Twin(member(0), "twin".into(), Place::Elsewhere));
         stage.act(Deed::Delete(key("web")));
         stage.until_empty(120);
         let marked = |vm: &VmTruth| vm.marker().is_some();
@@ -296,12 +275,7 @@ fn what_keeps_a_member_from_going_is_said_with_what_to_do() {
 /// By its drift policy nobody would ever power it on again.
 #[test]
 fn a_member_that_was_powered_off_to_go_and_stays_after_all_is_powered_on() {
-    let answer_is_lost = Fault::Request {
-        host: None,
-        kind: Kind::PowerOff,
-        nth: 1,
-        what: RequestFault::LostAfter,
-    };
+    let answer_is_lost = spoiled(Kind::PowerOff, 1, RequestFault::LostAfter);
     for faults in [Vec::new(), vec![answer_is_lost]] {
         let is_lost = !faults.is_empty();
         let wanted = Spec {
@@ -309,8 +283,7 @@ fn a_member_that_was_powered_off_to_go_and_stays_after_all_is_powered_on() {
             ..spec(3)
         };
         let mut stage = Stage::new(faults);
-        stage.create("web", wanted);
-        stage.until_phase("web", "RUNNING", 60);
+        stage.settle(wanted);
         let before = stage.ids("web");
         stage.act(Deed::Scale(key("web"), 2));
         let runs = |vm: &String, stage: &Stage| {

@@ -12,7 +12,7 @@ use vmgroup_sim::options::Options;
 use vmgroup_sim::oracles::s14_sessions;
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, spec, spoiled};
 
 /// The power-off stands in the status, the destroy does not yet: the new life
 /// must not take the member for one that stays, and another one down for it.
@@ -68,14 +68,13 @@ fn other_module() -> ActiveModule {
 /// since nothing more had to be done in its slot.
 #[test]
 fn a_clone_that_failed_half_way_leaves_no_error_once_its_vm_is_there() {
-    let fault = Fault::Request {
-        host: None,
-        kind: Kind::Clone,
-        nth: 2,
-        what: RequestFault::HalfWay(inventory::Fault::NoPermission {
+    let fault = spoiled(
+        Kind::Clone,
+        2,
+        RequestFault::HalfWay(inventory::Fault::NoPermission {
             privilege: "VirtualMachine.Inventory.Create".into(),
         }),
-    };
+    );
     let mut stage = Stage::new(vec![fault]);
     stage.create(
         "web",
@@ -93,17 +92,15 @@ fn a_clone_that_failed_half_way_leaves_no_error_once_its_vm_is_there() {
 /// stayed in the status for ever.
 #[test]
 fn a_delete_that_failed_half_way_leaves_no_error_once_its_vm_is_gone() {
-    let fault = Fault::Request {
-        host: None,
-        kind: Kind::Destroy,
-        nth: 2,
-        what: RequestFault::HalfWay(inventory::Fault::Busy {
+    let fault = spoiled(
+        Kind::Destroy,
+        2,
+        RequestFault::HalfWay(inventory::Fault::Busy {
             message: "busy".into(),
         }),
-    };
+    );
     let mut stage = Stage::new(vec![fault]);
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(2));
     stage.act(Deed::Scale(key("web"), 0));
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.vms("web").len(), 0);
@@ -114,23 +111,21 @@ fn a_delete_that_failed_half_way_leaves_no_error_once_its_vm_is_gone() {
 /// on the way there stood in the status for ever.
 #[test]
 fn a_change_that_failed_half_way_leaves_no_error_once_nothing_is_left_to_do() {
-    let fault = Fault::Request {
-        host: None,
-        kind: Kind::Reconfigure,
-        nth: 2,
-        what: RequestFault::HalfWay(inventory::Fault::Busy {
+    let fault = spoiled(
+        Kind::Reconfigure,
+        2,
+        RequestFault::HalfWay(inventory::Fault::Busy {
             message: "busy".into(),
         }),
-    };
+    );
     let mut stage = Stage::new(vec![fault]);
     let off = Spec {
         power_state: PowerState::Off,
         ..spec(3)
     };
-    stage.create("web", off.clone());
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(off.clone());
     let larger = Spec { cpus: 2, ..off };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
+    stage.edit("web", larger);
     stage.until_phase("web", "RUNNING", 60);
     stage.assert_safe();
 }
@@ -165,13 +160,14 @@ fn a_host_that_started_during_clones_makes_others_when_it_takes_over() {
 /// all groups waited for approval.
 #[test]
 fn members_deleted_half_way_are_no_mass_loss() {
-    let half_way = |nth| Fault::Request {
-        host: None,
-        kind: Kind::Destroy,
-        nth,
-        what: RequestFault::HalfWay(inventory::Fault::Busy {
-            message: "busy".into(),
-        }),
+    let half_way = |nth| {
+        spoiled(
+            Kind::Destroy,
+            nth,
+            RequestFault::HalfWay(inventory::Fault::Busy {
+                message: "busy".into(),
+            }),
+        )
     };
     let mut stage = Stage::new((1..=7).map(half_way).collect());
     stage.create("web", spec(7));
@@ -209,12 +205,7 @@ fn members_deleted_around_a_crash_are_no_mass_loss() {
 /// a refusal, and tries again soon; the one that it hears counts.
 #[test]
 fn refused_credentials_are_tried_again_only_while_no_refusal_is_heard() {
-    let fault = Fault::Request {
-        host: None,
-        kind: Kind::Login,
-        nth: 1,
-        what: RequestFault::LostAfter,
-    };
+    let fault = spoiled(Kind::Login, 1, RequestFault::LostAfter);
     let mut stage = Stage::new(vec![fault]);
     stage.act(Deed::Rotate("credentials-2".into(), false));
     stage.world.run_for(10 * 60_000);

@@ -12,9 +12,10 @@ use vmgroup_sim::kind::Kind;
 use vmgroup_sim::oracles::s13_status;
 use vmgroup_sim::vcenter::VCenter;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, key, member, spec, spoiled};
 
-fn settled(replicas: u32) -> Stage {
+/// A power-off by hand is undone after five seconds.
+fn with_short_grace(replicas: u32) -> Stage {
     Stage::settled(Spec {
         power_grace_ms: 5_000,
         ..spec(replicas)
@@ -23,7 +24,7 @@ fn settled(replicas: u32) -> Stage {
 
 #[test]
 fn a_member_powered_off_by_hand_is_powered_on_after_its_grace() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     stage.act(Deed::Power(member(1), PowerState::Off));
     stage.world.run_for(4_000);
     assert_eq!(stage.running("web"), 1);
@@ -34,7 +35,7 @@ fn a_member_powered_off_by_hand_is_powered_on_after_its_grace() {
 
 #[test]
 fn a_member_destroyed_by_hand_is_proven_gone_and_cloned_again() {
-    let mut stage = settled(3);
+    let mut stage = with_short_grace(3);
     stage.act(Deed::Destroy(member(0)));
     stage.world.run_for(30_000);
     assert_eq!(stage.running("web"), 3, "{}", stage.story());
@@ -67,7 +68,7 @@ fn a_member_whose_guest_hangs_is_replaced_only_where_the_owner_allows_it() {
 
 #[test]
 fn a_member_that_fails_over_is_left_to_vcenter_until_it_is_back() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     let calls = stage.calls();
     let lost = || member(0);
     stage.act(Deed::Failover(lost(), true));
@@ -83,14 +84,13 @@ fn a_member_that_fails_over_is_left_to_vcenter_until_it_is_back() {
 #[test]
 fn members_of_a_rebuilt_vcenter_wait_for_their_owner() {
     for adoption in [Adoption::Adopt, Adoption::Ignore] {
-        let mut stage = settled(3);
+        let mut stage = with_short_grace(3);
         let (before, calls) = (stage.ids("web"), stage.calls());
         stage.world.vcenter_mut().rebuild("another-vcenter");
         let now = stage.world.now().monotonic;
         stage.world.plan_fault(now, WorldFault::ExpireSession(0));
         stage.until_phase("web", "ERROR", 60);
-        let message = stage.status("web").last_message.unwrap_or_default();
-        assert!(message.contains("adopt"), "{message}");
+        stage.says("web", "adopt");
         assert_eq!(stage.calls(), calls, "nothing is done");
         stage.act(Deed::Adopt(key("web"), Some(adoption)));
         stage.world.run_for(60_000);
@@ -116,7 +116,7 @@ fn members_of_a_rebuilt_vcenter_wait_for_their_owner() {
 #[test]
 fn nothing_is_made_in_another_vcenter_than_the_one_that_the_members_are_in() {
     for stale in [None, Some(Adoption::Adopt), Some(Adoption::Ignore)] {
-        let mut stage = settled(2);
+        let mut stage = with_short_grace(2);
         stage.act(Deed::Adopt(key("web"), stale));
         stage.world.run_for(10_000);
         let calls = stage.calls();
@@ -139,7 +139,7 @@ fn nothing_is_made_in_another_vcenter_than_the_one_that_the_members_are_in() {
 
 #[test]
 fn a_member_moved_out_of_its_folder_stays_a_member() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     let calls = stage.calls();
     stage.act(Deed::Move(member(0), Place::Elsewhere));
     stage.world.run_for(60_000);
@@ -154,7 +154,7 @@ fn a_member_moved_out_of_its_folder_stays_a_member() {
 #[test]
 fn a_member_that_cannot_be_reached_is_neither_replaced_nor_touched() {
     for connection in [Connection::Inaccessible, Connection::Disconnected] {
-        let mut stage = settled(2);
+        let mut stage = with_short_grace(2);
         let calls = stage.calls();
         stage.act(Deed::Connect(member(0), connection));
         stage.world.run_for(3_600_000);
@@ -173,7 +173,7 @@ fn a_member_that_cannot_be_reached_is_neither_replaced_nor_touched() {
 
 #[test]
 fn a_copy_that_inherited_the_marker_is_reported_and_never_touched() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     let which = member(0);
     stage.act(Deed::Copy(which, "web-copy".into(), Place::Root));
     stage.world.run_for(10_000);
@@ -194,7 +194,7 @@ fn a_copy_that_inherited_the_marker_is_reported_and_never_touched() {
 
 #[test]
 fn a_stranger_in_the_folder_keeps_the_folder_and_stays() {
-    let mut stage = settled(1);
+    let mut stage = with_short_grace(1);
     stage.act(Deed::AddVm(
         "stranger".into(),
         Place::Folder("default-web".into()),
@@ -208,7 +208,7 @@ fn a_stranger_in_the_folder_keeps_the_folder_and_stays() {
 
 #[test]
 fn two_vms_that_both_agree_freeze_their_slot() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     let which = member(0);
     stage.act(Deed::Twin(which, "web-twin".into(), Place::Root));
     stage.world.run_for(10_000);
@@ -225,19 +225,18 @@ fn two_vms_that_both_agree_freeze_their_slot() {
 
 #[test]
 fn a_recreated_object_does_not_clone_beside_its_predecessors_vms() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     stage.act(Deed::StripFinalizers(key("web")));
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(5_000);
-    if stage.world.cluster().group(&key("web")).is_some() {
+    if stage.is_there("web") {
         stage.act(Deed::StripFinalizers(key("web")));
         stage.world.run_for(5_000);
     }
     stage.create("web", spec(2));
     stage.until_phase("web", "ERROR", 60);
     assert_eq!(stage.vms("web").len(), 2);
-    let message = stage.status("web").last_message.unwrap();
-    assert!(message.contains("adopt"), "{message}");
+    stage.says("web", "adopt");
     stage.act(Deed::Adopt(
         key("web"),
         Some(vmgroup_core::group::Adoption::Adopt),
@@ -250,14 +249,13 @@ fn a_recreated_object_does_not_clone_beside_its_predecessors_vms() {
 /// could be seen to be one of its predecessor's, and `adopt` led to nothing.
 #[test]
 fn a_vm_of_a_predecessor_that_turns_up_late_is_adopted_if_its_owner_wants_that() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     let late = stage.ids("web")[1].clone();
     stage.act(Deed::Template(Which::Id(late.clone()), true));
     stage.world.run_for(5_000);
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(120);
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(2));
     let calls = stage.calls();
     stage.act(Deed::Template(Which::Id(late.clone()), false));
     stage.until_phase("web", "ERROR", 60);
@@ -275,7 +273,7 @@ fn a_vm_of_a_predecessor_that_turns_up_late_is_adopted_if_its_owner_wants_that()
 
 #[test]
 fn a_vm_whose_marker_was_taken_away_is_left_alone_and_lets_the_group_go() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     stage.act(Deed::Unmark(member(0)));
     let calls = stage.calls();
     stage.world.run_for(60_000);
@@ -311,13 +309,14 @@ fn a_vm_that_is_a_member_again_unnoticed_is_not_left_behind_by_a_deletion() {
 #[test]
 fn a_member_that_has_recovered_before_its_replacement_begins_stays() {
     for refusals in 1..=6 {
-        let busy = |nth| Fault::Request {
-            host: None,
-            kind: Kind::PowerOff,
-            nth,
-            what: RequestFault::Refused(inventory::Fault::Busy {
-                message: "somebody is at it".into(),
-            }),
+        let busy = |nth| {
+            spoiled(
+                Kind::PowerOff,
+                nth,
+                RequestFault::Refused(inventory::Fault::Busy {
+                    message: "somebody is at it".into(),
+                }),
+            )
         };
         let mut stage = Stage::new((1..=refusals).map(busy).collect());
         let wanted = Spec {
@@ -327,8 +326,7 @@ fn a_member_that_has_recovered_before_its_replacement_begins_stays() {
             spares: 1,
             ..spec(2)
         };
-        stage.create("web", wanted);
-        stage.until_phase("web", "RUNNING", 60);
+        stage.settle(wanted);
         let before = stage.ids("web");
         let hung = || member(0);
         stage.act(Deed::Guest(hung(), Heartbeat::Red));
@@ -358,8 +356,7 @@ fn a_template_that_is_a_member_again_before_the_group_goes_is_deleted_with_it() 
         what: RequestFault::Slow(4_000),
     };
     let mut stage = Stage::new(vec![slow]);
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(2));
     let which = member(0);
     let vm = stage.world.find(&which).unwrap();
     stage.act(Deed::Template(which, true));
@@ -389,8 +386,7 @@ fn a_template_that_is_found_in_place_of_a_member_keeps_the_slot() {
     stage.act(Deed::Template(vm.clone(), true));
     stage.act(Deed::WipeStatus(key("web")));
     stage.world.run_for(60_000);
-    let message = stage.status("web").last_message.unwrap_or_default();
-    assert!(message.contains("is a template"), "{message}");
+    stage.says("web", "is a template");
     assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
     stage.act(Deed::Template(vm, false));
     stage.until_phase("web", "RUNNING", 60);
@@ -400,7 +396,7 @@ fn a_template_that_is_found_in_place_of_a_member_keeps_the_slot() {
 
 #[test]
 fn of_two_vms_in_one_slot_the_one_that_keeps_its_marker_stays_a_member() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     let which = member(0);
     let first = stage.world.find(&which).unwrap();
     stage.act(Deed::Twin(which, "web-twin".into(), Place::Root));
@@ -417,14 +413,14 @@ fn of_two_vms_in_one_slot_the_one_that_keeps_its_marker_stays_a_member() {
 /// the future, and the owner's wish had to wait for it.
 #[test]
 fn a_clock_that_was_set_back_does_not_put_the_owners_wish_off() {
-    let mut stage = settled(2);
+    let mut stage = with_short_grace(2);
     stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
     stage.world.run_for(60_000);
     let off = Spec {
         power_state: PowerState::Off,
         ..spec(2)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
+    stage.edit("web", off);
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.running("web"), 0, "{}", stage.story());
 }
@@ -481,7 +477,7 @@ fn a_suspended_group_says_no_number_that_was_not_said_before() {
         suspend: true,
         ..spec(2)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(suspended))));
+    stage.edit("web", suspended);
     stage.world.run_for(10_000);
     assert_eq!(stage.status("web").current_replicas, Some(4));
     let breaches = s13_status(stage.world.facts());
@@ -506,17 +502,16 @@ fn a_template_that_becomes_a_member_after_the_release_is_nobodys_breach() {
 
 #[test]
 fn a_folder_that_holds_only_vms_of_others_is_not_taken_for_the_groups() {
-    let mut stage = settled(1);
-    let member = Which::Id(stage.ids("web").remove(0));
-    stage.act(Deed::Move(member, Place::Elsewhere));
+    let mut stage = with_short_grace(1);
+    let only = Which::Id(stage.ids("web").remove(0));
+    stage.act(Deed::Move(only, Place::Elsewhere));
     let folder = Place::Folder("default-web".into());
     stage.act(Deed::AddVm("stranger".into(), folder));
     stage.world.crash(0, Unsent::Dropped);
     stage.act(Deed::WipeStatus(key("web")));
     stage.act(Deed::Scale(key("web"), 2));
     stage.until_phase("web", "ERROR", 120);
-    let message = stage.status("web").last_message.unwrap_or_default();
-    assert!(message.contains("move them elsewhere"), "{message}");
+    stage.says("web", "move them elsewhere");
     assert_eq!(stage.ids("web").len(), 1);
     let stranger = Which::Named("stranger".into());
     stage.act(Deed::Move(stranger, Place::Elsewhere));

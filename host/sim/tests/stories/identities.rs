@@ -1,15 +1,15 @@
 //! Which object an identity belongs to, where objects are copied and annotations
 //! are written by hand.
 
-use vmgroup_core::group::{Adoption, Mode, Spec};
+use vmgroup_core::group::{Adoption, Spec};
 use vmgroup_core::observation::Connection;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::faults::{RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, key, member, spec, spoiled};
 
 #[test]
 fn a_copied_object_is_told_so_and_goes_without_the_vms_of_the_original() {
@@ -30,7 +30,7 @@ fn a_copied_object_is_told_so_and_goes_without_the_vms_of_the_original() {
         assert!(stage.has_finalizer("copy"), "it is not let go by itself");
         stage.act(Deed::Delete(key("copy")));
         stage.world.run_for(60_000);
-        assert!(stage.world.cluster().group(&key("copy")).is_none());
+        assert!(!stage.is_there("copy"));
         assert_eq!((stage.ids("web"), stage.calls()), (vms, calls));
         stage.until_phase("web", "RUNNING", 10);
         stage.assert_safe();
@@ -62,19 +62,6 @@ fn an_identity_that_somebody_takes_away_is_written_again() {
 }
 
 #[test]
-fn whoever_only_observes_claims_nothing() {
-    let mut stage = Stage::new(Vec::new());
-    let observed = Spec {
-        mode: Mode::Observe,
-        ..spec(2)
-    };
-    stage.create("web", observed);
-    stage.world.run_for(60_000);
-    assert_eq!(stage.identity("web"), None);
-    assert!(!stage.has_finalizer("web"));
-}
-
-#[test]
 fn no_clone_is_made_under_an_identity_that_somebody_writes_meanwhile() {
     let options = Options {
         vcenter: VCenterOptions {
@@ -88,7 +75,7 @@ fn no_clone_is_made_under_an_identity_that_somebody_writes_meanwhile() {
     stage.world.run_for(25_000);
     let first = stage.ids("web").len();
     assert!((1..12).contains(&first), "{first} of 12");
-    stage.identify("somebody-elses");
+    stage.identify("web", "somebody-elses");
     stage.world.run_for(120_000);
     let under_it = stage.world.vcenter().vms().filter(|vm| {
         let marker = vm.marker();
@@ -101,12 +88,12 @@ fn no_clone_is_made_under_an_identity_that_somebody_writes_meanwhile() {
 fn a_group_whose_identity_was_changed_does_not_leave_its_vms_behind() {
     let mut stage = Stage::settled(spec(2));
     let before = stage.identity("web").unwrap();
-    stage.identify("somebody-elses");
+    stage.identify("web", "somebody-elses");
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(60_000);
     assert!(stage.is_there("web"), "{}", stage.story());
     stage.says("web", &before);
-    stage.identify(&before);
+    stage.identify("web", &before);
     stage.until_empty(60);
     assert_eq!(stage.ids("web").len(), 0);
 }
@@ -146,14 +133,14 @@ fn of_two_objects_with_one_identity_it_is_the_ones_whose_uid_it_is() {
 fn an_object_whose_copy_has_taken_its_identity_over_gets_another() {
     let mut stage = Stage::settled(spec(0));
     stage.act(Deed::CopyObject(key("web"), key("copy")));
-    stage.identify("none that can be written");
+    stage.identify("web", "none that can be written");
     stage.world.run_for(1_000);
     stage.act(Deed::Scale(key("copy"), 1));
     stage.until_phase("copy", "RUNNING", 60);
     stage.act(Deed::Unclaim(key("web")));
     stage.world.run_for(5_000);
     stage.says("web", "write a name of its own into the annotation");
-    stage.identify("ours");
+    stage.identify("web", "ours");
     stage.act(Deed::Scale(key("web"), 1));
     stage.until_phase("web", "RUNNING", 60);
     stage.until_phase("copy", "RUNNING", 1);
@@ -164,18 +151,13 @@ fn an_object_whose_copy_has_taken_its_identity_over_gets_another() {
 /// identity, under which its clones then began.
 #[test]
 fn what_was_committed_for_an_identity_is_not_done_under_another() {
-    let slow = Fault::Request {
-        host: None,
-        kind: Kind::WriteStatus,
-        nth: 2,
-        what: RequestFault::Slow(5_000),
-    };
+    let slow = spoiled(Kind::WriteStatus, 2, RequestFault::Slow(5_000));
     let mut stage = Stage::new(vec![slow]);
     stage.create("web", spec(2));
     stage.world.run_for(2_000);
     assert!(stage.status("web").intent.is_some(), "it is committed");
     assert_eq!(stage.calls(), 0, "and nobody has heard of it");
-    stage.identify("ours");
+    stage.identify("web", "ours");
     stage.until_phase("web", "RUNNING", 60);
     stage.assert_safe();
 }
@@ -186,7 +168,7 @@ fn what_was_committed_for_an_identity_is_not_done_under_another() {
 fn an_object_waits_for_clones_that_another_makes_under_its_identity() {
     let mut stage = Stage::settled(spec(0));
     stage.act(Deed::CopyObject(key("web"), key("copy")));
-    stage.identify("another");
+    stage.identify("web", "another");
     stage.world.run_for(1_000);
     stage.act(Deed::Scale(key("copy"), 2));
     stage.world.run_for(1_000);
@@ -211,7 +193,7 @@ fn a_copy_waits_for_clones_that_run_under_the_identity_that_their_group_had() {
     stage.act(Deed::Scale(key("copy"), 1));
     stage.world.run_for(1_000);
     assert_eq!(stage.calls(), 2, "a folder, and a clone that runs");
-    stage.identify("another");
+    stage.identify("web", "another");
     stage.world.run_for(500);
     stage.says("copy", "VMs of it are being made");
     stage.world.run_for(10_000);
@@ -234,9 +216,9 @@ fn nothing_is_adopted_under_an_identity_that_another_object_has() {
     stage.act(Deed::Move(of_web, Place::Elsewhere));
     stage.world.run_for(5_000);
     stage.world.suffer(&WorldFault::DropFeed(0));
-    stage.act(Deed::Identify(key("web"), "ours".into()));
+    stage.identify("web", "ours");
     stage.act(Deed::Adopt(key("db"), Some(Adoption::Adopt)));
-    stage.act(Deed::Identify(key("db"), "ours".into()));
+    stage.identify("db", "ours");
     stage.world.run_for(60_000);
     stage.says("db", "it has the identity of the group default/web");
     stage.assert_safe();
@@ -278,7 +260,7 @@ fn a_vm_that_two_groups_have_recorded_is_missed_by_both() {
     let which = || Which::Id(vm.clone());
     stage.act(Deed::Connect(which(), Connection::Inaccessible));
     stage.world.run_for(30_000);
-    stage.act(Deed::Identify(key("web"), "of-its-own".into()));
+    stage.identify("web", "of-its-own");
     stage.world.run_for(5_000);
     stage.act(Deed::Destroy(which()));
     stage.world.run_for(60_000);
@@ -307,7 +289,7 @@ fn a_group_without_its_identity_is_not_let_go_without_its_vms() {
         stage.world.run_for(240_000);
         stage.says("web", "have the identity ours; put that back");
         assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
-        stage.act(Deed::Identify(key("web"), "ours".into()));
+        stage.identify("web", "ours");
         stage.until_empty(120);
         assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
         stage.assert_safe();
@@ -324,7 +306,7 @@ fn a_group_that_goes_and_whose_identity_a_copy_has_by_now_lets_its_vms_stay() {
     stage.until_phase("copy", "RUNNING", 60);
     let taken = stage.ids("copy")[0].clone();
     stage.remark(&taken, |marker| marker.identity = of_web);
-    stage.identify("of-web");
+    stage.identify("web", "of-web");
     stage.act(Deed::Delete(key("web")));
     stage.world.run_for(10_000);
     stage.says("web", "destroy these by hand");

@@ -6,7 +6,7 @@ use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, spec, spoiled};
 
 fn two(faults: Vec<Fault>) -> Stage {
     let options = Options {
@@ -14,8 +14,7 @@ fn two(faults: Vec<Fault>) -> Stage {
         ..Options::default()
     };
     let mut stage = Stage::with(options, faults);
-    stage.create("web", spec(1));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(1));
     stage
 }
 
@@ -62,12 +61,7 @@ fn whoever_waits_does_nothing() {
 #[test]
 fn whoever_ends_hands_the_lease_on_at_any_moment_of_its_renewal() {
     for ms in (0..3_000).step_by(100) {
-        let slow = Fault::Request {
-            host: None,
-            kind: Kind::WriteLease,
-            nth: 5,
-            what: RequestFault::Slow(1_000),
-        };
+        let slow = spoiled(Kind::WriteLease, 5, RequestFault::Slow(1_000));
         let mut stage = two(vec![slow]);
         let ends = holder(&stage);
         stage.world.run_for(ms);

@@ -2,25 +2,17 @@
 
 use vmgroup_core::observation::Connection;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
-use vmgroup_sim::history::Fact;
+use vmgroup_sim::faults::{RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, key, member, spec, spoiled};
 
-/// More than an accident takes.
 fn disconnect_all(stage: &mut Stage, replicas: u32) {
     for number in 0..replicas {
         stage.act(Deed::Connect(member(number), Connection::Disconnected));
     }
-}
-
-fn clones(stage: &Stage) -> usize {
-    let clones =
-        |fact: &&Fact| matches!(fact, Fact::Called(it) if Kind::of_call(&it.call) == Kind::Clone);
-    stage.world.facts().iter().filter(clones).count()
 }
 
 /// The first fleet may still run where a host is only cut off.
@@ -64,16 +56,21 @@ fn members_that_stay_out_of_sight_hold_nobody_for_ever() {
 fn clones_that_wait_for_a_place_do_not_begin_once_many_members_are_lost() {
     for away in [false, true] {
         let mut stage = Stage::settled(spec(8));
-        let before = clones(&stage);
+        let before = stage.called(Kind::Clone);
         stage.create("db", spec(10));
         stage.world.run_for(1_000);
-        assert_eq!(clones(&stage) - before, 4, "{}", stage.story());
+        assert_eq!(stage.called(Kind::Clone) - before, 4, "{}", stage.story());
         if away {
             stage.world.suffer(&WorldFault::RestartVCenter(60_000));
         }
         disconnect_all(&mut stage, 8);
         stage.world.run_for(180_000);
-        assert_eq!(clones(&stage) - before, 4, "away {away}\n{}", stage.story());
+        assert_eq!(
+            stage.called(Kind::Clone) - before,
+            4,
+            "away {away}\n{}",
+            stage.story()
+        );
         stage.says("db", "wait for a PlanApproval");
         stage.assert_safe();
     }
@@ -100,14 +97,14 @@ fn members_that_come_into_view_again_are_lost_no_more() {
 fn clones_that_are_committed_while_many_members_are_lost_do_not_begin() {
     for after_ms in 0..40 {
         let mut stage = Stage::settled(spec(8));
-        let before = clones(&stage);
+        let before = stage.called(Kind::Clone);
         stage.create("db", spec(2));
         stage.world.run_for(after_ms);
         disconnect_all(&mut stage, 8);
         stage.world.run_for(1_000);
-        let begun = clones(&stage) - before;
+        let begun = stage.called(Kind::Clone) - before;
         stage.world.run_for(120_000);
-        let made = clones(&stage) - before;
+        let made = stage.called(Kind::Clone) - before;
         assert_eq!(made, begun, "after {after_ms} ms\n{}", stage.story());
         stage.assert_safe();
     }
@@ -128,17 +125,17 @@ fn clones_that_waited_through_a_loss_wait_for_an_approval() {
         stage.create(name, spec(4));
     }
     stage.until_phase("three", "RUNNING", 3_600);
-    let before = clones(&stage);
+    let before = stage.called(Kind::Clone);
     stage.create("db", spec(10));
     stage.world.run_for(1_000);
     for name in ["one", "two"] {
         for number in 0..4 {
-            let member = Which::Member(key(name), number);
-            stage.act(Deed::Connect(member, Connection::Disconnected));
+            let lost = Which::Member(key(name), number);
+            stage.act(Deed::Connect(lost, Connection::Disconnected));
         }
     }
     stage.world.run_for(1_800_000);
-    assert_eq!(clones(&stage) - before, 4, "{}", stage.story());
+    assert_eq!(stage.called(Kind::Clone) - before, 4, "{}", stage.story());
     stage.says("db", "wait for a PlanApproval");
     stage.assert_safe();
 }
@@ -179,12 +176,7 @@ fn a_deletion_goes_on_when_the_loss_is_over() {
 /// Nobody can tell from such a view whether the members are back.
 #[test]
 fn a_view_that_is_old_for_a_while_lifts_no_hold() {
-    let slow = |nth| Fault::Request {
-        host: None,
-        kind: Kind::Relist,
-        nth,
-        what: RequestFault::Slow(250_000),
-    };
+    let slow = |nth| spoiled(Kind::Relist, nth, RequestFault::Slow(250_000));
     let mut stage = Stage::new((1..20).map(slow).collect());
     stage.create("web", spec(8));
     stage.until_phase("web", "RUNNING", 120);
@@ -192,12 +184,12 @@ fn a_view_that_is_old_for_a_while_lifts_no_hold() {
         stage.act(Deed::Destroy(Which::Id(id)));
     }
     stage.until_phase("web", "ERROR", 60);
-    let made = clones(&stage);
+    let made = stage.called(Kind::Clone);
     for minute in 0..60 {
         stage.world.run_for(60_000);
         stage.act(Deed::Scale(key("web"), 8 + minute % 2));
     }
-    assert_eq!(clones(&stage), made, "{}", stage.story());
+    assert_eq!(stage.called(Kind::Clone), made, "{}", stage.story());
     assert!(stage.status("web").held.is_some());
     stage.assert_safe();
 }

@@ -36,7 +36,7 @@ fn rollout(swap: bool) -> Stage {
             template: "next".into(),
             ..rolling.clone()
         };
-        stage.act(Deed::Edit(key(name), Box::new(Ok(next))));
+        stage.edit(name, next);
     }
     stage
 }
@@ -154,9 +154,9 @@ fn a_group_whose_module_is_not_there_says_so_and_still_goes() {
     stage.until_phase("web", "ERROR", 60);
     stage.says("web", "the operator has no module lost");
     assert_eq!(stage.calls(), 0);
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(2)))));
+    stage.edit("web", spec(2));
     stage.until_phase("web", "RUNNING", 60);
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(lost))));
+    stage.edit("web", lost);
     stage.until_phase("web", "ERROR", 60);
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
@@ -172,7 +172,7 @@ fn a_group_goes_without_its_module_whatever_settings_that_had() {
         settings: r#"{"maintenanceWindow":"nights"}"#.into(),
         ..spec(2)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(lost))));
+    stage.edit("web", lost);
     stage.until_phase("web", "ERROR", 60);
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);

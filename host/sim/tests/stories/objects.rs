@@ -3,10 +3,10 @@
 
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::faults::{RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, spec, spoiled};
 
 fn reads(stage: &Stage) -> usize {
     let reads =
@@ -70,15 +70,9 @@ fn an_object_that_was_replaced_is_another_one_also_to_whoever_reads_it_first() {
 
 #[test]
 fn a_read_that_was_overtaken_by_the_watch_is_asked_again() {
-    let slow = Fault::Request {
-        host: None,
-        kind: Kind::ReadGroup,
-        nth: 1,
-        what: RequestFault::Slow(5_000),
-    };
+    let slow = spoiled(Kind::ReadGroup, 1, RequestFault::Slow(5_000));
     let mut stage = Stage::new(vec![slow]);
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(2));
     stage.world.suffer(&WorldFault::OldList(0, 4_000));
     stage.world.run_for(1_000);
     stage.act(Deed::Scale(key("web"), 3));

@@ -3,11 +3,11 @@
 use vmgroup_core::group::{Amount, DeletionPolicy, Spec};
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::faults::{RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, key, member, spec, spoiled};
 
 #[test]
 fn a_member_that_was_restored_out_of_view_keeps_its_slot() {
@@ -49,12 +49,7 @@ fn a_vm_of_nobody_that_has_a_members_identity_fills_no_slot() {
 
 #[test]
 fn a_member_whose_deletion_was_given_up_is_lost_if_a_person_destroys_it() {
-    let crash = Fault::Request {
-        host: None,
-        kind: Kind::PowerOff,
-        nth: 1,
-        what: RequestFault::CrashBefore,
-    };
+    let crash = spoiled(Kind::PowerOff, 1, RequestFault::CrashBefore);
     let mut stage = Stage::new(vec![crash]);
     stage.create("web", spec(2));
     stage.until_phase("web", "RUNNING", 120);
@@ -103,20 +98,13 @@ fn unreadable_for(reads_lost: u32) -> Stage {
         stage
     };
     let first = reads(&patient(Vec::new())) + 1;
-    let lost = |nth| Fault::Request {
-        host: None,
-        kind: Kind::ReadVm,
-        nth,
-        what: RequestFault::LostBefore,
-    };
+    let lost = |nth| spoiled(Kind::ReadVm, nth, RequestFault::LostBefore);
     patient((first..first + reads_lost).map(lost).collect())
 }
 
 /// How many VMs were read so far.
 fn reads(stage: &Stage) -> u32 {
-    let arrivals = stage.world.arrivals().iter();
-    let reads = arrivals.filter(|arrival| arrival.kind == Kind::ReadVm);
-    u32::try_from(reads.count()).unwrap()
+    u32::try_from(stage.asked(Kind::ReadVm)).unwrap()
 }
 
 #[test]
@@ -126,7 +114,7 @@ fn a_suspended_group_looks_for_a_member_that_cannot_be_found_too() {
         suspend: true,
         ..spec(10)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(suspended))));
+    stage.edit("web", suspended);
     stage.act(Deed::Move(member(3), Place::Elsewhere));
     let asked = |stage: &Stage| {
         let asks = |line: &&str| line.contains("operator    -> #") && line.contains(" read vm-");

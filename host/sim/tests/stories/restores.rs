@@ -8,7 +8,7 @@ use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, key, member, spec, spoiled};
 
 /// Found by profile restores, seed 86: an older version of the same generation
 /// was taken for an old event, so that nobody noticed that the finalizer was gone.
@@ -18,8 +18,7 @@ fn a_restore_to_before_the_claim_is_noticed_and_the_group_claimed_again() {
     let all = stage.world.now().monotonic.0;
     stage.world.suffer(&WorldFault::RestoreCluster(all));
     stage.world.run_for(10_000);
-    let restored = stage.world.cluster().group(&key("web")).cloned();
-    assert!(restored.unwrap().finalizer, "{}", stage.story());
+    assert!(stage.has_finalizer("web"), "{}", stage.story());
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
     assert_eq!(stage.vms("web").len(), 0);
@@ -49,8 +48,7 @@ fn a_restore_that_takes_nothing_but_the_status_back_is_noticed() {
     stage.world.run_for(60_000);
     let claimed_ago = stage.world.now().monotonic.0 - 1_000;
     stage.world.suffer(&WorldFault::RestoreCluster(claimed_ago));
-    let restored = stage.world.cluster().group(&key("web")).unwrap();
-    assert!(restored.finalizer, "only the status went back");
+    assert!(stage.has_finalizer("web"), "only the status went back");
     assert_ne!(stage.status("web").phase.as_deref(), Some("RUNNING"));
     stage.world.run_for(10_000);
     let phase = stage.status("web").phase;
@@ -133,7 +131,7 @@ fn no_commits_number_under_an_identity_comes_again_with_a_copied_object() {
     stage.world.run_for(30_000);
     let number = |stage: &Stage, name| stage.status(name).intent.map(|intent| intent.id);
     let before = number(&stage, "web");
-    stage.act(Deed::Identify(key("web"), "of-its-own".into()));
+    stage.identify("web", "of-its-own");
     stage.until_phase("copy", "RUNNING", 60);
     let after = number(&stage, "copy");
     assert!(after > before, "{after:?} after {before:?}");
@@ -144,12 +142,7 @@ fn no_commits_number_under_an_identity_comes_again_with_a_copied_object() {
 /// the object for half a minute, and went on cloning for it.
 #[test]
 fn nothing_is_begun_for_a_group_that_a_restore_has_taken_away() {
-    let lost = Fault::Request {
-        host: None,
-        kind: Kind::WriteStatus,
-        nth: 4,
-        what: RequestFault::LostAfter,
-    };
+    let lost = spoiled(Kind::WriteStatus, 4, RequestFault::LostAfter);
     for restored_at in (100..4_000).step_by(100) {
         let mut stage = Stage::new(vec![lost.clone()]);
         stage.world.run_for(1_000);
@@ -181,7 +174,7 @@ fn an_edit_whose_version_was_seen_before_a_restore_is_followed() {
     for _ in restored.resource_version + 1..known {
         stage.act(Deed::Rotate("credentials-1".into(), true));
     }
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(3)))));
+    stage.edit("web", spec(3));
     let edited = stage.world.cluster().group(&key("web")).unwrap();
     assert_eq!(edited.resource_version, known);
     stage.until_phase("web", "RUNNING", 120);
@@ -214,7 +207,7 @@ fn a_restored_object_still_has_the_finalizers_of_others() {
     stage.world.run_for(60_000);
     stage.world.suffer(&WorldFault::RestoreCluster(10_000));
     stage.world.run_for(10_000);
-    assert!(stage.world.cluster().group(&key("web")).is_some());
+    assert!(stage.is_there("web"));
     stage.act(Deed::Finalizer(key("web"), false));
     stage.until_empty(60);
 }
@@ -224,12 +217,7 @@ fn a_restored_object_still_has_the_finalizers_of_others() {
 #[test]
 fn a_look_that_is_answered_after_a_standstill_is_not_believed() {
     for nth in 1..=3 {
-        let frozen = Fault::Request {
-            host: None,
-            kind: Kind::ReadIdentity,
-            nth,
-            what: RequestFault::FreezeBefore(15_000),
-        };
+        let frozen = spoiled(Kind::ReadIdentity, nth, RequestFault::FreezeBefore(15_000));
         let mut stage = Stage::new(vec![frozen]);
         stage.world.run_for(5_000);
         stage.create("web", spec(3));
@@ -248,7 +236,7 @@ fn an_object_that_a_restore_brings_back_right_after_its_release_is_released_agai
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(60);
     stage.world.suffer(&WorldFault::RestoreCluster(1));
-    assert!(stage.world.cluster().group(&key("web")).is_some());
+    assert!(stage.is_there("web"));
     stage.until_empty(60);
     stage.assert_safe();
 }
@@ -281,8 +269,7 @@ fn a_decision_on_a_spec_that_a_restore_undid_is_dropped() {
         what: WorldFault::Freeze(0, 10_000),
     };
     let mut stage = Stage::new(vec![freeze]);
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(2));
     let before = stage.ids("web");
     let now = stage.world.now().monotonic.0;
     stage.world.run_for(62_000 - now);
@@ -304,12 +291,7 @@ fn a_decision_on_a_spec_that_a_restore_undid_is_dropped() {
 /// which the group was missing, and the clones began.
 #[test]
 fn a_commit_that_is_answered_after_its_group_went_missing_begins_nothing() {
-    let slow = Fault::Request {
-        host: None,
-        kind: Kind::WriteStatus,
-        nth: 1,
-        what: RequestFault::Slow(10_000),
-    };
+    let slow = spoiled(Kind::WriteStatus, 1, RequestFault::Slow(10_000));
     let mut stage = Stage::new(vec![slow]);
     stage.world.run_for(20_000);
     stage.create("web", spec(2));
@@ -348,8 +330,7 @@ fn nothing_is_decided_while_a_call_that_no_status_tells_of_runs_on_a_member() {
         ..Options::default()
     };
     let mut stage = Stage::with(options, Vec::new());
-    stage.create("web", spec(3));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(3));
     stage.act(Deed::Scale(key("web"), 2));
     stage.world.run_for(5_000);
     stage.world.crash(0, Unsent::Dropped);

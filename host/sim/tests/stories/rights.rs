@@ -3,17 +3,12 @@
 
 use vmgroup_core::group::{DeletionPolicy, Spec};
 use vmgroup_sim::deed::Deed;
-use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::faults::{RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, spec, spoiled};
 
 const HALF_AN_HOUR: u64 = 1_800_000;
-
-fn asked(stage: &Stage, kind: Kind) -> usize {
-    let arrivals = stage.world.arrivals().iter();
-    arrivals.filter(|arrival| arrival.kind == kind).count()
-}
 
 /// Found by profile rare, seed 179: the object waited, and only the log said for what.
 #[test]
@@ -26,7 +21,7 @@ fn that_the_finalizer_cannot_be_written_stands_in_the_status() {
     stage.create("web", spec(1));
     stage.world.run_for(HALF_AN_HOUR - 1_000);
     stage.says("web", "its finalizer and annotations cannot be written");
-    let tries = asked(&stage, Kind::WriteMeta);
+    let tries = stage.asked(Kind::WriteMeta);
     assert!((60..130).contains(&tries), "{tries}\n{}", stage.story());
     assert_eq!(stage.calls(), 0);
     stage.until_phase("web", "RUNNING", 60);
@@ -56,7 +51,7 @@ fn that_nobody_may_look_whether_vms_are_gone_stands_in_the_status() {
         "web",
         "it cannot be read whether the VM of slot 0 is gone: ",
     );
-    let tries = asked(&stage, Kind::ReadIdentity);
+    let tries = stage.asked(Kind::ReadIdentity);
     assert!((60..150).contains(&tries), "{tries}\n{}", stage.story());
     stage.until_empty(90);
     stage.assert_gone_with_its_folder();
@@ -66,12 +61,7 @@ fn that_nobody_may_look_whether_vms_are_gone_stands_in_the_status() {
 /// Found by profile rare, seed 60922: all of vCenter was read every two seconds.
 #[test]
 fn the_vm_of_a_clone_without_an_answer_is_searched_less_and_less() {
-    let lost = Fault::Request {
-        host: None,
-        kind: Kind::Clone,
-        nth: 1,
-        what: RequestFault::LostAfter,
-    };
+    let lost = spoiled(Kind::Clone, 1, RequestFault::LostAfter);
     let mut stage = Stage::new(vec![lost]);
     stage.create("web", spec(1));
     stage.world.run_for(5_000);
@@ -83,10 +73,7 @@ fn the_vm_of_a_clone_without_an_answer_is_searched_less_and_less() {
         "web",
         "it cannot be read what came of the clone of slot 0: ",
     );
-    let tries = (
-        asked(&stage, Kind::ReadIdentity),
-        asked(&stage, Kind::Relist),
-    );
+    let tries = (stage.asked(Kind::ReadIdentity), stage.asked(Kind::Relist));
     assert!((10..40).contains(&tries.0), "{tries:?}\n{}", stage.story());
     assert!(tries.1 < 45, "{tries:?}\n{}", stage.story());
     stage.until_phase("web", "RUNNING", 400);
@@ -106,7 +93,7 @@ fn a_group_that_may_not_be_cloned_orphaned_or_destroyed_goes_on_when_it_may() {
         stage.create("web", spec);
         stage.world.run_for(HALF_AN_HOUR - 1_000);
         stage.says("web", "the operator's vCenter role lacks");
-        let tries = asked(&stage, Kind::Clone);
+        let tries = stage.asked(Kind::Clone);
         assert!((10..40).contains(&tries), "{tries}\n{}", stage.story());
         stage.until_phase("web", "RUNNING", 400);
         stage.world.suffer(&WorldFault::Deny(denied, HALF_AN_HOUR));
@@ -114,7 +101,7 @@ fn a_group_that_may_not_be_cloned_orphaned_or_destroyed_goes_on_when_it_may() {
         stage.world.run_for(60_000);
         stage.says("web", "the operator's vCenter role lacks");
         stage.world.run_for(HALF_AN_HOUR - 61_000);
-        let tries = asked(&stage, denied);
+        let tries = stage.asked(denied);
         assert!((20..80).contains(&tries), "{tries} of two members");
         stage.until_empty(HALF_AN_HOUR / 1_000 + 400);
         assert_eq!(stage.ids("web").len(), left);

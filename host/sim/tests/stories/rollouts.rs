@@ -4,11 +4,11 @@ use vmgroup_core::group::{Amount, Spec};
 use vmgroup_core::observation::{HealPolicy, PowerState, UpdatePolicy};
 use vmgroup_reconcile::inventory::{Fault as VimFault, Heartbeat};
 use vmgroup_sim::deed::{Deed, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
+use vmgroup_sim::faults::{RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::vcenter::VmTruth;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, member, spec, spoiled};
 
 fn rolling(replicas: u32) -> Spec {
     Spec {
@@ -27,14 +27,15 @@ fn cycling(replicas: u32) -> Spec {
 /// From the fourth on, no VM can be powered on.
 #[test]
 fn a_template_that_does_not_come_up_is_left_behind_again() {
-    let fails = |nth| Fault::Request {
-        host: None,
-        kind: Kind::PowerOn,
-        nth,
-        what: RequestFault::TaskFails(VimFault::Other {
-            name: "SystemError".into(),
-            message: "no boot device".into(),
-        }),
+    let fails = |nth| {
+        spoiled(
+            Kind::PowerOn,
+            nth,
+            RequestFault::TaskFails(VimFault::Other {
+                name: "SystemError".into(),
+                message: "no boot device".into(),
+            }),
+        )
     };
     let mut stage = Stage::new((4..400).map(fails).collect());
     stage.act(Deed::AddTemplate("broken".into()));
@@ -45,12 +46,12 @@ fn a_template_that_does_not_come_up_is_left_behind_again() {
         template: "broken".into(),
         ..rolling(3)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(broken))));
+    stage.edit("web", broken);
     stage.world.run_for(120_000);
     let mut made = stage.ids("web");
     made.retain(|vm| !before.contains(vm));
     assert_eq!(made.len(), 1, "one is tried\n{}", stage.story());
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(rolling(3)))));
+    stage.edit("web", rolling(3));
     stage.world.run_for(600_000);
     let now = stage.ids("web");
     assert!(!now.contains(&made[0]), "{}", stage.story());
@@ -68,7 +69,7 @@ fn hardware_changes_where_none_may_be_down() {
     };
     let mut stage = Stage::settled(wanted.clone());
     let larger = Spec { cpus: 4, ..wanted };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
+    stage.edit("web", larger);
     let mut fewest = stage.running("web");
     for _ in 0..600 {
         stage.world.run_for(1_000);
@@ -89,12 +90,7 @@ fn hardware_changes_where_none_may_be_down() {
 /// What was committed waits for its place: the rules are asked again when it gets one.
 #[test]
 fn a_member_that_waits_to_be_replaced_stays_when_another_one_fails() {
-    let slow = Fault::Request {
-        host: None,
-        kind: Kind::Clone,
-        nth: 5,
-        what: RequestFault::Slow(50_000),
-    };
+    let slow = spoiled(Kind::Clone, 5, RequestFault::Slow(50_000));
     let mut stage = Stage::narrow(vec![slow]);
     let wanted = Spec {
         max_unavailable: Amount::Count(1),
@@ -109,13 +105,13 @@ fn a_member_that_waits_to_be_replaced_stays_when_another_one_fails() {
     let before = stage.ids("web");
 
     // Its clone takes the only place.
-    stage.act(Deed::Edit(key("other"), Box::new(Ok(spec(2)))));
+    stage.edit("other", spec(2));
     stage.world.run_for(2_000);
     let next = Spec {
         template: "next".into(),
         ..wanted
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
+    stage.edit("web", next);
     stage.world.run_for(5_000);
     let step = stage
         .status("web")
@@ -148,7 +144,7 @@ fn what_a_policy_does_not_change_is_not_waited_for() {
         template: "next".into(),
         ..cycling(2)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
+    stage.edit("web", next);
     stage.until_phase("web", "RUNNING", 60);
     stage.assert_safe();
 }
@@ -164,7 +160,7 @@ fn hardware_changes_although_the_template_is_another_one() {
         cpus: 4,
         ..cycling(2)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(next))));
+    stage.edit("web", next);
     stage.world.run_for(120_000);
     stage.until_phase("web", "RUNNING", 60);
     assert_eq!(stage.ids("web"), before);
@@ -202,7 +198,7 @@ fn that_none_may_be_taken_down_for_an_update_is_said() {
     let mut stage = Stage::settled(wanted.clone());
     let calls = stage.calls();
     let larger = Spec { cpus: 4, ..wanted };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
+    stage.edit("web", larger);
     stage.world.run_for(60_000);
     stage.says("web", "none may be powered off for it");
     assert_eq!(stage.calls(), calls);
@@ -225,7 +221,7 @@ fn a_group_that_is_scaled_to_nothing_needs_no_budget_for_it() {
         cpus: 4,
         ..wanted
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(none))));
+    stage.edit("web", none);
     stage.world.run_for(1_500_000);
     assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
     stage.assert_safe();

@@ -13,9 +13,7 @@ fn broken() -> Box<Result<Spec, String>> {
 }
 
 fn assert_refused(stage: &Stage) {
-    let status = stage.status("web");
-    let message = status.last_message.unwrap_or_default();
-    assert!(message.contains("spec.replicas"), "{message}");
+    stage.says("web", "spec.replicas");
 }
 
 #[test]
@@ -51,21 +49,33 @@ fn members_stay_until_the_spec_can_be_understood_again() {
     stage.world.run_for(600_000);
     assert_refused(&stage);
     assert_eq!((stage.running("web"), stage.calls()), (2, calls));
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(2)))));
+    stage.edit("web", spec(2));
     stage.until_empty(120);
     assert!(stage.ids("web").is_empty(), "{}", stage.story());
     stage.assert_safe();
+}
+
+fn observed(replicas: u32) -> Spec {
+    Spec {
+        mode: Mode::Observe,
+        ..spec(replicas)
+    }
+}
+
+#[test]
+fn whoever_only_observes_claims_nothing() {
+    let mut stage = Stage::new(Vec::new());
+    stage.create("web", observed(2));
+    stage.world.run_for(60_000);
+    assert_eq!(stage.identity("web"), None);
+    assert!(!stage.has_finalizer("web"));
 }
 
 #[test]
 fn a_group_that_is_only_observed_goes_without_its_vms() {
     let mut stage = Stage::settled(spec(2));
     let calls = stage.calls();
-    let observed = Spec {
-        mode: Mode::Observe,
-        ..spec(2)
-    };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(observed))));
+    stage.edit("web", observed(2));
     stage.world.run_for(10_000);
     stage.act(Deed::Delete(key("web")));
     stage.until_empty(120);
@@ -75,11 +85,7 @@ fn a_group_that_is_only_observed_goes_without_its_vms() {
 #[test]
 fn a_group_that_is_only_observed_and_lacks_nothing_is_running() {
     let mut stage = Stage::settled(spec(2));
-    let observed = Spec {
-        mode: Mode::Observe,
-        ..spec(2)
-    };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(observed))));
+    stage.edit("web", observed(2));
     stage.world.run_for(60_000);
     stage.until_phase("web", "RUNNING", 1);
 }
@@ -87,18 +93,16 @@ fn a_group_that_is_only_observed_and_lacks_nothing_is_running() {
 #[test]
 fn a_group_that_is_only_observed_tells_what_would_be_done() {
     let mut stage = Stage::new(Vec::new());
-    let observed = Spec {
-        mode: Mode::Observe,
-        ..spec(2)
-    };
-    stage.create("web", observed);
+    stage.create("web", observed(2));
     stage.world.run_for(30_000);
-    let status = stage.status("web");
-    let message = status.last_message.unwrap_or_default();
-    assert!(message.contains("2 action(s) would be taken"), "{message}");
-    let planned = status.last_decision.expect("a decision").actions;
+    stage.says("web", "2 action(s) would be taken");
+    let planned = stage
+        .status("web")
+        .last_decision
+        .expect("a decision")
+        .actions;
     assert_eq!((planned.len(), stage.calls()), (2, 0), "{planned:?}");
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(spec(2)))));
+    stage.edit("web", spec(2));
     stage.until_phase("web", "RUNNING", 60);
     let decided = stage.status("web").last_decision;
     stage.world.run_for(3_600_000);
@@ -139,7 +143,7 @@ fn members_that_were_off_as_wanted_are_suspended_when_that_is_wanted() {
             ..spec(2)
         };
         if stage.is_there("web") {
-            stage.act(Deed::Edit(key("web"), Box::new(Ok(wanted))));
+            stage.edit("web", wanted);
         } else {
             stage.create("web", wanted);
         }
@@ -161,7 +165,7 @@ fn a_wish_that_was_edited_while_nobody_looked_is_followed_though_drift_is_only_r
         power_state: PowerState::Off,
         ..reported
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
+    stage.edit("web", off);
     stage.world.run_for(120_000);
     assert!(all_are(&stage, PowerState::Off), "{}", stage.story());
     stage.until_phase("web", "RUNNING", 60);

@@ -9,9 +9,10 @@ use vmgroup_reconcile::Machine;
 use vmgroup_reconcile::event::{ActiveModule, DecideResult, Event, GroupObject};
 use vmgroup_reconcile::machine::{Caps, Config};
 use vmgroup_sim::deed::{Deed, Which};
-use vmgroup_sim::faults::{Fault, FaultPlan};
+use vmgroup_sim::faults::{Fault, FaultPlan, RequestFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::host::{Decide, Host, no_module};
+use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 use vmgroup_sim::oracles::{l2_deletion, safety};
 use vmgroup_sim::samples::small_spec;
@@ -68,8 +69,7 @@ impl Stage {
     /// One host, which has brought the group web to its spec.
     pub(crate) fn settled(web: Spec) -> Stage {
         let mut stage = Stage::new(Vec::new());
-        stage.create("web", web);
-        stage.until_phase("web", "RUNNING", 60);
+        stage.settle(web);
         stage
     }
 
@@ -135,9 +135,20 @@ impl Stage {
         cluster.create_as(now, &key(name), Ok(spec), shape).unwrap();
     }
 
-    /// Writes the identity of the group web by hand.
-    pub(crate) fn identify(&mut self, identity: &str) {
-        self.act(Deed::Identify(key("web"), identity.into()));
+    /// Creates the group web and waits until it is as its spec says.
+    pub(crate) fn settle(&mut self, web: Spec) {
+        self.create("web", web);
+        self.until_phase("web", "RUNNING", 60);
+    }
+
+    /// Gives a group another spec.
+    pub(crate) fn edit(&mut self, name: &str, spec: Spec) {
+        self.act(Deed::Edit(key(name), Box::new(Ok(spec))));
+    }
+
+    /// Writes a group's identity by hand.
+    pub(crate) fn identify(&mut self, name: &str, identity: &str) {
+        self.act(Deed::Identify(key(name), identity.into()));
     }
 
     pub(crate) fn identity(&self, name: &str) -> Option<String> {
@@ -249,6 +260,20 @@ impl Stage {
     }
 
     /// Calls that change vCenter, of all groups.
+    /// Calls of a kind.
+    pub(crate) fn called(&self, kind: Kind) -> usize {
+        let facts = self.world.facts().iter();
+        facts
+            .filter(|fact| matches!(fact, Fact::Called(it) if Kind::of_call(&it.call) == kind))
+            .count()
+    }
+
+    /// Requests of a kind, to vCenter and API server.
+    pub(crate) fn asked(&self, kind: Kind) -> usize {
+        let arrivals = self.world.arrivals().iter();
+        arrivals.filter(|arrival| arrival.kind == kind).count()
+    }
+
     pub(crate) fn calls(&self) -> usize {
         let called = |fact: &&Fact| matches!(fact, Fact::Called(_));
         self.world.facts().iter().filter(called).count()
@@ -313,6 +338,16 @@ pub(crate) fn modules() -> Vec<ActiveModule> {
 
 pub(crate) fn key(name: &str) -> GroupKey {
     GroupKey::new("default", name)
+}
+
+/// Something goes wrong with the n-th request of a kind.
+pub(crate) fn spoiled(kind: Kind, nth: u32, what: RequestFault) -> Fault {
+    Fault::Request {
+        host: None,
+        kind,
+        nth,
+        what,
+    }
 }
 
 /// What is in that slot of the group web.

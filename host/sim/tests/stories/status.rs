@@ -59,7 +59,7 @@ fn members_that_are_not_as_the_spec_says_are_counted_and_listed_first() {
         update: UpdatePolicy::OnDelete,
         ..spec(3)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(larger))));
+    stage.edit("web", larger);
     stage.world.run_for(1_000);
     stage.act(Deed::Destroy(member(0)));
     stage.world.run_for(1_000);

@@ -4,22 +4,17 @@ use vmgroup_core::group::Spec;
 use vmgroup_core::observation::UpdatePolicy;
 use vmgroup_reconcile::event::{ActiveModule, Event};
 use vmgroup_sim::deed::{Deed, Which};
-use vmgroup_sim::faults::{Fault, RequestFault};
+use vmgroup_sim::faults::RequestFault;
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 
-use crate::stage::{Stage, key, modules, spec};
+use crate::stage::{Stage, key, modules, spec, spoiled};
 
 /// Found by profile swaps, seed 98: the swap that came during the read was taken
 /// for one that came during the decision, again and again.
 #[test]
 fn a_swap_during_a_slow_read_does_not_make_the_group_decide_without_end() {
-    let slow = Fault::Request {
-        host: None,
-        kind: Kind::ReadVm,
-        nth: 2,
-        what: RequestFault::Slow(20_000),
-    };
+    let slow = spoiled(Kind::ReadVm, 2, RequestFault::Slow(20_000));
     let mut stage = Stage::new(vec![slow]);
     stage.create(
         "web",

@@ -3,15 +3,13 @@
 
 use vmgroup_core::group::Spec;
 use vmgroup_core::observation::PowerState;
-use vmgroup_reconcile::request::Call;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
-use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, spec, spoiled};
 
 fn on(vcenter: VCenterOptions, faults: Vec<Fault>) -> Stage {
     let options = Options {
@@ -30,20 +28,6 @@ fn slow_clones(tells_operations: bool) -> VCenterOptions {
     }
 }
 
-fn spoiled(kind: Kind, nth: u32, what: RequestFault) -> Fault {
-    Fault::Request {
-        host: None,
-        kind,
-        nth,
-        what,
-    }
-}
-
-fn clones(stage: &Stage) -> usize {
-    let clone = |fact: &&Fact| matches!(fact, Fact::Called(called) if matches!(called.call, Call::Clone(_)));
-    stage.world.facts().iter().filter(clone).count()
-}
-
 #[test]
 fn a_clone_whose_answer_was_lost_is_waited_for_as_long_as_it_may_run() {
     for tells_operations in [true, false] {
@@ -53,7 +37,7 @@ fn a_clone_whose_answer_was_lost_is_waited_for_as_long_as_it_may_run() {
         stage.until_phase("web", "RUNNING", 400);
         let story = stage.story();
         assert!(!story.contains("came of the clone"), "{story}");
-        assert_eq!(clones(&stage), 1, "{story}");
+        assert_eq!(stage.called(Kind::Clone), 1, "{story}");
         stage.assert_safe();
     }
 }
@@ -67,7 +51,12 @@ fn a_clone_that_was_never_begun_does_not_wait_for_those_of_others() {
         stage.world.run_for(10_000);
         stage.create("db", spec(1));
         stage.world.run_for(60_000);
-        assert_eq!(clones(&stage), 2, "one of each\n{}", stage.story());
+        assert_eq!(
+            stage.called(Kind::Clone),
+            2,
+            "one of each\n{}",
+            stage.story()
+        );
         stage.until_phase("db", "RUNNING", 400);
         stage.assert_safe();
     }
@@ -93,7 +82,7 @@ fn a_clone_that_was_never_begun_does_not_wait_for_what_is_done_to_members() {
             power_state: PowerState::Off,
             ..spec(1)
         };
-        stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
+        stage.edit("web", off);
         stage.world.run_for(5_000);
         stage.create("db", spec(1));
         stage.world.run_for(60_000);
@@ -155,8 +144,7 @@ fn a_destruction_that_was_begun_right_before_a_crash_is_waited_for() {
     };
     let crash = spoiled(Kind::Destroy, 1, RequestFault::CrashAfter);
     let mut stage = on(vcenter, vec![crash]);
-    stage.create("web", spec(2));
-    stage.until_phase("web", "RUNNING", 60);
+    stage.settle(spec(2));
     stage.act(Deed::Scale(key("web"), 1));
     stage.world.run_for(60_000);
     stage.until_phase("web", "RUNNING", 60);

@@ -5,7 +5,7 @@ use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_sim::deed::{Deed, Place};
 use vmgroup_sim::faults::WorldFault;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, member, spec};
 
 /// Found by seeds 45113 and 107590: the feed had lost that the VM was off, each
 /// look right before the call saw it, and each decision asked for the same again.
@@ -20,14 +20,15 @@ fn what_is_done_already_is_not_decided_again_before_the_feed_shows_it() {
         power_state: PowerState::Off,
         ..spec(1)
     };
-    stage.act(Deed::Edit(key("web"), Box::new(Ok(off))));
+    stage.edit("web", off);
     stage.until_phase("web", "RUNNING", 60);
     let made = stage.decisions() - before;
     assert!(made < 10, "{made} decisions\n{}", stage.story());
     stage.assert_safe();
 }
 
-fn settled(replicas: u32) -> Stage {
+/// Nothing has happened for a minute.
+fn quiet(replicas: u32) -> Stage {
     let mut stage = Stage::settled(spec(replicas));
     stage.world.run_for(60_000);
     stage
@@ -35,7 +36,7 @@ fn settled(replicas: u32) -> Stage {
 
 #[test]
 fn what_decides_nothing_wakes_no_module() {
-    let mut stage = settled(1);
+    let mut stage = quiet(1);
     let id = stage.ids("web").remove(0);
     let before = stage.decisions();
     stage.shape(&id, |vm| vm.ip = Some("192.0.2.77".into()));
@@ -52,7 +53,7 @@ fn what_decides_nothing_wakes_no_module() {
 
 #[test]
 fn a_task_of_somebody_else_wakes_the_module_and_so_does_its_end() {
-    let mut stage = settled(1);
+    let mut stage = quiet(1);
     let before = stage.decisions();
     stage.act(Deed::Occupy(member(0), 5_000));
     stage.world.run_for(1_000);
@@ -63,7 +64,7 @@ fn a_task_of_somebody_else_wakes_the_module_and_so_does_its_end() {
 
 #[test]
 fn a_member_out_of_view_is_watched_also_by_the_next_session() {
-    let mut stage = settled(1);
+    let mut stage = quiet(1);
     stage.act(Deed::Move(member(0), Place::Elsewhere));
     stage.world.run_for(10_000);
     stage.world.suffer(&WorldFault::ExpireSession(0));
@@ -79,7 +80,7 @@ fn a_member_out_of_view_is_watched_also_by_the_next_session() {
 #[test]
 fn while_many_members_cannot_be_reached_clones_wait_for_an_approval() {
     for connection in [Connection::Disconnected, Connection::Inaccessible] {
-        let mut stage = settled(10);
+        let mut stage = quiet(10);
         for slot in 0..6 {
             stage.act(Deed::Connect(member(slot), connection));
         }
@@ -94,7 +95,7 @@ fn while_many_members_cannot_be_reached_clones_wait_for_an_approval() {
 
 #[test]
 fn members_that_are_back_are_lost_no_more() {
-    let mut stage = settled(10);
+    let mut stage = quiet(10);
     for connection in [Connection::Disconnected, Connection::Connected] {
         for slot in 0..6 {
             stage.act(Deed::Connect(member(slot), connection));
@@ -108,7 +109,7 @@ fn members_that_are_back_are_lost_no_more() {
 
 #[test]
 fn while_vcenter_is_away_the_status_says_so_and_keeps_what_was_counted() {
-    let mut stage = settled(2);
+    let mut stage = quiet(2);
     stage.world.suffer(&WorldFault::RestartVCenter(120_000));
     stage.world.run_for(60_000);
     let status = stage.status("web");

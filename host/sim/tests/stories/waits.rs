@@ -11,7 +11,7 @@ use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::random::Latency;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, key, member, spec, spoiled};
 
 /// A world whose feed never says that nothing has changed.
 fn quiet(faults: Vec<Fault>, replicas: u32) -> Stage {
@@ -57,12 +57,7 @@ fn a_clone_that_failed_is_tried_again_after_its_time() {
     let full = inventory::Fault::InsufficientResources {
         message: "no host has room".into(),
     };
-    let fault = Fault::Request {
-        host: None,
-        kind: Kind::Clone,
-        nth: 1,
-        what: RequestFault::TaskFails(full),
-    };
+    let fault = spoiled(Kind::Clone, 1, RequestFault::TaskFails(full));
     let stage = quiet(vec![fault], 1);
     let story = stage.story();
     let failed = "could not create replica(s): no host has room";
@@ -89,12 +84,7 @@ fn a_guest_that_does_not_shut_down_is_cut_off_after_its_time() {
 
 #[test]
 fn a_folder_that_somebody_made_is_found_and_no_clone_fails_for_it() {
-    let lost = Fault::Request {
-        host: None,
-        kind: Kind::CreateFolder,
-        nth: 1,
-        what: RequestFault::LostAfter,
-    };
+    let lost = spoiled(Kind::CreateFolder, 1, RequestFault::LostAfter);
     let stage = quiet(vec![lost], 2);
     let story = stage.story();
     assert!(!story.contains("could not create replica(s)"), "{story}");
@@ -103,12 +93,7 @@ fn a_folder_that_somebody_made_is_found_and_no_clone_fails_for_it() {
 
 #[test]
 fn a_folder_that_cannot_be_read_fails_what_is_to_go_there_and_nothing_else() {
-    let fault = |kind, nth, what| Fault::Request {
-        host: None,
-        kind,
-        nth,
-        what,
-    };
+    let fault = |kind, nth, what| spoiled(kind, nth, what);
     let slow = VCenterOptions {
         clone: Latency::exactly(60_000),
         ..VCenterOptions::default()
@@ -152,14 +137,13 @@ fn a_folder_that_is_gone_when_a_clone_goes_to_it_is_made_anew() {
         let folder = stage.world.vcenter().folder_named(&root, "default-web");
         folder.unwrap().id.clone()
     };
-    let fault = Fault::Request {
-        host: None,
-        kind: Kind::Clone,
-        nth: 2,
-        what: RequestFault::Refused(inventory::Fault::NotFound {
+    let fault = spoiled(
+        Kind::Clone,
+        2,
+        RequestFault::Refused(inventory::Fault::NotFound {
             what: format!("folder {folder}"),
         }),
-    };
+    );
     let mut stage = quiet(vec![fault], 1);
     stage.act(Deed::Scale(key("web"), 2));
     stage.until_phase("web", "RUNNING", 120);
@@ -192,7 +176,7 @@ fn what_a_person_undoes_before_it_is_seen_is_done_anew() {
             power_state: PowerState::Off,
             ..spec(1)
         };
-        stage.act(Deed::Edit(key("web"), Box::new(Ok(hard))));
+        stage.edit("web", hard);
     };
     let stage = undone(1, off, |stage| {
         assert_eq!(stage.running("web"), 0, "{}", stage.story());
@@ -232,12 +216,7 @@ fn what_the_owner_changes_while_a_call_is_unanswered_is_committed_once_it_is_ans
         clone: Latency::exactly(120_000),
         ..VCenterOptions::default()
     };
-    let answer = Fault::Request {
-        host: None,
-        kind: Kind::Clone,
-        nth: 2,
-        what: RequestFault::Slow(30_000),
-    };
+    let answer = spoiled(Kind::Clone, 2, RequestFault::Slow(30_000));
     let mut stage = quiet_in(slow, vec![answer], 1);
     stage.act(Deed::Scale(key("web"), 2));
     stage.world.run_for(5_000);
@@ -254,12 +233,11 @@ fn what_the_owner_changes_while_a_call_is_unanswered_is_committed_once_it_is_ans
 #[test]
 fn what_was_committed_for_a_spec_that_has_changed_by_then_is_not_begun() {
     let written = quiet(Vec::new(), 1).story().matches("write status").count();
-    let answer = Fault::Request {
-        host: None,
-        kind: Kind::WriteStatus,
-        nth: u32::try_from(written).unwrap() + 1,
-        what: RequestFault::Slow(1_000),
-    };
+    let answer = spoiled(
+        Kind::WriteStatus,
+        u32::try_from(written).unwrap() + 1,
+        RequestFault::Slow(1_000),
+    );
     let mut stage = quiet(vec![answer], 1);
     let calls = stage.calls();
     stage.act(Deed::Scale(key("web"), 3));
@@ -286,12 +264,7 @@ fn clones_that_wait_for_a_place_wake_nobody() {
 
 /// The same request goes wrong so again and again.
 fn always(kind: Kind, what: RequestFault) -> Vec<Fault> {
-    let fault = |nth| Fault::Request {
-        host: None,
-        kind,
-        nth,
-        what: what.clone(),
-    };
+    let fault = |nth| spoiled(kind, nth, what.clone());
     (1..=60).map(fault).collect()
 }
 
@@ -369,12 +342,7 @@ fn a_complete_view_may_take_as_long_as_the_first_one() {
 
 #[test]
 fn a_guest_whose_shutdown_was_not_answered_is_given_its_time() {
-    let lost = Fault::Request {
-        host: None,
-        kind: Kind::ShutdownGuest,
-        nth: 1,
-        what: RequestFault::LostAfter,
-    };
+    let lost = spoiled(Kind::ShutdownGuest, 1, RequestFault::LostAfter);
     let vcenter = VCenterOptions {
         shutdown: Latency::between(90_000, 90_000),
         ..VCenterOptions::default()
@@ -382,27 +350,17 @@ fn a_guest_whose_shutdown_was_not_answered_is_given_its_time() {
     let mut stage = quiet_in(vcenter, vec![lost], 1);
     stage.ask_for_power_off("web");
     stage.until_phase("web", "RUNNING", 180);
-    let cut = |fact: &&Fact| match fact {
-        Fact::Called(called) => Kind::of_call(&called.call) == Kind::PowerOff,
-        _ => false,
-    };
-    let cuts = stage.world.facts().iter().filter(cut).count();
+    let cuts = stage.called(Kind::PowerOff);
     assert_eq!(cuts, 0, "{}", stage.story());
 }
 
 /// A cluster that places the VM powers it on by a task of its own.
 #[test]
 fn a_vm_that_another_task_powers_on_is_waited_for() {
-    let passed_on = |for_ms| Fault::Request {
-        host: None,
-        kind: Kind::PowerOn,
-        nth: 1,
-        what: RequestFault::PassedOn(for_ms),
-    };
+    let passed_on = |for_ms| spoiled(Kind::PowerOn, 1, RequestFault::PassedOn(for_ms));
     for for_ms in [5_000, 60_000] {
         let stage = quiet(vec![passed_on(for_ms)], 1);
-        let is_power_on = |fact: &&Fact| matches!(fact, Fact::Called(it) if Kind::of_call(&it.call) == Kind::PowerOn);
-        let asked = stage.world.facts().iter().filter(is_power_on).count();
+        let asked = stage.called(Kind::PowerOn);
         assert_eq!(asked, 1, "{}", stage.story());
         let disowned = stage
             .story()

@@ -25,9 +25,8 @@ fn a_group_without_its_template_says_so_and_goes_on_when_it_is_fixed() {
     stage.until_phase("vg-1", "RUNNING", 60);
     stage.until_phase("vg-3", "RUNNING", 60);
     stage.until_phase("vg-2", "ERROR", 60);
-    let message = stage.status("vg-2").last_message.unwrap();
-    assert!(message.contains("doesNotExist"), "{message}");
-    stage.act(Deed::Edit(key("vg-2"), Box::new(Ok(spec(2)))));
+    stage.says("vg-2", "doesNotExist");
+    stage.edit("vg-2", spec(2));
     stage.until_phase("vg-2", "RUNNING", 60);
     assert_eq!(
         [
@@ -141,28 +140,37 @@ fn an_orphaned_group_leaves_its_vms_running_and_unmarked() {
 }
 
 #[test]
-fn more_memory_is_added_while_the_members_run_and_more_cpus_wait() {
-    let mut stage = Stage::settled(spec(2));
-    let calls = stage.calls();
-    stage.act(Deed::Edit(
-        key("web"),
-        Box::new(Ok(Spec {
+fn more_memory_is_added_while_the_members_run_and_fewer_cpus_wait() {
+    for hot_add in [true, false] {
+        let options = Options {
+            vcenter: VCenterOptions {
+                hot_add,
+                ..VCenterOptions::default()
+            },
+            ..Options::default()
+        };
+        let mut stage = Stage::with(options, Vec::new());
+        let wanted = Spec { cpus: 2, ..spec(2) };
+        stage.settle(wanted.clone());
+        let grown = Spec {
             memory_mib: 2048,
-            ..spec(2)
-        })),
-    ));
-    stage.world.run_for(60_000);
-    let grown = stage
-        .world
-        .vcenter()
-        .vms()
-        .filter(|vm| vm.memory_mib == 2048)
-        .count();
-    let hot = stage.world.vcenter().vms().any(|vm| vm.memory_hot_add);
-    assert_eq!(grown, if hot { 2 } else { 0 }, "{}", stage.story());
-    assert!(stage.calls() >= calls);
-    assert_eq!(stage.running("web"), 2);
-    stage.assert_safe();
+            ..wanted
+        };
+        stage.edit("web", grown.clone());
+        stage.world.run_for(60_000);
+        let of_two = |stage: &Stage| -> Vec<u64> {
+            let vms = stage.world.vcenter().vms().filter(|vm| vm.cpus == 2);
+            vms.map(|vm| vm.memory_mib).collect()
+        };
+        let expected = if hot_add { 2048 } else { 1024 };
+        assert_eq!(of_two(&stage), [expected; 2], "{}", stage.story());
+        let smaller = Spec { cpus: 1, ..grown };
+        stage.edit("web", smaller);
+        stage.world.run_for(60_000);
+        assert_eq!(of_two(&stage), [expected; 2], "{}", stage.story());
+        assert_eq!(stage.running("web"), 2);
+        stage.assert_safe();
+    }
 }
 
 /// Milliseconds until all of twenty small groups run, beside a huge one or not.

@@ -558,4 +558,6 @@ fn the_differential_weighs_a_clone_against_a_power_cycle_and_no_more() {
     assert_eq!(names_of(&two_for_one), ["differential"]);
     let for_nothing = differential(&ends(3, 1), &without_faults);
     assert_eq!(names_of(&for_nothing), ["differential"]);
+    let one_more = differential(&ends(5, 2), &without_faults);
+    assert_eq!(names_of(&one_more), ["differential"]);
 }
