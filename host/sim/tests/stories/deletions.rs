@@ -6,7 +6,7 @@ use vmgroup_reconcile::inventory;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::random::Latency;
 use vmgroup_sim::vcenter::VmTruth;
 
@@ -34,14 +34,11 @@ fn an_orphaned_group_waits_for_a_member_that_cannot_be_read() {
 
 #[test]
 fn a_group_goes_while_the_clones_of_others_run() {
-    let options = Options {
-        vcenter: VCenterOptions {
-            clone: Latency::between(60_000, 60_000),
-            ..VCenterOptions::default()
-        },
-        ..Options::default()
+    let slow = VCenterOptions {
+        clone: Latency::between(60_000, 60_000),
+        ..VCenterOptions::default()
     };
-    let mut stage = Stage::with(options, Vec::new());
+    let mut stage = Stage::on(slow, Vec::new());
     stage.create("web", spec(1));
     stage.until_phase("web", "RUNNING", 120);
     stage.create("db", spec(1));
@@ -234,14 +231,11 @@ fn an_orphaned_group_lets_go_of_a_second_vm_in_a_slot_that_is_out_of_view() {
 
 #[test]
 fn a_deletion_says_that_it_waits_for_a_call_that_no_status_tells_of() {
-    let options = Options {
-        vcenter: VCenterOptions {
-            power: Latency::between(30_000, 30_000),
-            ..VCenterOptions::default()
-        },
-        ..Options::default()
+    let slow = VCenterOptions {
+        power: Latency::between(30_000, 30_000),
+        ..VCenterOptions::default()
     };
-    let mut stage = Stage::with(options, Vec::new());
+    let mut stage = Stage::on(slow, Vec::new());
     stage.create("web", spec(2));
     stage.until_phase("web", "RUNNING", 120);
     stage.act(Deed::Scale(key("web"), 1));

@@ -6,7 +6,7 @@ use vmgroup_core::observation::Connection;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, member, spec, spoiled};
@@ -63,14 +63,11 @@ fn an_identity_that_somebody_takes_away_is_written_again() {
 
 #[test]
 fn no_clone_is_made_under_an_identity_that_somebody_writes_meanwhile() {
-    let options = Options {
-        vcenter: VCenterOptions {
-            clone: Latency::between(20_000, 20_000),
-            ..VCenterOptions::default()
-        },
-        ..Options::default()
+    let slow = VCenterOptions {
+        clone: Latency::between(20_000, 20_000),
+        ..VCenterOptions::default()
     };
-    let mut stage = Stage::with(options, Vec::new());
+    let mut stage = Stage::on(slow, Vec::new());
     stage.create("web", spec(12));
     stage.world.run_for(25_000);
     let first = stage.ids("web").len();

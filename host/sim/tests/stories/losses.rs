@@ -4,7 +4,7 @@ use vmgroup_core::observation::Connection;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, member, spec, spoiled};
@@ -113,14 +113,11 @@ fn clones_that_are_committed_while_many_members_are_lost_do_not_begin() {
 /// What has waited for longer than the loss itself counts waits for a person, too.
 #[test]
 fn clones_that_waited_through_a_loss_wait_for_an_approval() {
-    let options = Options {
-        vcenter: VCenterOptions {
-            clone: Latency::between(900_000, 900_000),
-            ..VCenterOptions::default()
-        },
-        ..Options::default()
+    let slow = VCenterOptions {
+        clone: Latency::between(900_000, 900_000),
+        ..VCenterOptions::default()
     };
-    let mut stage = Stage::with(options, Vec::new());
+    let mut stage = Stage::on(slow, Vec::new());
     for name in ["one", "two", "three"] {
         stage.create(name, spec(4));
     }

@@ -5,7 +5,7 @@ use vmgroup_core::time::Monotonic;
 use vmgroup_sim::deed::{Deed, Place};
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, member, spec, spoiled};
@@ -322,14 +322,11 @@ fn a_status_that_is_wiped_tells_of_a_member_out_of_view_again() {
 /// which the other one had given up; that one saw it run, and removed another member.
 #[test]
 fn nothing_is_decided_while_a_call_that_no_status_tells_of_runs_on_a_member() {
-    let options = Options {
-        vcenter: VCenterOptions {
-            destroy: Latency::between(30_000, 30_000),
-            ..VCenterOptions::default()
-        },
-        ..Options::default()
+    let slow = VCenterOptions {
+        destroy: Latency::between(30_000, 30_000),
+        ..VCenterOptions::default()
     };
-    let mut stage = Stage::with(options, Vec::new());
+    let mut stage = Stage::on(slow, Vec::new());
     stage.settle(spec(3));
     stage.act(Deed::Scale(key("web"), 2));
     stage.world.run_for(5_000);

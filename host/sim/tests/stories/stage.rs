@@ -13,7 +13,7 @@ use vmgroup_sim::faults::{Fault, FaultPlan, RequestFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::host::{Decide, Host, no_module};
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::options::Options;
+use vmgroup_sim::options::{Options, VCenterOptions};
 use vmgroup_sim::oracles::{l2_deletion, safety};
 use vmgroup_sim::samples::small_spec;
 use vmgroup_sim::vcenter::VmTruth;
@@ -71,6 +71,15 @@ impl Stage {
         let mut stage = Stage::new(Vec::new());
         stage.settle(web);
         stage
+    }
+
+    /// One host, and such a vCenter.
+    pub(crate) fn on(vcenter: VCenterOptions, faults: Vec<Fault>) -> Stage {
+        let options = Options {
+            vcenter,
+            ..Options::default()
+        };
+        Stage::with(options, faults)
     }
 
     /// As many hosts as the options say; more than one use a lease.

@@ -6,7 +6,7 @@ use vmgroup_core::plan::{Answer, Plan};
 use vmgroup_core::status::Status;
 use vmgroup_reconcile::event::DecideResult;
 use vmgroup_sim::deed::Deed;
-use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, member, spec};
@@ -71,14 +71,11 @@ fn members_that_are_not_as_the_spec_says_are_counted_and_listed_first() {
 
 #[test]
 fn the_intent_names_the_tasks_that_run() {
-    let options = Options {
-        vcenter: VCenterOptions {
-            clone: Latency::exactly(60_000),
-            ..VCenterOptions::default()
-        },
-        ..Options::default()
+    let slow = VCenterOptions {
+        clone: Latency::exactly(60_000),
+        ..VCenterOptions::default()
     };
-    let mut stage = Stage::with(options, Vec::new());
+    let mut stage = Stage::on(slow, Vec::new());
     stage.create("web", spec(1));
     stage.world.run_for(5_000);
     let intent = stage.status("web").intent.unwrap();

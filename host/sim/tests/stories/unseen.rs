@@ -4,20 +4,12 @@
 use vmgroup_core::group::Spec;
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::Deed;
-use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::faults::{RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, spec, spoiled};
-
-fn on(vcenter: VCenterOptions, faults: Vec<Fault>) -> Stage {
-    let options = Options {
-        vcenter,
-        ..Options::default()
-    };
-    Stage::with(options, faults)
-}
 
 /// Clones take five minutes.
 fn slow_clones(tells_operations: bool) -> VCenterOptions {
@@ -32,7 +24,7 @@ fn slow_clones(tells_operations: bool) -> VCenterOptions {
 fn a_clone_whose_answer_was_lost_is_waited_for_as_long_as_it_may_run() {
     for tells_operations in [true, false] {
         let lost = spoiled(Kind::Clone, 1, RequestFault::LostAfter);
-        let mut stage = on(slow_clones(tells_operations), vec![lost]);
+        let mut stage = Stage::on(slow_clones(tells_operations), vec![lost]);
         stage.create("web", spec(1));
         stage.until_phase("web", "RUNNING", 400);
         let story = stage.story();
@@ -46,7 +38,7 @@ fn a_clone_whose_answer_was_lost_is_waited_for_as_long_as_it_may_run() {
 fn a_clone_that_was_never_begun_does_not_wait_for_those_of_others() {
     for tells_operations in [true, false] {
         let lost = spoiled(Kind::Clone, 2, RequestFault::LostBefore);
-        let mut stage = on(slow_clones(tells_operations), vec![lost]);
+        let mut stage = Stage::on(slow_clones(tells_operations), vec![lost]);
         stage.create("web", spec(1));
         stage.world.run_for(10_000);
         stage.create("db", spec(1));
@@ -74,7 +66,7 @@ fn a_clone_that_was_never_begun_does_not_wait_for_what_is_done_to_members() {
             spoiled(Kind::PowerOff, 1, RequestFault::LostAfter),
             spoiled(Kind::Clone, 2, RequestFault::LostBefore),
         ];
-        let mut stage = on(vcenter, faults);
+        let mut stage = Stage::on(vcenter, faults);
         stage.create("web", spec(1));
         stage.until_phase("web", "RUNNING", 400);
         let off = Spec {
@@ -94,7 +86,7 @@ fn a_clone_that_was_never_begun_does_not_wait_for_what_is_done_to_members() {
 #[test]
 fn a_clone_that_nobody_remembers_keeps_the_object_until_its_vm_is_there_and_gone() {
     for tells_operations in [true, false] {
-        let mut stage = on(slow_clones(tells_operations), Vec::new());
+        let mut stage = Stage::on(slow_clones(tells_operations), Vec::new());
         stage.create("web", spec(1));
         stage.until_phase("web", "RUNNING", 400);
         stage.act(Deed::Scale(key("web"), 2));
@@ -120,7 +112,7 @@ fn a_group_goes_though_the_folder_of_another_one_is_still_being_removed() {
             tells_operations,
             ..VCenterOptions::default()
         };
-        let mut stage = on(vcenter, Vec::new());
+        let mut stage = Stage::on(vcenter, Vec::new());
         stage.create("web", spec(1));
         stage.create("db", spec(1));
         stage.until_phase("web", "RUNNING", 60);
@@ -143,7 +135,7 @@ fn a_destruction_that_was_begun_right_before_a_crash_is_waited_for() {
         ..VCenterOptions::default()
     };
     let crash = spoiled(Kind::Destroy, 1, RequestFault::CrashAfter);
-    let mut stage = on(vcenter, vec![crash]);
+    let mut stage = Stage::on(vcenter, vec![crash]);
     stage.settle(spec(2));
     stage.act(Deed::Scale(key("web"), 1));
     stage.world.run_for(60_000);

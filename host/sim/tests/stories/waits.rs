@@ -8,7 +8,7 @@ use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::options::{Options, VCenterOptions};
+use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::random::Latency;
 
 use crate::stage::{Stage, key, member, spec, spoiled};
@@ -19,14 +19,11 @@ fn quiet(faults: Vec<Fault>, replicas: u32) -> Stage {
 }
 
 fn quiet_in(vcenter: VCenterOptions, faults: Vec<Fault>, replicas: u32) -> Stage {
-    let options = Options {
-        vcenter: VCenterOptions {
-            feed_idle_ms: 3_600_000,
-            ..vcenter
-        },
-        ..Options::default()
+    let vcenter = VCenterOptions {
+        feed_idle_ms: 3_600_000,
+        ..vcenter
     };
-    let mut stage = Stage::with(options, faults);
+    let mut stage = Stage::on(vcenter, faults);
     stage.create("web", spec(replicas));
     stage.until_phase("web", "RUNNING", 240);
     stage
@@ -324,14 +321,11 @@ fn guests_that_do_not_shut_down_keep_no_other_group_waiting() {
 
 #[test]
 fn a_complete_view_may_take_as_long_as_the_first_one() {
-    let options = Options {
-        vcenter: VCenterOptions {
-            feed_reset: Latency::between(120_000, 120_000),
-            ..VCenterOptions::default()
-        },
-        ..Options::default()
+    let slow = VCenterOptions {
+        feed_reset: Latency::between(120_000, 120_000),
+        ..VCenterOptions::default()
     };
-    let mut stage = Stage::with(options, Vec::new());
+    let mut stage = Stage::on(slow, Vec::new());
     stage.create("web", spec(1));
     stage.until_phase("web", "RUNNING", 240);
     stage.world.run_for(7_200_000);

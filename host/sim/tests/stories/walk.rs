@@ -142,14 +142,11 @@ fn an_orphaned_group_leaves_its_vms_running_and_unmarked() {
 #[test]
 fn more_memory_is_added_while_the_members_run_and_fewer_cpus_wait() {
     for hot_add in [true, false] {
-        let options = Options {
-            vcenter: VCenterOptions {
-                hot_add,
-                ..VCenterOptions::default()
-            },
-            ..Options::default()
+        let vcenter = VCenterOptions {
+            hot_add,
+            ..VCenterOptions::default()
         };
-        let mut stage = Stage::with(options, Vec::new());
+        let mut stage = Stage::on(vcenter, Vec::new());
         let wanted = Spec { cpus: 2, ..spec(2) };
         stage.settle(wanted.clone());
         let grown = Spec {
