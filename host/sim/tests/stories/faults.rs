@@ -34,9 +34,7 @@ fn a_crash_while_a_member_is_destroyed_costs_no_other_member() {
     stage.until_phase("web", "RUNNING", 600);
     stage.act(Deed::Scale(key("web"), 2));
     stage.until_phase("web", "RUNNING", 600);
-    let destroyed = |fact: &&Fact| matches!(fact, Fact::Effect(it) if it.kind == Kind::Destroy);
-    let destroyed = stage.world.facts().iter().filter(destroyed).count();
-    assert_eq!(destroyed, 1, "{}", stage.story());
+    assert_eq!(stage.effects(Kind::Destroy), 1, "{}", stage.story());
     stage.assert_safe();
 }
 

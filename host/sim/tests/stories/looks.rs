@@ -6,7 +6,6 @@ use vmgroup_core::marker::Marker;
 use vmgroup_core::observation::PowerState;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{RequestFault, WorldFault};
-use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 use vmgroup_sim::random::Latency;
@@ -174,9 +173,7 @@ fn a_clone_that_is_not_wanted_any_more_by_then_is_not_made() {
     stage.world.run_for(1_000);
     stage.act(Deed::Scale(key("web"), 2));
     stage.until_phase("web", "RUNNING", 60);
-    let cloned = |fact: &&Fact| matches!(fact, Fact::Effect(it) if it.kind == Kind::Clone);
-    let cloned = stage.world.facts().iter().filter(cloned).count();
-    assert_eq!(cloned, 2, "{}", stage.story());
+    assert_eq!(stage.effects(Kind::Clone), 2, "{}", stage.story());
 }
 
 #[test]

@@ -41,16 +41,11 @@ fn rollout(swap: bool) -> Stage {
     stage
 }
 
-fn destroyed(stage: &Stage) -> usize {
-    let destroyed = |fact: &&Fact| matches!(fact, Fact::Effect(it) if it.kind == Kind::Destroy);
-    stage.world.facts().iter().filter(destroyed).count()
-}
-
 #[test]
 fn a_module_that_has_decided_for_long_rolls_through_all_groups_at_once() {
     let mut stage = rollout(false);
     stage.world.run_for(1_800_000);
-    assert_eq!(destroyed(&stage), 20, "{}", stage.story());
+    assert_eq!(stage.effects(Kind::Destroy), 20, "{}", stage.story());
     stage.assert_safe();
 }
 
@@ -58,11 +53,11 @@ fn a_module_that_has_decided_for_long_rolls_through_all_groups_at_once() {
 fn a_module_that_has_just_taken_over_may_take_down_in_all_groups_what_one_may_lose() {
     let mut stage = rollout(true);
     stage.world.run_for(1_800_000);
-    assert_eq!(destroyed(&stage), 10, "{}", stage.story());
+    assert_eq!(stage.effects(Kind::Destroy), 10, "{}", stage.story());
     let held = |name: &&&str| stage.status(name).held.is_some();
     assert!(GROUPS.iter().filter(held).count() > 0);
     stage.world.run_for(3_600_000);
-    assert_eq!(destroyed(&stage), 20, "{}", stage.story());
+    assert_eq!(stage.effects(Kind::Destroy), 20, "{}", stage.story());
     for name in GROUPS {
         stage.until_phase(name, "RUNNING", 60);
     }

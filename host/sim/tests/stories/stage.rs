@@ -203,7 +203,7 @@ impl Stage {
             power_state: PowerState::Off,
             ..object.spec.clone().unwrap()
         };
-        self.act(Deed::Edit(key(name), Box::new(Ok(off))));
+        self.edit(name, off);
     }
 
     /// Waits until the group's phase is that one, at most so many seconds.
@@ -243,49 +243,52 @@ impl Stage {
             .unwrap_or_default()
     }
 
-    /// Names of all VMs that a group's name begins.
+    /// VMs that a group's name begins.
+    fn vms_of(&self, name: &str) -> impl Iterator<Item = &VmTruth> {
+        let start = format!("{name}-replica-");
+        let vms = self.world.vcenter().vms();
+        vms.filter(move |vm| vm.name.starts_with(&start))
+    }
+
+    /// Their names.
     pub(crate) fn vms(&self, name: &str) -> Vec<String> {
-        let start = format!("{name}-replica-");
-        let vms = self.world.vcenter().vms();
-        vms.filter(|vm| vm.name.starts_with(&start))
-            .map(|vm| vm.name.clone())
-            .collect()
+        self.vms_of(name).map(|vm| vm.name.clone()).collect()
     }
 
-    /// MoIDs of the group's VMs.
+    /// Their MoIDs.
     pub(crate) fn ids(&self, name: &str) -> Vec<String> {
-        let start = format!("{name}-replica-");
-        let vms = self.world.vcenter().vms();
-        vms.filter(|vm| vm.name.starts_with(&start))
-            .map(|vm| vm.id.clone())
-            .collect()
+        self.vms_of(name).map(|vm| vm.id.clone()).collect()
     }
 
+    /// How many of them are on.
     pub(crate) fn running(&self, name: &str) -> usize {
-        let start = format!("{name}-replica-");
-        let vms = self.world.vcenter().vms();
-        vms.filter(|vm| vm.name.starts_with(&start) && vm.power == PowerState::On)
-            .count()
+        let on = |vm: &&VmTruth| vm.power == PowerState::On;
+        self.vms_of(name).filter(on).count()
     }
 
     /// Calls that change vCenter, of all groups.
-    /// Calls of a kind.
+    pub(crate) fn calls(&self) -> usize {
+        let called = |fact: &&Fact| matches!(fact, Fact::Called(_));
+        self.world.facts().iter().filter(called).count()
+    }
+
+    /// Those of a kind.
     pub(crate) fn called(&self, kind: Kind) -> usize {
-        let facts = self.world.facts().iter();
-        facts
-            .filter(|fact| matches!(fact, Fact::Called(it) if Kind::of_call(&it.call) == kind))
-            .count()
+        let called =
+            |fact: &&Fact| matches!(fact, Fact::Called(it) if Kind::of_call(&it.call) == kind);
+        self.world.facts().iter().filter(called).count()
+    }
+
+    /// Effects of a kind, of all groups.
+    pub(crate) fn effects(&self, kind: Kind) -> usize {
+        let had = |fact: &&Fact| matches!(fact, Fact::Effect(it) if it.kind == kind);
+        self.world.facts().iter().filter(had).count()
     }
 
     /// Requests of a kind, to vCenter and API server.
     pub(crate) fn asked(&self, kind: Kind) -> usize {
         let arrivals = self.world.arrivals().iter();
         arrivals.filter(|arrival| arrival.kind == kind).count()
-    }
-
-    pub(crate) fn calls(&self) -> usize {
-        let called = |fact: &&Fact| matches!(fact, Fact::Called(_));
-        self.world.facts().iter().filter(called).count()
     }
 
     /// The group's status says so.
