@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::event::ActiveModule;
+use vmgroup_reconcile::limits::BUDGET_WINDOW_MS;
 
 use super::draw::{self, POISONED, key};
 use super::repair;
@@ -23,6 +24,8 @@ pub type Counts = BTreeMap<String, u64>;
 /// The world settles within this: a full relist in any case (15 minutes), then
 /// the longest wait of a slot (5 minutes) and a group (5 minutes), and work.
 const SETTLED_MS: u64 = 2_400_000;
+/// What the budget holds goes on when its window has ended; a deletion costs none.
+const HELD_MS: u64 = BUDGET_WINDOW_MS;
 /// Between two looks whether it has.
 const LOOK_MS: u64 = 30_000;
 /// Nothing done for so long, and nothing waits any more: longer than any backoff.
@@ -134,7 +137,7 @@ impl Schedule {
                 acted_at = now;
             }
             let settled = now.since(acted_at) >= QUIET_MS && oracles::unsettled(world).is_empty();
-            if settled || now.since(begun) >= within_ms {
+            if settled || now.since(begun) >= within_ms + HELD_MS {
                 break;
             }
         }
