@@ -16,7 +16,7 @@ use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 
-use crate::stage::{Stage, key, spec};
+use crate::stage::{Stage, key, spec, spoiled};
 
 /// Create, scale up, scale down, delete; safe at the end.
 fn script(stage: &mut Stage) {
@@ -44,12 +44,7 @@ fn a_lost_answer_to_any_call_duplicates_and_loses_nothing() {
     for kind in Kind::ALL.iter().copied() {
         for nth in 1..=4 {
             for what in [RequestFault::LostAfter, RequestFault::LostBefore] {
-                let fault = Fault::Request {
-                    host: None,
-                    kind,
-                    nth,
-                    what,
-                };
+                let fault = spoiled(kind, nth, what);
                 script(&mut Stage::new(vec![fault]));
             }
         }
