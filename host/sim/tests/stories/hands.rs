@@ -6,7 +6,7 @@ use vmgroup_reconcile::event::CallResult;
 use vmgroup_reconcile::inventory;
 use vmgroup_reconcile::inventory::Heartbeat;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
+use vmgroup_sim::faults::{RequestFault, Unsent, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::oracles::s13_status;
@@ -348,13 +348,8 @@ fn a_member_that_has_recovered_before_its_replacement_begins_stays() {
 /// member again before its folder was looked into.
 #[test]
 fn a_template_that_is_a_member_again_before_the_group_goes_is_deleted_with_it() {
-    let slow = Fault::Request {
-        host: None,
-        kind: Kind::ReadFolder,
-        nth: 1,
-        // Not so slow that the answer is too old to be believed.
-        what: RequestFault::Slow(4_000),
-    };
+    // Not so slow that the answer is too old to be believed.
+    let slow = spoiled(Kind::ReadFolder, 1, RequestFault::Slow(4_000));
     let mut stage = Stage::new(vec![slow]);
     stage.settle(spec(2));
     let which = member(0);

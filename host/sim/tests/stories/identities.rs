@@ -250,8 +250,7 @@ fn nothing_is_adopted_under_an_identity_that_another_object_has() {
         stage.create(group, spec(1));
     }
     stage.world.run_for(60_000);
-    let of_web = member(0);
-    stage.act(Deed::Move(of_web, Place::Elsewhere));
+    stage.act(Deed::Move(member(0), Place::Elsewhere));
     stage.world.run_for(5_000);
     stage.world.suffer(&WorldFault::DropFeed(0));
     stage.identify("web", "ours");
