@@ -17,7 +17,10 @@ pub(crate) fn replace_broken(draft: &mut Draft<'_>, headroom: &mut Headroom) {
             continue;
         };
         if remaining_ms > 0 {
-            let reason = Reason::new(reasons::HEAL_DUE, "a broken member may be replaced then");
+            let reason = Reason::new(
+                reasons::HEAL_DUE,
+                "a broken member is given time to recover",
+            );
             draft.look_within(remaining_ms, reason);
         } else if headroom.replace(member) {
             let message = format!(

@@ -114,10 +114,7 @@ fn wait_for_a_better_view(draft: &mut Draft<'_>) {
     draft.note("the view may lack VMs or is old: nothing is cloned or taken down on it");
     draft.look_within(
         INCOMPLETE_VIEW_LOOK_MS,
-        Reason::new(
-            reasons::VIEW_INCOMPLETE,
-            "the view should be complete and new by then",
-        ),
+        Reason::new(reasons::VIEW_INCOMPLETE, "the view may lack VMs or is old"),
     );
 }
 

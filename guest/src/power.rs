@@ -94,7 +94,7 @@ fn follow(draft: &mut Draft<'_>, verdict: Verdict) -> Option<(&'static str, &'st
         Verdict::Follow(code, message) => Some((code, message)),
         Verdict::AsWished | Verdict::LeaveAlone => None,
         Verdict::Wait { remaining_ms } => {
-            let message = "the grace period of a foreign change of power ends";
+            let message = "somebody else changed the power state, and its grace period is not over";
             draft.look_within(remaining_ms, Reason::new(reasons::GRACE_ENDS, message));
             None
         }

@@ -85,7 +85,7 @@ fn power_cycle(
         let effect = match member.power {
             PowerState::Off => Effect::Reconfigure(member.id.clone()),
             PowerState::On if let Some(remaining_ms) = boots_for(draft.seen, member) => {
-                let reason = Reason::new(reasons::HEAL_DUE, "it boots for too long by then");
+                let reason = Reason::new(reasons::HEAL_DUE, "a member is given time to boot");
                 draft.look_within(remaining_ms, reason);
                 continue;
             }

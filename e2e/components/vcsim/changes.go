@@ -97,6 +97,7 @@ func (c *changes) UpdateObject(ctx *simulator.Context, o mo.Reference, propertie
 			}
 		case "info.state":
 			if task, ok := o.(*mo.Task); ok {
+				putLabel(ctx, &task.Info)
 				c.markWork(&task.Info)
 			}
 		}

@@ -58,6 +58,7 @@ func (c *corrections) route(ctx *simulator.Context, call *simulator.Method) (mo.
 		}
 	}
 	if ctx.Session.UserName != "" {
+		askLabel(ctx, call)
 		if fault := c.refuseUnprivileged(call); fault != nil {
 			return nil, fault
 		}

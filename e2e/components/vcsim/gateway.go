@@ -91,7 +91,6 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request, call *simulator.
 		result = "fault"
 	}
 	g.learn(key, call, answer)
-	g.label(call, task, caller.user)
 	if call.This.Type == "VirtualMachine" {
 		g.sim.changes.touch(call.This)
 	}
@@ -186,20 +185,6 @@ func (g *gateway) holdFolder(call *simulator.Method) func(task string) {
 			g.sim.clones[ref] = req.Folder
 		})
 	}
-}
-
-// label puts the user and the operation id of the call on its task.
-func (g *gateway) label(call *simulator.Method, moid, user string) {
-	task, ok := g.sim.objects().Get(types.ManagedObjectReference{Type: "Task", Value: moid}).(*simulator.Task)
-	if !ok {
-		return
-	}
-	changes := []types.PropertyChange{{Name: "info.reason", Val: &types.TaskReasonUser{UserName: user}}}
-	if call.Header.ID != "" {
-		changes = append(changes, types.PropertyChange{Name: "info.activationId", Val: call.Header.ID})
-	}
-	ctx := g.sim.context()
-	g.sim.objects().AtomicUpdate(ctx, task, changes)
 }
 
 var (

@@ -24,7 +24,7 @@
 //	                       inside; Destroy_Task destroys everything below; neither while a clone is on
 //	                       its way there
 //	unreachable VMs        hidden.go, corrections.go: config is unset; calls on them are refused
-//	tasks                  gateway.go: a task names its user and the operationID of its call;
+//	tasks                  labels.go: a task names its user and the operationID of its call;
 //	                       retention.go: it vanishes ten minutes after its end, or when asked for;
 //	                       taskhistory.go: filters by user, state and entity are heeded
 //	privileges             privileges.go: those that a test takes away are not listed, and the calls

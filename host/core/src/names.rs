@@ -141,8 +141,11 @@ fn letters(uuid: Uuid) -> String {
 pub(crate) fn hex_digest(text: &str) -> String {
     use std::fmt::Write;
     let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        write!(hex, "{byte:02x}").expect("a string takes all that is written to it");
+    let digest = Sha256::digest(text.as_bytes());
+    let (words, _) = digest.as_chunks();
+    for word in words {
+        let word = u64::from_be_bytes(*word);
+        write!(hex, "{word:016x}").expect("a string takes all that is written to it");
     }
     hex
 }

@@ -7,7 +7,7 @@
 //!   3 check     pure     vmgroup_core::check                → CheckedPlan | Held | Refused
 //!   4 commit    writes   commit.rs: the intent, conditional on the version observed
 //!   5 execute   writes   execute.rs, as queue.rs allows
-//!   6 report    writes   report.rs
+//!   6 report    writes   report.rs, what standing.rs says
 //!   7 wake up   pure     wakeup.rs
 //! ```
 
@@ -315,7 +315,7 @@ impl Machine {
                 effects_digest: held.effects_digest.clone(),
                 effects: held.effects().cloned().collect(),
             },
-            None => self.standing(key, observation, checked.actions().len()),
+            None => self.standing(key, observation, &checked),
         };
         if standing == Standing::Ready
             && let Some(group) = self.groups.get_mut(key)
@@ -364,9 +364,9 @@ impl Machine {
     }
 
     /// Where a group stands that has a plan without violations.
-    fn standing(&self, key: &GroupKey, observation: &Observation, planned: usize) -> Standing {
+    fn standing(&self, key: &GroupKey, observation: &Observation, plan: &CheckedPlan) -> Standing {
         match self.groups.get(key) {
-            Some(group) => crate::standing::standing(group, observation, planned),
+            Some(group) => crate::standing::standing(group, observation, plan),
             None => Standing::Ready,
         }
     }

@@ -1,5 +1,6 @@
 //! The table of standings: where a group stands, from what is seen of it and what failed.
 
+use vmgroup_core::check::CheckedPlan;
 use vmgroup_core::observation::{
     Desired, Drift, FailureClass, Health, Hold, Member, Observation, UpdatePolicy,
 };
@@ -11,7 +12,8 @@ use crate::group::{Group, count};
 use crate::wind_up::deletion_waits;
 
 /// Where a group stands that has a plan without violations.
-pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize) -> Standing {
+pub(crate) fn standing(group: &Group, observation: &Observation, plan: &CheckedPlan) -> Standing {
+    let planned = plan.actions().len();
     if group.object.deleting {
         let standing = deleting(group, observation.members.len());
         let why = (planned == 0).then(|| held_member(observation, |it| Some(delete(it))));
@@ -20,7 +22,8 @@ pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize)
             (standing, _) => standing,
         };
     }
-    match with_held(group, but_for_failures(observation, planned)) {
+    let standing = with_wait(plan, observation, but_for_failures(observation, planned));
+    match with_held(group, standing) {
         // Whatever failed, nothing is left to be done about it.
         Standing::Ready => Standing::Ready,
         Standing::Unknown { reason, message } => {
@@ -34,6 +37,17 @@ pub(crate) fn standing(group: &Group, observation: &Observation, planned: usize)
             failing(group).unwrap_or(Standing::Unknown { reason, message })
         }
         standing => failing(group).unwrap_or(standing),
+    }
+}
+
+/// What the module waits for is said, in its words, where nothing is under way.
+fn with_wait(plan: &CheckedPlan, observation: &Observation, standing: Standing) -> Standing {
+    let is_idle = plan.actions().is_empty() && observation.operations.is_empty();
+    match (standing, plan.next_look()) {
+        (Standing::Progressing(message), Some(look)) if is_idle => {
+            Standing::Progressing(format!("{message}; {}", look.reason.message))
+        }
+        (standing, _) => standing,
     }
 }
 
@@ -253,8 +267,11 @@ fn rank(class: FailureClass) -> u8 {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use vmgroup_core::check::{self, Circumstances};
+    use vmgroup_core::time::Timestamp;
 
     use super::*;
+    use crate::machine::tests::object;
 
     /// Of a group that wants two replicas.
     fn observation(desired: &Value, members: &[Value], operations: &Value) -> Observation {
@@ -370,6 +387,54 @@ mod tests {
             let observation = observation(&desired, &[held, json!({})], &json!([]));
             let standing = format!("{:?}", but_for_failures(&observation, 0));
             assert!(standing.contains(expected), "{standing} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_a_module_waits_for_is_said_while_nothing_is_under_way() {
+        let look = json!({ "afterMs": 9_000, "reason": { "code": "rest", "message": "it rests" } });
+        let clone = json!({ "slot": 1, "kind": "clone", "stage": "started", "since": 0 });
+        let power_on = json!({
+            "effect": { "power-on": "vm-0" },
+            "reason": { "code": "raise", "message": "" },
+        });
+        let off = || json!({ "power": "off", "health": "unready" });
+        for (members, operations, actions, expected) in [
+            (
+                vec![off()],
+                json!([]),
+                json!([]),
+                "0 of 2 replicas are ready; it rests",
+            ),
+            (
+                vec![off()],
+                json!([clone]),
+                json!([]),
+                "0 of 2 replicas are ready, 1 operations to go",
+            ),
+            (
+                vec![off()],
+                json!([]),
+                json!([power_on]),
+                "0 of 2 replicas are ready, 1 operations to go",
+            ),
+            (
+                vec![json!({}), json!({})],
+                json!([]),
+                json!([]),
+                "successfully",
+            ),
+        ] {
+            let observation = observation(&json!({}), &members, &operations);
+            let plan = json!({ "actions": actions, "nextLook": look });
+            let plan = serde_json::from_value(plan).expect("it is a plan");
+            let verdict = check::check(&observation, &plan, &Circumstances::default());
+            let plan = verdict.checked().expect("it breaks no rule");
+            let group = Group::restore(object("web"), None, Timestamp(0));
+            let standing = standing(&group, &observation, plan);
+            let said = standing.summary(1, &[], Timestamp(0)).message;
+            assert!(said.starts_with(expected), "{said} is not {expected}");
+            assert_eq!(said.contains("rests"), expected.contains("rests"), "{said}");
         }
     }
 

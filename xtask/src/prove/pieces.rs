@@ -26,7 +26,11 @@ const OPERATOR: &[&str] = &[
     "guest/src",
     "guest/sdk/src",
     "wit",
-    "e2e",
+    "e2e/Cargo.toml",
+    "e2e/src",
+    "e2e/rig",
+    "e2e/faults",
+    "e2e/components",
 ];
 
 const PROVE: Target = Target::Bin("vmgroup-prove");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::marker::Marker;
+use vmgroup_core::names::OperationId;
 use vmgroup_core::observation::{Connection, PowerState};
 use vmgroup_core::time::Timestamp;
 use vmgroup_reconcile::event::CallResult;
@@ -34,7 +35,7 @@ pub(super) fn group() -> GroupKey {
 
 /// The operation id of its call.
 pub(super) fn operation_id(operation: &Operation) -> String {
-    format!("operation-{}", operation.number)
+    OperationId::in_slot("honest", 0, operation.number.into()).to_string()
 }
 
 /// The call that the operation is, if it is one.
@@ -137,10 +138,7 @@ pub(super) fn ended(names: &mut Names, operation: &Operation, task: Option<&Task
     {
         names.know_vm(Vm::Of(operation.number), id);
     }
-    // One that ends at once may be shown before the call is answered, and so before the rig has
-    // labelled it: the machine goes by the answer then.
-    let expected = operation_id(operation);
-    if task.operation_id.as_ref().is_some_and(|id| *id != expected) {
+    if task.operation_id != Some(operation_id(operation)) {
         return Outcome::Fault("task of another operation".into());
     }
     words::task(names, &task.state)

@@ -226,3 +226,28 @@ fn a_group_that_is_scaled_to_nothing_needs_no_budget_for_it() {
     assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
     stage.assert_safe();
 }
+
+/// The schedule of profile rare, seed 337776: ten refused deletes use the budget of the hour up.
+#[test]
+fn what_is_left_over_until_the_budget_is_renewed_is_said() {
+    let wanted = Spec {
+        max_surge: Amount::Count(1),
+        ..rolling(4)
+    };
+    let mut stage = Stage::settled(wanted.clone());
+    stage
+        .world
+        .suffer(&WorldFault::Deny(Kind::Destroy, 900_000));
+    let smaller = Spec {
+        replicas: 1,
+        template: "missing".into(),
+        ..wanted
+    };
+    stage.edit("web", smaller);
+    stage.world.run_for(1_800_000);
+    stage.says("web", "the budget to replace a differing member is used up");
+    let left_over = stage.ids("web").len();
+    stage.world.run_for(3_600_000);
+    assert!(stage.ids("web").len() < left_over, "{}", stage.story());
+    stage.assert_safe();
+}
