@@ -20,7 +20,7 @@ const LOG_FOLDER: &str = "test-logs";
 /// As much of a failed stage's log as is shown.
 const SHOWN_LINES: usize = 100;
 
-/// Set up all that is needed, and run every check: about 35 minutes from nothing, 12 warm.
+/// Set up all that is needed, and run every check: about 35 minutes from nothing, 25 warm.
 ///
 /// Each stage writes a log below target/test-logs; the end of it is shown when the stage fails.
 /// What is missing on this machine is named, and counts as failed: nothing is skipped. The last
