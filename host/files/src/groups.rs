@@ -39,6 +39,7 @@ pub(crate) struct Known {
     problems: Vec<Problem>,
     asked: BTreeMap<GroupKey, Value>,
     missing: BTreeSet<GroupKey>,
+    unread_requests: BTreeSet<String>,
     unreadable: Option<String>,
 }
 
@@ -189,11 +190,14 @@ impl Groups {
         }
         self.absorb_absence(known, folder, events);
         absorb_approvals(known, folder, events);
-        known.asked = folder
-            .groups
-            .iter()
-            .map(|(key, (_, document))| (key.clone(), document.written.clone()))
-            .collect();
+        // A file that cannot be read asks for what it asked for last.
+        let broken = folder.broken_files();
+        let records = known.records.values();
+        let held = records.filter(|record| broken.contains_key(record.file.as_path()));
+        let held = held.map(|record| (record.key(), record.spec.clone()));
+        let groups = folder.groups.iter();
+        let written = groups.map(|(key, (_, document))| (key.clone(), document.written.clone()));
+        known.asked = held.chain(written).collect();
         let of_specs = folder.groups.values();
         let of_specs = of_specs.filter_map(|(_, document)| document.spec.as_ref().err());
         let problems: Vec<Problem> = folder.problems.iter().chain(of_specs).cloned().collect();
@@ -273,14 +277,25 @@ impl Groups {
 
     /// Writes: what people asked of `vmgroup delete`.
     fn take_deletions(&self, known: &mut Known, events: &mut Vec<Event>) {
-        let deletions = match self.state.all::<Deletion>() {
-            Ok(deletions) => deletions,
+        let requests = match self.state.each::<Deletion>() {
+            Ok(requests) => requests,
             Err(error) => {
                 warn!(%error, "requests for deletion cannot be read");
                 return;
             }
         };
-        for (key, deletion) in deletions {
+        let (deletions, unread): (Vec<_>, Vec<_>) = requests.into_iter().partition(Result::is_ok);
+        let unread: BTreeSet<String> = unread
+            .into_iter()
+            .filter_map(Result::err)
+            .map(|error| error.to_string())
+            .collect();
+        for error in unread.difference(&known.unread_requests) {
+            warn!(error, "a request for deletion cannot be read");
+        }
+        known.unread_requests = unread;
+        for deletion in deletions.into_iter().flatten() {
+            let key = deletion.key();
             let record = known.records.get(&key);
             let meant = record.filter(|record| record.uid == deletion.uid && !record.deleting);
             if let Some(record) = meant {
@@ -300,12 +315,14 @@ impl Groups {
     }
 
     /// Keeps and tells a record. If it cannot be kept, the next look finds the
-    /// same difference.
+    /// same difference; not if it stands there, perhaps not for good.
     fn announce(&self, known: &mut Known, next: Record, events: &mut Vec<Event>) -> bool {
         let object = next.object(&self.schema);
-        if let Err((_, error)) = self.keep(known, next) {
+        if let Err((stands, error)) = self.keep(known, next) {
             warn!(group = %object.key, %error, "a change of a group cannot be kept");
-            return false;
+            if !stands {
+                return false;
+            }
         }
         events.push(Event::GroupChanged(Box::new(object)));
         true

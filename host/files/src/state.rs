@@ -2,8 +2,9 @@
 //! that cannot be understood is never overwritten.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use vmgroup_core::group::GroupKey;
@@ -75,25 +76,34 @@ impl State {
         Ok(())
     }
 
-    /// Everything of one kind.
+    /// Everything of one kind, if all of it can be read.
     pub(crate) fn all<T: Stored>(&self) -> Result<BTreeMap<GroupKey, T>, FilesError> {
-        let mut all = BTreeMap::new();
-        for path in self.files::<T>()? {
-            if !is_finished(&path) {
-                continue;
-            }
-            let Some(bytes) = read(&path)? else {
-                continue;
-            };
-            let item: T = serde_json::from_slice(&bytes).map_err(|error| corrupt(&path, &error))?;
+        let each = self.each::<T>()?.into_iter();
+        each.map(|item| item.map(|item| (item.key(), item)))
+            .collect()
+    }
+
+    /// Everything of one kind, each by itself.
+    pub(crate) fn each<T: Stored>(&self) -> Result<Vec<Result<T, FilesError>>, FilesError> {
+        let paths = self.files::<T>()?.into_iter();
+        let paths = paths.filter(|path| is_finished(path));
+        Ok(paths.filter_map(|path| self.one(&path)).collect())
+    }
+
+    fn one<T: Stored>(&self, path: &Path) -> Option<Result<T, FilesError>> {
+        let bytes = match read(path) {
+            Ok(bytes) => bytes?,
+            Err(error) => return Some(Err(error)),
+        };
+        let item = serde_json::from_slice(&bytes).map_err(|error| corrupt(path, &error));
+        Some(item.and_then(|item: T| {
             let key = item.key();
-            if path.file_name() != self.path::<T>(&key).file_name() {
-                let text = format!("it is about {key}, which its name does not say");
-                return Err(FilesError::Corrupt(problem(&path, text)));
+            if path.file_name() == self.path::<T>(&key).file_name() {
+                return Ok(item);
             }
-            all.insert(key, item);
-        }
-        Ok(all)
+            let text = format!("it is about {key}, which its name does not say");
+            Err(FilesError::Corrupt(problem(path, text)))
+        }))
     }
 
     /// Replaces the file, so that after a crash the old one or the new one is there.
@@ -110,8 +120,10 @@ impl State {
         let write = || {
             let mut text = serde_json::to_vec_pretty(item)?;
             text.push(b'\n');
+            // A request is read by the operator, whoever makes it.
             let mut file = tempfile::Builder::new()
                 .prefix(UNFINISHED)
+                .permissions(Permissions::from_mode(0o644))
                 .tempfile_in(&folder)?;
             file.write_all(&text)?;
             file.as_file().sync_all()?;

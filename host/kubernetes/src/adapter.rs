@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::ApiResource;
 use kube::{Api, Client};
 use tokio::sync::{Mutex, mpsc};
 use tracing::debug;
@@ -18,6 +18,7 @@ use crate::convert::group_object;
 use crate::error::Failure;
 use crate::lease::LeaseMemory;
 use crate::limits::REQUEST;
+use crate::object::Object;
 use crate::watch::{Approvals, Groups, follow};
 
 /// Where the operator stands in the cluster.
@@ -126,12 +127,12 @@ impl Adapter {
     }
 
     /// The group's object as it is, by a quorum read.
-    pub(crate) async fn read(&self, key: &GroupKey) -> Result<DynamicObject, Failure> {
+    pub(crate) async fn read(&self, key: &GroupKey) -> Result<Object, Failure> {
         let groups = self.groups(&key.namespace);
         within(REQUEST, &key.name, groups.get(&key.name)).await
     }
 
-    pub(crate) fn groups(&self, namespace: &str) -> Api<DynamicObject> {
+    pub(crate) fn groups(&self, namespace: &str) -> Api<Object> {
         Api::namespaced_with(self.client.clone(), namespace, &group_resource())
     }
 
@@ -139,7 +140,7 @@ impl Adapter {
         Api::namespaced(self.client.clone(), &self.place.namespace)
     }
 
-    fn scoped(&self, resource: &ApiResource) -> Api<DynamicObject> {
+    fn scoped(&self, resource: &ApiResource) -> Api<Object> {
         match &self.place.scope {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
             None => Api::all_with(self.client.clone(), resource),
@@ -147,8 +148,7 @@ impl Adapter {
     }
 }
 
-/// The resource of groups. Objects are read untyped: one that cannot be
-/// understood must not stop the watch of the others.
+/// The resource of groups, whose objects are read untyped.
 pub(crate) fn group_resource() -> ApiResource {
     ApiResource::erase::<VmGroup>(&())
 }

@@ -2,7 +2,6 @@
 //! here fails: what cannot be understood is said in the object itself.
 
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use serde_json::{Map, Value};
 use tracing::warn;
 use vmgroup_api::{approval_from_json, spec_from_json};
@@ -14,8 +13,10 @@ use vmgroup_core::status::Status;
 use vmgroup_core::time::Timestamp;
 use vmgroup_reconcile::event::{Approval, GroupObject};
 
+use crate::object::Object;
+
 /// A group, whatever is in it.
-pub fn group_object(object: &DynamicObject) -> GroupObject {
+pub fn group_object(object: &Object) -> GroupObject {
     let key = key_of(object);
     let finalizer = |name: &str| object.finalizers().iter().any(|other| other == name);
     GroupObject {
@@ -32,16 +33,21 @@ pub fn group_object(object: &DynamicObject) -> GroupObject {
             .get(ADOPTION_ANNOTATION)
             .and_then(|word| adoption(word)),
         vcenter: object.annotations().get(VCENTER_ANNOTATION).cloned(),
-        spec: spec_from_json(object.data.get("spec")).map_err(|error| error.to_string()),
-        status: status_of(object.data.get("status"), &key),
+        spec: object
+            .spec()
+            .and_then(|spec| spec_from_json(spec.as_ref()).map_err(|error| error.to_string())),
+        status: status_of(object, &key),
         key,
     }
 }
 
 /// An approval; none if it says nothing that could be used.
-pub fn approval(object: &DynamicObject) -> Option<Approval> {
+pub fn approval(object: &Object) -> Option<Approval> {
     let key = key_of(object);
-    match approval_from_json(object.data.get("spec")) {
+    let approved = object
+        .spec()
+        .and_then(|spec| approval_from_json(spec.as_ref()).map_err(|error| error.to_string()));
+    match approved {
         Ok(approved) => Some(Approval {
             key,
             uid: object.uid().unwrap_or_default(),
@@ -57,20 +63,20 @@ pub fn approval(object: &DynamicObject) -> Option<Approval> {
 }
 
 /// Namespace and name.
-pub(crate) fn key_of(object: &DynamicObject) -> GroupKey {
+pub(crate) fn key_of(object: &Object) -> GroupKey {
     GroupKey::new(object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// Version of the object. The API server promises that it is a number (since
 /// 1.35, and it always was one); zero, which no object has, cannot be written to.
-pub(crate) fn version_of(object: &DynamicObject) -> u64 {
+pub(crate) fn version_of(object: &Object) -> u64 {
     object
         .resource_version()
         .and_then(|version| version.parse().ok())
         .unwrap_or_default()
 }
 
-fn created_at(object: &DynamicObject) -> Timestamp {
+fn created_at(object: &Object) -> Timestamp {
     let created = object
         .creation_timestamp()
         .map(|time| time.0.as_millisecond());
@@ -91,9 +97,14 @@ fn adoption(word: &str) -> Option<Adoption> {
 /// The status, as far as it can be understood: each part of it may be lost
 /// (`docs/architecture.md` says how it is found again), so one that somebody
 /// broke is left out, and the others stay.
-fn status_of(status: Option<&Value>, key: &GroupKey) -> Status {
-    let Some(Value::Object(fields)) = status else {
-        return Status::default();
+fn status_of(object: &Object, key: &GroupKey) -> Status {
+    let fields = match object.status() {
+        Ok(Some(Value::Object(fields))) => fields,
+        Ok(_) => return Status::default(),
+        Err(error) => {
+            warn!(group = %key, %error, "a status cannot be understood");
+            return Status::default();
+        }
     };
     if let Ok(status) = parsed(fields.clone()) {
         return status;
@@ -102,7 +113,7 @@ fn status_of(status: Option<&Value>, key: &GroupKey) -> Status {
     for (field, value) in fields {
         match parsed(Map::from_iter([(field.clone(), value.clone())])) {
             Ok(_) => {
-                kept.insert(field.clone(), value.clone());
+                kept.insert(field, value);
             }
             Err(error) => {
                 warn!(group = %key, field, %error, "a part of a status cannot be understood");
@@ -122,7 +133,11 @@ mod tests {
 
     use super::*;
 
-    fn object(extra: &Value) -> DynamicObject {
+    fn object(extra: &Value) -> Object {
+        serde_json::from_value(written(extra)).expect("an object of the API server")
+    }
+
+    fn written(extra: &Value) -> Value {
         let mut object = json!({
             "apiVersion": "vm.codeconnect.vmworld.com/v1alpha1",
             "kind": "VmGroup",
@@ -138,7 +153,7 @@ mod tests {
                 _ => object[key] = value.clone(),
             }
         }
-        serde_json::from_value(object).expect("an object of the API server")
+        object
     }
 
     #[test]
@@ -167,8 +182,9 @@ mod tests {
 
     #[test]
     fn an_object_without_spec_is_a_group_that_says_so() {
-        let mut bare = object(&json!({}));
-        bare.data = json!({});
+        let mut bare = written(&json!({}));
+        bare.as_object_mut().and_then(|bare| bare.remove("spec"));
+        let bare = serde_json::from_value(bare).expect("an object of the API server");
         let group = group_object(&bare);
         assert!(group.spec.expect_err("no spec").contains("has no spec"));
         assert_eq!(group.status, Status::default());
@@ -218,7 +234,8 @@ mod tests {
             ..Status::default()
         };
         let written = serde_json::to_value(&status).expect("JSON");
-        assert_eq!(status_of(Some(&written), &GroupKey::new("a", "b")), status);
+        let object = object(&json!({ "status": written }));
+        assert_eq!(status_of(&object, &GroupKey::new("a", "b")), status);
         assert!(
             written.get("memo").is_none(),
             "what is absent is not written"
@@ -234,13 +251,15 @@ mod tests {
 
     #[test]
     fn an_approval_is_read_and_a_broken_one_counts_for_nothing() {
+        let object = |spec: Value| {
+            let mut approval = written(&json!({}));
+            approval["spec"] = spec;
+            serde_json::from_value(approval).expect("an object of the API server")
+        };
         let spec = json!({"group": "web", "effectsDigest": "sha256:ab", "expiresAt": "2100-01-01T00:00:00Z"});
-        let mut object = object(&json!({}));
-        object.data = json!({"spec": spec});
-        let read = approval(&object).expect("an approval");
+        let read = approval(&object(spec)).expect("an approval");
         assert_eq!((read.group.as_str(), read.uid.as_str()), ("web", "u-1"));
         assert!(read.expires_at.is_some());
-        object.data = json!({"spec": {"group": "web"}});
-        assert_eq!(approval(&object), None);
+        assert_eq!(approval(&object(json!({"group": "web"}))), None);
     }
 }

@@ -12,6 +12,8 @@ pub mod adapter;
 
 pub mod convert;
 
+pub mod object;
+
 mod watch;
 
 mod patch;

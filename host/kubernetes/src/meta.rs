@@ -2,7 +2,6 @@
 //! what it builds on.
 
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use vmgroup_core::group::{DEMO_FINALIZER, FINALIZER, IDENTITY_ANNOTATION};
 use vmgroup_reconcile::event::WriteResult;
@@ -10,6 +9,7 @@ use vmgroup_reconcile::request::{MetaChange, ObjectTarget};
 
 use crate::adapter::Adapter;
 use crate::convert::group_object;
+use crate::object::Object;
 use crate::patch::Part;
 
 impl Adapter {
@@ -32,7 +32,7 @@ impl Adapter {
 }
 
 /// What makes that change; none if the object is as it should be.
-fn operations(object: &DynamicObject, change: &MetaChange) -> Option<Vec<Value>> {
+fn operations(object: &Object, change: &MetaChange) -> Option<Vec<Value>> {
     let before = object.finalizers();
     let mut finalizers = before.to_vec();
     let mut identity = None;
@@ -83,7 +83,7 @@ fn operations(object: &DynamicObject, change: &MetaChange) -> Option<Vec<Value>>
 mod tests {
     use super::*;
 
-    fn object(finalizers: &[&str], identity: Option<&str>) -> DynamicObject {
+    fn object(finalizers: &[&str], identity: Option<&str>) -> Object {
         let mut metadata = json!({
             "name": "web", "namespace": "shop", "uid": "u-1", "resourceVersion": "7",
         });

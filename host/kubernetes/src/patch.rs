@@ -8,7 +8,7 @@
 //! when a restored cluster counts versions anew.
 
 use kube::ResourceExt;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use vmgroup_reconcile::event::WriteResult;
 use vmgroup_reconcile::request::ObjectTarget;
@@ -17,6 +17,7 @@ use crate::adapter::{Adapter, within};
 use crate::convert::{group_object, version_of};
 use crate::error::Failure;
 use crate::limits::REQUEST;
+use crate::object::Object;
 
 /// Whom the API server notes as the writer of a field.
 pub(crate) const FIELD_MANAGER: &str = "vmgroup";
@@ -77,10 +78,7 @@ impl Adapter {
 
     /// The object, if it is still the target at that version; otherwise what
     /// the write would have come to.
-    pub(crate) async fn expected(
-        &self,
-        target: &ObjectTarget,
-    ) -> Result<DynamicObject, WriteResult> {
+    pub(crate) async fn expected(&self, target: &ObjectTarget) -> Result<Object, WriteResult> {
         let object = self.read(&target.key).await.map_err(Failure::of_read)?;
         if object.uid().as_deref() != Some(&target.uid) {
             return Err(WriteResult::Gone);

@@ -13,7 +13,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use kube::Api;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, watcher};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
@@ -23,6 +22,7 @@ use crate::adapter::Adapter;
 use crate::convert::{approval, group_object, key_of};
 use crate::error::chain;
 use crate::limits::{LIST, RELIST, WATCH_RETRY_FIRST, WATCH_RETRY_MOST, WATCH_S};
+use crate::object::Object;
 
 /// A kind of object that is watched.
 pub(crate) trait Watched {
@@ -31,13 +31,13 @@ pub(crate) trait Watched {
     /// What the machine gets to see of one.
     type Item: Send;
     /// Reads one; none if it says nothing that could be used.
-    fn read(object: &DynamicObject) -> Option<Self::Item>;
+    fn read(object: &Object) -> Option<Self::Item>;
     /// All of them.
     fn listed(items: Vec<Self::Item>) -> Event;
     /// One that was created or changed.
     fn changed(item: Self::Item) -> Event;
     /// One that is gone.
-    fn gone(object: &DynamicObject) -> Event;
+    fn gone(object: &Object) -> Event;
 }
 
 /// VmGroups.
@@ -47,7 +47,7 @@ impl Watched for Groups {
     const NAME: &'static str = "vmgroups";
     type Item = GroupObject;
 
-    fn read(object: &DynamicObject) -> Option<GroupObject> {
+    fn read(object: &Object) -> Option<GroupObject> {
         Some(group_object(object))
     }
 
@@ -59,7 +59,7 @@ impl Watched for Groups {
         Event::GroupChanged(Box::new(item))
     }
 
-    fn gone(object: &DynamicObject) -> Event {
+    fn gone(object: &Object) -> Event {
         Event::GroupGone {
             key: key_of(object),
             uid: object.uid().unwrap_or_default(),
@@ -74,7 +74,7 @@ impl Watched for Approvals {
     const NAME: &'static str = "planapprovals";
     type Item = Approval;
 
-    fn read(object: &DynamicObject) -> Option<Approval> {
+    fn read(object: &Object) -> Option<Approval> {
         approval(object)
     }
 
@@ -86,7 +86,7 @@ impl Watched for Approvals {
         Event::ApprovalChanged(item)
     }
 
-    fn gone(object: &DynamicObject) -> Event {
+    fn gone(object: &Object) -> Event {
         Event::ApprovalGone {
             key: key_of(object),
         }
@@ -94,7 +94,7 @@ impl Watched for Approvals {
 }
 
 /// Sends what happens to the objects until the machine has ended.
-pub(crate) async fn follow<W: Watched>(adapter: &Adapter, objects: Api<DynamicObject>) {
+pub(crate) async fn follow<W: Watched>(adapter: &Adapter, objects: Api<Object>) {
     let mut trouble = Trouble::<W>::none();
     while !adapter.is_over() {
         follow_once::<W>(adapter, objects.clone(), &mut trouble).await;
@@ -104,7 +104,7 @@ pub(crate) async fn follow<W: Watched>(adapter: &Adapter, objects: Api<DynamicOb
 /// One list and the watch from there on, until it is time for another list.
 async fn follow_once<W: Watched>(
     adapter: &Adapter,
-    objects: Api<DynamicObject>,
+    objects: Api<Object>,
     trouble: &mut Trouble<W>,
 ) {
     let mut stream = pin!(watcher(

@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -160,6 +161,8 @@ struct Version {
     path: PathBuf,
     length: u64,
     modified: Option<SystemTime>,
+    /// Builds and copies may keep length and time: number and change of the inode.
+    inode: (u64, i64, i64),
 }
 
 impl<L: Loader> Source<L> {
@@ -223,6 +226,7 @@ fn version(file: &Path) -> Result<Version, Refusal> {
         path,
         length: metadata.len(),
         modified: metadata.modified().ok(),
+        inode: (metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
     })
 }
 

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::scene::{SCHEMA, Scene, claim, done, key, object, target, web};
 
@@ -55,4 +57,35 @@ fn a_request_that_was_meant_for_a_namesake_does_nothing() {
     assert_eq!(groups.look(), []);
     assert!(!object(&groups, "web").deleting);
     assert!(state.all::<Deletion>().unwrap().is_empty());
+}
+
+#[test]
+fn a_request_that_cannot_be_read_keeps_no_other_waiting() {
+    let scene = Scene::new();
+    scene.put("web.yaml", &web(3));
+    let groups = scene.open();
+    done(groups.perform(&claim(target(&object(&groups, "web")))));
+    let requests = State::at(&scene.state()).folder_of::<Deletion>();
+    std::fs::write(requests.join("a_bad.json"), "{").unwrap();
+    request_deletion(&scene.state(), &key("web")).unwrap();
+    groups.look();
+    assert!(object(&groups, "web").deleting);
+}
+
+#[test]
+fn a_request_can_be_read_by_an_operator_of_another_user() {
+    let scene = Scene::new();
+    scene.put("web.yaml", &web(3));
+    let _groups = scene.open();
+    request_deletion(&scene.state(), &key("web")).unwrap();
+    let requests = State::at(&scene.state()).folder_of::<Deletion>();
+    let request = std::fs::read_dir(requests)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        request.metadata().unwrap().permissions().mode() & 0o044,
+        0o044
+    );
 }

@@ -134,6 +134,27 @@ fn a_deleted_group_stays_deleted_until_its_file_asks_for_something_else() {
 }
 
 #[test]
+fn a_group_that_is_deleted_while_its_file_cannot_be_read_stays_deleted() {
+    for restart in [false, true] {
+        let scene = Scene::new();
+        scene.put("web.yaml", &web(3));
+        let mut groups = scene.open();
+        scene.put("web.yaml", "spec: [1\n\n");
+        groups.look();
+        if restart {
+            drop(groups);
+            groups = scene.open();
+        }
+        request_deletion(&scene.state(), &key("web")).unwrap();
+        groups.look();
+        assert_eq!(groups.objects(), []);
+        scene.put("web.yaml", &web(3));
+        assert_eq!(groups.look(), []);
+        assert_eq!(groups.objects(), []);
+    }
+}
+
+#[test]
 fn a_deleted_group_can_be_created_again_once_its_file_was_away() {
     let scene = Scene::new();
     scene.put("web.yaml", &web(3));

@@ -53,6 +53,21 @@ fn a_file_that_is_replaced_or_overwritten_is_swapped_in() {
     assert_eq!(scene.next(), "default is good three");
 }
 
+/// As after a build with fixed times that changed one constant.
+#[test]
+fn a_file_of_the_same_length_and_time_is_swapped_in() {
+    let scene = Scene::new();
+    fs::write(scene.path("module.wasm"), "good one").unwrap();
+    let written = fs::metadata(scene.path("module.wasm")).unwrap().modified();
+    let _watch = scene.watch(NEVER);
+    assert_eq!(scene.next(), "default is good one");
+    fs::write(scene.path("new"), "good two").unwrap();
+    let new = File::options().write(true).open(scene.path("new")).unwrap();
+    new.set_modified(written.unwrap()).unwrap();
+    fs::rename(scene.path("new"), scene.path("module.wasm")).unwrap();
+    assert_eq!(scene.next(), "default is good two");
+}
+
 /// What a kubelet does: a folder for each content, and a link that is renamed.
 #[test]
 fn the_flip_of_a_config_maps_link_is_noticed() {
