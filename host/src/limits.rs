@@ -14,6 +14,10 @@ pub(crate) const MODULE_RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest such wait: a try takes seconds of a machine that has none to spare.
 pub(crate) const MODULE_RETRY_MOST: Duration = Duration::from_secs(60);
 
+/// Decisions that run at a time, where there are more processors: each may take the memory that a
+/// module is allowed.
+pub(crate) const DECISIONS_MAX: usize = 4;
+
 /// Tasks under way; more of them wait. The machine's own caps are far lower: it
 /// asks for one thing a group, and for a look a member.
 pub(crate) const TASKS_MAX: u32 = 4_096;

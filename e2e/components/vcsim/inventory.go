@@ -55,6 +55,8 @@ type inventory struct {
 	// skew is how far vCenter's clock is ahead.
 	skew time.Duration
 
+	// historyLags hides running tasks from those lists, which are a database's.
+	historyLags bool
 	// taskFault gives the fault that a test wants the task of a call to end with.
 	taskFault func(method, object string) types.BaseMethodFault
 }

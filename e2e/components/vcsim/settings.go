@@ -55,6 +55,14 @@ func newSettings(mux *http.ServeMux, sim *inventory, gate *gateway) {
 		sim.taskRetention = time.Duration(want.Ms) * time.Millisecond
 		return nil, nil
 	})
+	post(mux, "/tasks/history", func(_ context.Context, want struct {
+		Lags bool `json:"lags"`
+	}) (any, error) {
+		sim.mu.Lock()
+		defer sim.mu.Unlock()
+		sim.historyLags = want.Lags
+		return nil, nil
+	})
 	post(mux, "/instance-uuids", func(_ context.Context, want struct {
 		Unique bool `json:"unique"`
 	}) (any, error) {

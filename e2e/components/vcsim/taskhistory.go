@@ -57,8 +57,12 @@ func (c *corrections) CreateCollectorForTasks(ctx *simulator.Context, req *types
 // Get is how the simulator reads the properties.
 func (h *taskHistory) Get() mo.Reference {
 	seen := h.TaskHistoryCollector
+	h.sim.mu.Lock()
+	lags := h.sim.historyLags
+	h.sim.mu.Unlock()
 	for _, info := range h.sim.tasks() {
-		if len(seen.LatestPage) < h.size && h.lists(&info) {
+		late := lags && info.CompleteTime == nil
+		if !late && len(seen.LatestPage) < h.size && h.lists(&info) {
 			seen.LatestPage = append(seen.LatestPage, info)
 		}
 	}

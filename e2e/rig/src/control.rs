@@ -124,6 +124,11 @@ impl Control {
         self.post("/hot-add", &json!({ "on": on }))
     }
 
+    /// Whether the history of tasks lacks those that run (it does not at first).
+    pub fn set_history_lags(&self, lags: bool) -> Result<()> {
+        self.post("/tasks/history", &json!({ "lags": lags }))
+    }
+
     /// Creates a folder and gives its MoID.
     pub fn create_folder(&self, path: &str) -> Result<String> {
         self.post_for::<Moid>("/folders/create", &json!({ "path": path }))

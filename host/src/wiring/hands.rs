@@ -14,7 +14,7 @@ use vmgroup_reconcile::inventory::Fault;
 use vmgroup_reconcile::request::Request;
 
 use super::loader;
-use crate::limits::{RENEWALS_MAX, TASKS_MAX};
+use crate::limits::{DECISIONS_MAX, RENEWALS_MAX, TASKS_MAX};
 
 /// What an adapter does with one request: its answer, if it has one, goes into
 /// the channel that the adapter was made with.
@@ -53,7 +53,7 @@ impl Hands {
             objects,
             vcenter: Arc::clone(&vcenter),
             modules,
-            decisions: Arc::new(Semaphore::new(processors)),
+            decisions: Arc::new(Semaphore::new(processors.min(DECISIONS_MAX))),
             session,
             events,
             under_way: Arc::new(Semaphore::new(TASKS_MAX as usize)),

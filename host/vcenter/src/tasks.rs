@@ -7,10 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vmgroup_reconcile::inventory::TaskId;
 use vmgroup_vim::{
-    Client, Error, ManagedObjectRef, ServiceContent, TaskFilter, TaskInfo, TaskReason, TaskState,
+    Client, Error, FilterSpec, ManagedObjectRef, ObjectSpec, PropertySpec, Selection,
+    ServiceContent, TaskFilter, TaskInfo, TaskReason, TaskState, Traversal,
 };
 
-use crate::limits::{ENDED_TASKS_MAX, RUNNING_TASKS_MAX};
+use crate::convert::RECENT_TASKS;
+use crate::fault::missing_object;
+use crate::limits::{ENDED_TASKS_MAX, READ_ATTEMPTS, RUNNING_TASKS_MAX};
 
 /// The list view of tasks, and what is known of them across feeds.
 #[derive(Debug)]
@@ -166,7 +169,8 @@ fn refs(tasks: &BTreeSet<TaskId>) -> Vec<ManagedObjectRef> {
     tasks.iter().map(ManagedObjectRef::task).collect()
 }
 
-/// All running tasks of a user, and those that ended lately.
+/// All running tasks of a user, and those that ended lately. The history is a database, which may
+/// not have a task yet that runs: what the task manager has comes last, and counts.
 pub(crate) async fn list(
     client: &Client,
     content: &ServiceContent,
@@ -191,7 +195,52 @@ pub(crate) async fn list(
             }
         }
     }
+    for task in recent(client, content).await? {
+        if is_of(&task, user) {
+            tasks.insert(task.task.id.clone(), task);
+        }
+    }
     Ok(tasks.into_values().collect())
+}
+
+/// What the task manager has: two hundred tasks at most.
+async fn recent(client: &Client, content: &ServiceContent) -> Result<Vec<TaskInfo>, Error> {
+    let traversal = Traversal {
+        name: None,
+        kind: content.task_manager.kind.clone(),
+        path: RECENT_TASKS.into(),
+        skip: false,
+        selections: Vec::new(),
+    };
+    let spec = FilterSpec {
+        properties: vec![PropertySpec::new("Task", &["info"])],
+        objects: vec![ObjectSpec {
+            object: content.task_manager.clone(),
+            skip: true,
+            selections: vec![Selection::Traverse(traversal)],
+        }],
+        report_missing_objects: false,
+    };
+    let mut attempt = 1;
+    loop {
+        let collector = &content.property_collector;
+        let found = client
+            .retrieve_all_properties(collector, std::slice::from_ref(&spec), None)
+            .await;
+        match found {
+            // One of them has vanished meanwhile.
+            Err(error) if missing_object(&error).is_some() && attempt < READ_ATTEMPTS => {
+                attempt += 1;
+            }
+            Ok(contents) => {
+                let infos = contents.iter().filter_map(|content| content.get("info"));
+                return Ok(infos
+                    .filter_map(|it| TaskInfo::from_value(it).ok())
+                    .collect());
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 async fn page(

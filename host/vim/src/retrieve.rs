@@ -98,8 +98,30 @@ impl Client {
     }
 
     /// All pages of `RetrievePropertiesEx`; all or nothing, so that a page that is lost never looks
-    /// like objects that are gone.
+    /// like objects that are gone. A collector has one token at a time, which another read on it
+    /// makes invalid: where pages follow, they are read on a collector of their own.
     pub async fn retrieve_all_properties(
+        &self,
+        property_collector: &ManagedObjectRef,
+        specs: &[FilterSpec],
+        operation: Option<&str>,
+    ) -> Result<Vec<ObjectContent>, Error> {
+        let page = self
+            .retrieve_properties(property_collector, specs, None, operation)
+            .await?;
+        if page.token.is_none() {
+            return Ok(page.objects);
+        }
+        let own = self
+            .create_property_collector(property_collector, operation)
+            .await?;
+        let objects = self.retrieve_pages(&own, specs, operation).await;
+        // One that stays ends with the session.
+        let _ = self.destroy_property_collector(&own, operation).await;
+        objects
+    }
+
+    async fn retrieve_pages(
         &self,
         property_collector: &ManagedObjectRef,
         specs: &[FilterSpec],

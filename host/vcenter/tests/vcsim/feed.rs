@@ -129,6 +129,7 @@ async fn a_relist_shows_running_tasks_with_their_operation() {
     let CallResult::Started(task) = result else {
         panic!("{result:?}");
     };
+    world.control().set_history_lags(true).unwrap();
     world.relist().await;
     assert_eq!(world.tasks[&task].state, TaskState::Running);
     let operation = world.tasks[&task].operation_id.clone();

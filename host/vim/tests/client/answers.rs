@@ -298,16 +298,31 @@ async fn all_pages_are_read_or_none() {
     let last =
         r#"<returnval><objects><obj type="VirtualMachine">vm-43</obj></objects></returnval>"#;
     let last = Reply::ok(returned("ContinueRetrievePropertiesEx", last));
-    let server = Server::start(vec![Reply::ok(first), last]).await;
+    let own = r#"<returnval type="PropertyCollector">own</returnval>"#;
+    let own = Reply::ok(returned("CreatePropertyCollector", own));
+    let ended = Reply::ok(returned("DestroyPropertyCollector", ""));
+    let replies = vec![
+        Reply::ok(first),
+        own.clone(),
+        Reply::ok(first),
+        last,
+        ended.clone(),
+    ];
+    let server = Server::start(replies).await;
     let objects = server
         .client()
         .retrieve_all_properties(&collector(), &[], None)
         .await
         .unwrap();
     assert_eq!(objects.len(), 2);
-    assert!(server.requests()[1].body.contains("<token>1</token>"));
+    let requests = server.requests();
+    assert!(requests[3].body.contains("<token>1</token>"));
+    // Nobody else reads on that collector.
+    let on_own = |n: usize| requests[n].body.contains(">own</_this>");
+    assert_eq!([0, 2, 3, 4].map(on_own), [false, true, true, true]);
 
-    let server = Server::start(vec![Reply::ok(first), Reply::Close]).await;
+    let replies = vec![Reply::ok(first), own, Reply::ok(first), Reply::Close, ended];
+    let server = Server::start(replies).await;
     let error = server
         .client()
         .retrieve_all_properties(&collector(), &[], None)
