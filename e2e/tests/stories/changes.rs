@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use vmgroup_e2e::{Wish, member_slots, steadily};
+use vmgroup_e2e::{Operator, Site, Wish, member_slots, steadily};
 
-use crate::sites::busy;
+use crate::sites::{busy, finish};
 
 pub(crate) fn scaling_adds_and_removes_vms_and_leaves_the_others_alone() {
     let busy = busy();
@@ -184,6 +184,31 @@ pub(crate) fn an_object_without_spec_is_stalled_alone_and_can_be_deleted() {
     blank.until_gone();
     good.delete();
     good.until_gone();
+}
+
+/// The API server takes what a JSON parser of 128 levels does not.
+pub(crate) fn settings_that_are_nested_too_deeply_stall_their_group_alone() {
+    let site = Site::start();
+    let nested = (0..200).fold(json!({}), |inner, _| json!({ "a": inner }));
+    let settings = json!({ "settings": nested });
+    site.apply(
+        "default",
+        "nested",
+        &Wish::new(1).with("reconciler", settings),
+    );
+    // It is in the first list of all groups.
+    let operator = Operator::start(&site);
+    let good = site.apply("default", "good", &Wish::new(1));
+    good.until_running(1);
+    let shown = |path: &str| site.kubectl(&["get", "vg", "nested", "-o", path]);
+    assert_eq!(shown("jsonpath={.status.phase}"), "ERROR");
+    let message = shown("jsonpath={.status.lastMessage}");
+    assert!(message.contains("nest it less deeply"), "{message}");
+    site.group("default", "nested").delete();
+    good.delete();
+    good.until_gone();
+    assert_eq!(site.kubectl(&["get", "vg", "-o", "name"]), "");
+    finish(&site, operator);
 }
 
 pub(crate) fn a_group_that_is_only_observed_writes_nothing_to_vcenter() {
