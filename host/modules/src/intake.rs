@@ -8,7 +8,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vmgroup_reconcile::event::{ActiveModule, Event};
 
@@ -83,25 +83,14 @@ impl<L: Loader> Intake<L> {
     /// Takes a module in for all those names. Blocks as long as the compiler
     /// does: the caller is no task of an async runtime.
     pub fn take(&self, names: &[Name], origin: &str, bytes: &[u8]) -> Taken {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let digest = digest(bytes);
-        if self.decides(names, &digest) {
-            for name in names {
-                // The refusal that people see is over.
-                if refused.remove(name).is_some() {
-                    self.announce(name);
-                }
-            }
+        if self.knows(names, &digest) {
             return Taken::Unchanged;
         }
-        let known = |name: &Name| {
-            let before = refused.get(name);
-            before.is_some_and(|it| it.digest.as_ref() == Some(&digest) && !it.refusal.late)
-        };
-        if !names.is_empty() && names.iter().all(known) {
-            return Taken::Unchanged;
-        }
-        match self.examine_patiently(origin, bytes, &digest) {
+        // Nobody else waits for the compiler.
+        let examined = self.examine_patiently(origin, bytes, &digest);
+        let mut refused = self.refused();
+        match examined {
             Ok(module) => {
                 self.store.activate(names, &Arc::new(module));
                 for name in names {
@@ -117,9 +106,32 @@ impl<L: Loader> Intake<L> {
         }
     }
 
+    fn refused(&self) -> MutexGuard<'_, BTreeMap<Name, Refused>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The module decides already for all those names, or was refused for them.
+    fn knows(&self, names: &[Name], digest: &str) -> bool {
+        let mut refused = self.refused();
+        if self.decides(names, digest) {
+            for name in names {
+                // The refusal that people see is over.
+                if refused.remove(name).is_some() {
+                    self.announce(name);
+                }
+            }
+            return true;
+        }
+        let known = |name: &Name| {
+            let before = refused.get(name);
+            before.is_some_and(|it| it.digest.as_deref() == Some(digest) && !it.refusal.late)
+        };
+        !names.is_empty() && names.iter().all(known)
+    }
+
     /// The bytes of a module could not be had at all, or are too many to be read.
     pub fn unavailable(&self, names: &[Name], origin: &str, refusal: &Refusal) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = self.refused();
         self.refuse(&mut refused, names, origin, None, refusal);
     }
 

@@ -42,6 +42,7 @@ pub(crate) struct Session {
     tracked: tokio::sync::Mutex<BTreeSet<VmId>>,
     feed: Mutex<Option<Running>>,
     lost: AtomicBool,
+    closed: AtomicBool,
 }
 
 /// A feed that runs.
@@ -87,6 +88,7 @@ impl Session {
             tracked: tokio::sync::Mutex::default(),
             feed: Mutex::default(),
             lost: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -120,6 +122,11 @@ impl Session {
             };
             self.tell(event).await;
         }
+    }
+
+    /// It was put away before the answer came, which therefore says nothing of the present session.
+    pub(crate) fn refused_as_closed(&self, error: &Error) -> bool {
+        self.closed.load(Ordering::SeqCst) && is_session_over(error)
     }
 
     /// Notices when an error says that the session has ended.
@@ -218,6 +225,7 @@ impl Session {
     /// Ends feed and session, and with it collector and views: a vCenter that is
     /// slow is asked for the one thing that matters. Nothing is said about it.
     pub(crate) async fn close(self: Arc<Self>) {
+        self.closed.store(true, Ordering::SeqCst);
         // Calls that are still under way find it closed; that is no loss.
         self.lost.store(true, Ordering::SeqCst);
         let work = async {

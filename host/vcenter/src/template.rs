@@ -175,8 +175,10 @@ impl Session {
             Err(error) => {
                 self.notice(&error).await;
                 Err(match error.fault() {
-                    Some(_) => CallResult::Refused(of_read(&error, target)),
-                    None => CallResult::NotSent {
+                    Some(_) if !self.refused_as_closed(&error) => {
+                        CallResult::Refused(of_read(&error, target))
+                    }
+                    _ => CallResult::NotSent {
                         message: chain(&error),
                     },
                 })

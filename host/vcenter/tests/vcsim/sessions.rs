@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use vmgroup_faults::{Action, Pattern, Plan, Rule};
 use vmgroup_reconcile::event::{CallResult, LoginResult, ReadResult};
 use vmgroup_reconcile::inventory::Fault;
@@ -170,6 +172,21 @@ async fn a_session_that_ends_is_reported_once_and_a_login_shows_everything_anew(
     assert_eq!(world.vms[&vm.id], vm);
     assert_eq!(world.control().sessions().unwrap(), 1);
     assert_eq!(world.losses.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_its_session_does_not_outlive_says_nothing_of_the_next_one() {
+    let mut world = World::live().await;
+    let slow = [("CreateFolder", 1_500)];
+    world.control().set_call_delays(&slow).unwrap();
+    let name = "n-g".into();
+    let call = world.begin(Call::CreateFolder { name });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let next = world.login().await.unwrap();
+    let result = world.called(call).await;
+    assert!(matches!(result, CallResult::NotSent { .. }), "{result:?}");
+    world.until(|w| w.resets.contains(&next)).await;
+    assert_eq!(world.losses, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

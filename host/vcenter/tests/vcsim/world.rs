@@ -146,6 +146,12 @@ impl World {
     }
 
     pub(crate) async fn call(&mut self, call: Call) -> CallResult {
+        let id = self.begin(call);
+        self.called(id).await
+    }
+
+    /// Makes a call whose answer comes later.
+    pub(crate) fn begin(&mut self, call: Call) -> RequestId {
         let id = self.id();
         self.ask(Request::Call {
             id,
@@ -153,6 +159,10 @@ impl World {
             operation_id: format!("uid/0/{}", id.0),
             call,
         });
+        id
+    }
+
+    pub(crate) async fn called(&mut self, id: RequestId) -> CallResult {
         self.answer(|event| match event {
             Event::Called { id: of, result } if *of == id => Some(result.clone()),
             _ => None,
