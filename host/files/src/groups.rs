@@ -3,20 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tracing::{info, warn};
-use uuid::Uuid;
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::time::Timestamp;
 use vmgroup_reconcile::event::{Approval, Event, GroupObject};
 
 use crate::document::GroupDocument;
 use crate::error::{FilesError, Problem};
 use crate::folder::Folder;
 use crate::lock::Lock;
-use crate::record::{Deletion, Record, Stored, Tombstone};
+use crate::record::{Deletion, Record, Stored, Tombstone, changed, created, now, respecified};
 use crate::schema::Schema;
 use crate::state::State;
 
@@ -344,69 +341,6 @@ fn absorb_approvals(known: &mut Known, folder: &Folder, events: &mut Vec<Event>)
 fn is_buried(known: &Known, key: &GroupKey, document: &GroupDocument) -> bool {
     let tombstone = known.tombstones.get(key);
     tombstone.is_some_and(|tombstone| tombstone.spec == document.written)
-}
-
-fn created(file: &Path, document: &GroupDocument) -> Record {
-    let (spec, problem) = match &document.spec {
-        Ok(_) => (document.written.clone(), None),
-        Err(problem) => (Value::Null, Some(problem.to_string())),
-    };
-    Record {
-        namespace: document.key.namespace.clone(),
-        name: document.key.name.clone(),
-        uid: Uuid::new_v4().to_string(),
-        generation: 1,
-        resource_version: 1,
-        created_at: now(),
-        deleting: false,
-        finalizer: false,
-        identity: document.identity.clone(),
-        adoption: document.adoption,
-        vcenter: document.vcenter.clone(),
-        file: file.to_owned(),
-        spec,
-        problem,
-        status: vmgroup_core::status::Status::default(),
-    }
-}
-
-/// The record after a change of the document; none if there is none.
-fn changed(record: &Record, file: &Path, document: &GroupDocument) -> Option<Record> {
-    let mut next = record.clone();
-    match &document.spec {
-        Ok(_) => {
-            next.problem = None;
-            next.spec = document.written.clone();
-        }
-        Err(problem) => next.problem = Some(problem.to_string()),
-    }
-    if next != *record {
-        next = respecified(&next);
-    }
-    next.adoption = document.adoption;
-    next.vcenter.clone_from(&document.vcenter);
-    file.clone_into(&mut next.file);
-    if next == *record {
-        return None;
-    }
-    next.resource_version = record.resource_version + 1;
-    Some(next)
-}
-
-/// A later version with another generation of the spec.
-fn respecified(record: &Record) -> Record {
-    Record {
-        generation: record.generation + 1,
-        resource_version: record.resource_version + 1,
-        ..record.clone()
-    }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! What the state holds of a group: everything that an API server would.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 use vmgroup_core::group::{Adoption, GroupKey, Spec};
 use vmgroup_core::status::Status;
 use vmgroup_core::time::Timestamp;
 use vmgroup_reconcile::event::GroupObject;
 
+use crate::document::GroupDocument;
 use crate::schema::Schema;
 
 /// One group. A field that is not known, as a later version may write it, is an
@@ -113,4 +116,68 @@ impl Record {
             _ => last,
         }
     }
+}
+
+/// The record of a document that is new.
+pub(crate) fn created(file: &Path, document: &GroupDocument) -> Record {
+    let (spec, problem) = match &document.spec {
+        Ok(_) => (document.written.clone(), None),
+        Err(problem) => (Value::Null, Some(problem.to_string())),
+    };
+    Record {
+        namespace: document.key.namespace.clone(),
+        name: document.key.name.clone(),
+        uid: Uuid::new_v4().to_string(),
+        generation: 1,
+        resource_version: 1,
+        created_at: now(),
+        deleting: false,
+        finalizer: false,
+        identity: document.identity.clone(),
+        adoption: document.adoption,
+        vcenter: document.vcenter.clone(),
+        file: file.to_owned(),
+        spec,
+        problem,
+        status: vmgroup_core::status::Status::default(),
+    }
+}
+
+/// The record after a change of the document; none if there is none.
+pub(crate) fn changed(record: &Record, file: &Path, document: &GroupDocument) -> Option<Record> {
+    let mut next = record.clone();
+    match &document.spec {
+        Ok(_) => {
+            next.problem = None;
+            next.spec = document.written.clone();
+        }
+        Err(problem) => next.problem = Some(problem.to_string()),
+    }
+    if next != *record {
+        next = respecified(&next);
+    }
+    next.adoption = document.adoption;
+    next.vcenter.clone_from(&document.vcenter);
+    file.clone_into(&mut next.file);
+    if next == *record {
+        return None;
+    }
+    next.resource_version = record.resource_version + 1;
+    Some(next)
+}
+
+/// A later version with another generation of the spec.
+pub(crate) fn respecified(record: &Record) -> Record {
+    Record {
+        generation: record.generation + 1,
+        resource_version: record.resource_version + 1,
+        ..record.clone()
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
