@@ -48,6 +48,8 @@ type inventory struct {
 	retired       []types.TaskInfo
 	// histories are the live lists of tasks, with their sessions.
 	histories map[types.ManagedObjectReference]string
+	// historyLags hides running tasks from those lists, which are a database's.
+	historyLags bool
 	// uniqueUUIDs gives a VM another instanceUuid when its own is taken.
 	uniqueUUIDs bool
 	// missing are the privileges that the operator's user lacks.
@@ -55,8 +57,6 @@ type inventory struct {
 	// skew is how far vCenter's clock is ahead.
 	skew time.Duration
 
-	// historyLags hides running tasks from those lists, which are a database's.
-	historyLags bool
 	// taskFault gives the fault that a test wants the task of a call to end with.
 	taskFault func(method, object string) types.BaseMethodFault
 }

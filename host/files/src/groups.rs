@@ -281,17 +281,20 @@ impl Groups {
                 return;
             }
         };
-        let (deletions, unread): (Vec<_>, Vec<_>) = requests.into_iter().partition(Result::is_ok);
-        let unread: BTreeSet<String> = unread
-            .into_iter()
-            .filter_map(Result::err)
-            .map(|error| error.to_string())
-            .collect();
+        let (mut deletions, mut unread) = (Vec::new(), BTreeSet::new());
+        for request in requests {
+            match request {
+                Ok(deletion) => deletions.push(deletion),
+                Err(error) => {
+                    unread.insert(error.to_string());
+                }
+            }
+        }
         for error in unread.difference(&known.unread_requests) {
             warn!(error, "a request for deletion cannot be read");
         }
         known.unread_requests = unread;
-        for deletion in deletions.into_iter().flatten() {
+        for deletion in deletions {
             let key = deletion.key();
             let record = known.records.get(&key);
             let meant = record.filter(|record| record.uid == deletion.uid && !record.deleting);

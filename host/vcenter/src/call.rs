@@ -188,11 +188,10 @@ impl Session {
         self.notice(error).await;
         self.notice_gone(error).await;
         match (error.certainty(), error.fault()) {
-            (Certainty::NotExecuted, _) if self.refused_as_closed(error) => CallResult::NotSent {
-                message: chain(error),
-            },
-            (Certainty::NotExecuted, Some(fault)) => CallResult::Refused(translate(fault, target)),
-            (Certainty::NotExecuted, None) => CallResult::NotSent {
+            (Certainty::NotExecuted, Some(fault)) if !self.refused_as_closed(error) => {
+                CallResult::Refused(translate(fault, target))
+            }
+            (Certainty::NotExecuted, _) => CallResult::NotSent {
                 message: chain(error),
             },
             (Certainty::Unknown, _) => CallResult::Lost {
