@@ -237,3 +237,14 @@ func TestAPendingWaitEndsWithItsSession(t *testing.T) {
 		t.Errorf("the wait gave %v", err)
 	}
 }
+
+func TestASessionThatTheSimulatorPutBackIsOver(t *testing.T) {
+	b := start(t)
+	b.gate.mu.Lock()
+	clear(b.gate.sessions)
+	b.gate.mu.Unlock()
+	_, err := b.finder.VirtualMachine(b.ctx, templateName)
+	if !isFault[types.NotAuthenticated](err) {
+		t.Errorf("the read gave %v", err)
+	}
+}
