@@ -48,7 +48,7 @@ pub struct Status {
     /// Ready, Reconciling, Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// instanceUuid of the vCenter that the MoIDs below are of.
+    /// instanceUuid of the vCenter that the MoIDs of this status are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcenter: Option<String>,
     /// MoID of the group's folder.

@@ -72,7 +72,7 @@ impl Machine {
                 return None;
             }
             match &operation.stage {
-                Stage::Settling(at) => Some(*at),
+                Stage::Settling(at) => Some(*at).filter(|at| *at > self.now.monotonic),
                 Stage::Unsure => {
                     let at = operation.unproven.as_ref().map(|it| it.again_at);
                     at.filter(|at| *at > self.now.monotonic)
@@ -153,6 +153,9 @@ impl Machine {
 
     /// The fresh look right before the call.
     pub(crate) fn begin_operation(&mut self, key: &GroupKey, slot: Slot) {
+        if !self.is_first(key) {
+            return;
+        }
         let operation = self.operation(key, slot);
         let waits = operation.is_some_and(|operation| operation.waits_in_a_loss());
         // They were lost since the step before, such as the power-off of a delete.

@@ -58,6 +58,25 @@ pub(crate) enum Stage {
     Releasing,
 }
 
+impl Stage {
+    /// The API server is asked for the object, or to write it.
+    pub(crate) fn asks_of_the_object(&self) -> bool {
+        match self {
+            Stage::Rereading(_)
+            | Stage::Claiming
+            | Stage::Committing(_)
+            | Stage::Reporting
+            | Stage::Releasing => true,
+            Stage::Idle
+            | Stage::LookingForLeftOvers { .. }
+            | Stage::Proving(_)
+            | Stage::Deciding { .. }
+            | Stage::ClosingFolder { .. }
+            | Stage::RemovingFolder => false,
+        }
+    }
+}
+
 /// What becomes true when a commit is answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Commit {
@@ -134,6 +153,8 @@ pub(crate) struct Group {
     pub(crate) is_hearsay: bool,
     /// Another host has committed: the group is left to it for now.
     pub(crate) rival: Option<Rival>,
+    /// Without a lease, when that was asked of the API server which it answered last.
+    pub(crate) told_at: Monotonic,
     /// Effects in flight.
     pub(crate) operations: BTreeMap<Slot, Operation>,
     /// Failures by slot.
@@ -247,6 +268,7 @@ impl Group {
             reread: false,
             is_hearsay: false,
             rival: None,
+            told_at: Monotonic(0),
             operations,
             failures: BTreeMap::new(),
             slots: status.slots.clone(),

@@ -4,7 +4,8 @@
 //! other host leaves the group to it until nothing of the commit is in flight any
 //! more, or nothing has come of it for as long as a lease lasts. Then it begins
 //! anew from the object and a new view of vCenter, as after a restart, but for what
-//! it remembers of failures and of what the group has cost.
+//! it remembers of failures and of what the group has cost. The one that is first
+//! carries on for no longer than that without having asked the API server.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use vmgroup_core::time::Monotonic;
 
 use crate::event::GroupObject;
 use crate::group::{Folder, Group};
-use crate::limits::{RELIST_GAP_MS, RIVAL_MS};
+use crate::limits::{LOOK_MS_MAX, RELIST_GAP_MS, RIVAL_MS};
 use crate::machine::Machine;
 
 /// Another host has committed.
@@ -85,6 +86,25 @@ impl Machine {
             self.wake(key, RELIST_GAP_MS, WakeReason::TimeCame);
         }
         true
+    }
+
+    /// Whether no other host may have begun, as far as the API server has told: one without
+    /// news for so long that another takes over asks first, whatever it has committed.
+    pub(crate) fn is_first(&mut self, key: &GroupKey) -> bool {
+        let group = self.groups.get_mut(key);
+        let Some(group) = group.filter(|_| self.lease.is_none()) else {
+            return true;
+        };
+        if group.reread || group.stage.asks_of_the_object() {
+            return false;
+        }
+        // The look before the call takes its time.
+        let is_news = self.now.monotonic.since(group.told_at) < RIVAL_MS - LOOK_MS_MAX;
+        if !is_news {
+            group.reread = true;
+            self.pass(key, WakeReason::TimeCame);
+        }
+        is_news
     }
 
     fn take_turn(&mut self, key: &GroupKey) {

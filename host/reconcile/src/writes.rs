@@ -154,6 +154,10 @@ impl Machine {
         let id = self.id();
         let (stage, request) = stage(id);
         if let Some(group) = self.groups.get_mut(key) {
+            // It counts when it is answered: see `is_first`.
+            if stage.asks_of_the_object() && self.lease.is_none() {
+                group.told_at = self.now.monotonic;
+            }
             group.stage = stage;
             self.asked.insert(id, Asker::Pass(key.clone()));
             self.out.push(request);

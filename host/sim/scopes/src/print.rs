@@ -84,6 +84,7 @@ const AGES: &[(&str, Age)] = &[
     ("asked_at", Age::Listed(LOGIN_MS_MAX)),
     ("heard_at", Age::Ordered(SETTLE_MS)),
     ("acted_at", Age::Ordered(RIVAL_MS)),
+    ("told_at", Age::UpTo(RIVAL_MS - LOOK_MS_MAX)),
     ("begun_at", Age::UpTo(LOOK_MS_MAX + 1)),
     ("fresh_at", Age::UpTo(FEED_SILENCE_MS)),
     ("reported_at", Age::UpToOrNever(REPORT_GAP_MS)),

@@ -152,3 +152,25 @@ fn a_host_that_stood_still_looks_again_before_it_creates_a_folder() {
         }
     }
 }
+
+/// Found by profile rivals, seed 986362: a host that had been without news for so long that the
+/// other one had begun went on with the next step of its own.
+#[test]
+fn a_host_without_news_carries_nothing_on_before_it_has_asked() {
+    for host in [0, 1] {
+        for cut_at in (50..2_000).step_by(50) {
+            let mut stage = Stage::rivals(Vec::new());
+            stage.create("web", spec(3));
+            stage.until_phase("web", "RUNNING", 120);
+            stage.act(Deed::Scale(key("web"), 1));
+            stage.world.run_for(cut_at);
+            stage.world.suffer(&WorldFault::StallWatch(host, 24_000));
+            stage.world.suffer(&WorldFault::LagFeed(host, 20_000));
+            stage.world.run_for(1_000);
+            stage.act(Deed::Scale(key("web"), 3));
+            stage.until_phase("web", "RUNNING", 120);
+            stage.world.run_for(60_000);
+            stage.assert_safe();
+        }
+    }
+}
