@@ -14,6 +14,16 @@ pub(crate) const MODULE_RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest such wait: a try takes seconds of a machine that has none to spare.
 pub(crate) const MODULE_RETRY_MOST: Duration = Duration::from_secs(60);
 
+/// Bytes that compiling a module may take: several times what the largest toolchain's take. In a
+/// container that may take less itself it is half of that.
+pub(crate) const COMPILE_BYTES_MAX: u64 = 2 << 30;
+
+/// Time of a processor that compiling a module may take: the largest one allowed takes minutes.
+pub(crate) const COMPILE_CPU: Duration = Duration::from_secs(600);
+
+/// The same by the wall clock, on a machine that has no time to spare.
+pub(crate) const COMPILE_WALL: Duration = Duration::from_secs(1_800);
+
 /// Decisions that run at a time, where there are more processors: each may take the memory that a
 /// module is allowed.
 pub(crate) const DECISIONS_MAX: usize = 4;

@@ -225,3 +225,40 @@ fn a_reader_that_has_gone_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+/// The built-in module and, beside it, a core module with one long function.
+#[cfg(feature = "files")]
+fn with_a_long_function() -> Vec<u8> {
+    let long = "local.get 0 i32.const 1 i32.add local.set 0\n".repeat(100_000);
+    let core = wat::parse_str(format!("(module (func (local i32) {long}))")).unwrap();
+    let mut module = std::fs::read(repository("target/guests/default.wasm")).unwrap();
+    // Section 1 of a component is a core module; its length is a LEB128.
+    module.push(1);
+    let digits = [0, 7, 14, 21].map(|at| u8::try_from(core.len() >> at & 0x7f).unwrap());
+    module.extend([
+        digits[0] | 0x80,
+        digits[1] | 0x80,
+        digits[2] | 0x80,
+        digits[3],
+    ]);
+    module.extend(core);
+    module
+}
+
+#[cfg(feature = "files")]
+#[test]
+fn a_module_that_is_too_much_for_the_compiler_ends_the_trial_and_nothing_else() {
+    let module = with_a_long_function();
+    let plenty = 1_u64 << 30;
+    let mib = 1_u64 << 20;
+    let tried = |bytes: u64, cpu: u64| {
+        let (bytes, cpu) = (format!("--bytes={bytes}"), format!("--cpu={cpu}"));
+        program::run_with(&["compile-trial", &bytes, &cpu], &module)
+    };
+    assert_eq!(tried(plenty, 600).code, Some(0));
+    let ran = tried(64 * mib, 600);
+    assert_eq!(ran.code, None, "it ends by a signal: {ran:?}");
+    assert!(ran.talk.contains("memory allocation"), "{ran:?}");
+    let ran = program::run_with(&["compile-trial", "--bytes=1", "--cpu=1"], b"no module");
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+}

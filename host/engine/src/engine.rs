@@ -82,7 +82,7 @@ const FEATURES_OFF: [WasmFeatures; 16] = [
     WasmFeatures::CM_GC,
 ];
 
-fn config(limits: &Limits) -> Config {
+pub(crate) fn config(limits: &Limits) -> Config {
     let mut config = Config::new();
     for feature in FEATURES_OFF {
         config.wasm_features(feature, false);

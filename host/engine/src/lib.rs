@@ -13,6 +13,8 @@ mod engine;
 
 mod load;
 
+mod trial;
+
 mod description;
 
 mod module;
@@ -33,6 +35,7 @@ pub use error::{CallError, LoadError, Stage, TrapKind};
 pub use inspect::{Inspection, Item, Kind, digest, inspect};
 pub use limits::Limits;
 pub use module::{Attempt, Module};
+pub use trial::try_to_compile;
 
 /// The version of the contract that this engine speaks.
 pub const CONTRACT_VERSION: &str = "0.1.0";

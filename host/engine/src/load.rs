@@ -52,7 +52,7 @@ impl Engine {
     }
 }
 
-fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
+pub(crate) fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
     let (figure, limit) = (bytes.len(), limits.module_bytes);
     if figure > limit {
         Err(LoadError::TooLarge { figure, limit })
@@ -61,7 +61,7 @@ fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
     }
 }
 
-fn check_inspection(inspection: &Inspection, limits: &Limits) -> Result<(), LoadError> {
+pub(crate) fn check_inspection(inspection: &Inspection, limits: &Limits) -> Result<(), LoadError> {
     match inspection.kind {
         Kind::NotWasm => {
             return Err(LoadError::NotWasm {

@@ -29,6 +29,9 @@ mod test;
 mod module;
 
 #[cfg(feature = "files")]
+mod compile_trial;
+
+#[cfg(feature = "files")]
 mod crd;
 
 mod completions;
@@ -65,6 +68,9 @@ enum Command {
     #[cfg(feature = "files")]
     Crd(crd::Crd),
     Completions(completions::Completions),
+    #[cfg(feature = "files")]
+    #[command(hide = true)]
+    CompileTrial(compile_trial::CompileTrial),
 }
 
 /// Reads the command line and does what it says.
@@ -102,6 +108,8 @@ impl Command {
             #[cfg(feature = "files")]
             Command::Crd(crd) => crd.run(),
             Command::Completions(completions) => completions.run(),
+            #[cfg(feature = "files")]
+            Command::CompileTrial(trial) => trial.run(),
         }
     }
 }

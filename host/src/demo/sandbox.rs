@@ -24,7 +24,9 @@ impl Sandbox {
     /// With the built-in module, which is also the default one.
     pub(crate) fn new() -> anyhow::Result<Sandbox> {
         let (tell, told) = channel();
-        let modules = loader::intake(move |event| {
+        // The demo's modules are its own.
+        let before = Box::new(|_: &[u8]| Ok(()));
+        let modules = loader::intake(before, move |event| {
             // Nobody hears it when the demo is over.
             let _ = tell.send(event);
         })?;

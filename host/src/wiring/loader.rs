@@ -15,18 +15,13 @@ use vmgroup_reconcile::modules::BUILT_IN;
 use crate::files::chain;
 use crate::voice::Problem;
 
-/// Loads modules into one engine.
+/// What has to pass before this process compiles a module.
+pub(crate) type Before = Box<dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync>;
+
+/// Loads modules into one engine, with the limits that every command uses.
 pub(crate) struct EngineLoader {
     engine: Engine,
-}
-
-impl EngineLoader {
-    /// A loader with the limits that every command uses.
-    pub(crate) fn new() -> EngineLoader {
-        EngineLoader {
-            engine: Engine::new(vmgroup_engine::Limits::default()),
-        }
-    }
+    before: Before,
 }
 
 impl Loader for EngineLoader {
@@ -37,6 +32,10 @@ impl Loader for EngineLoader {
     }
 
     fn load(&self, bytes: &[u8]) -> Result<Candidate<Module>, Refusal> {
+        // The built-in module is as trusted as the program that it is a part of.
+        if bytes != built_in() {
+            (self.before)(bytes)?;
+        }
         let module = self.engine.load(bytes).map_err(|error| refusal(&error))?;
         Ok(Candidate {
             description: module.description().clone(),
@@ -64,15 +63,22 @@ fn refusal(error: &LoadError) -> Refusal {
 /// Takes modules in; the events go where the machine hears them.
 pub(crate) type Modules = Intake<EngineLoader>;
 
-/// An intake that tries every module on the law cases.
-pub(crate) fn intake(events: impl Fn(Event) + Send + Sync + 'static) -> Result<Modules, Problem> {
+/// An intake that tries every module on the law cases, after what is to pass before.
+pub(crate) fn intake(
+    before: Before,
+    events: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<Modules, Problem> {
     let laws = law_cases().map_err(|(name, error)| {
         Problem::new(format!(
             "failed to read the law case `{name}` of this program"
         ))
         .because(error)
     })?;
-    Ok(Intake::new(EngineLoader::new(), laws, events))
+    let loader = EngineLoader {
+        engine: Engine::new(vmgroup_engine::Limits::default()),
+        before,
+    };
+    Ok(Intake::new(loader, laws, events))
 }
 
 /// Takes the built-in module in for those names, and under its own.

@@ -4,6 +4,9 @@
 pub(crate) mod loader;
 
 #[cfg(feature = "files")]
+pub(crate) mod trial;
+
+#[cfg(feature = "files")]
 pub(crate) mod driver;
 
 #[cfg(feature = "files")]

@@ -35,7 +35,7 @@ pub fn run(arguments: &[&str]) -> Ran {
 }
 
 /// Runs it to its end; `typed` is what stands on its stdin.
-pub fn run_with(arguments: &[&str], typed: &str) -> Ran {
+pub fn run_with(arguments: &[&str], typed: impl AsRef<[u8]>) -> Ran {
     let mut child = vmgroup(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -44,7 +44,7 @@ pub fn run_with(arguments: &[&str], typed: &str) -> Ran {
         .expect("vmgroup starts");
     let mut stdin = child.stdin.take().expect("its stdin");
     // A command that reads nothing may have ended already.
-    let _ = stdin.write_all(typed.as_bytes());
+    let _ = stdin.write_all(typed.as_ref());
     drop(stdin);
     let output = child.wait_with_output().expect("vmgroup ends");
     Ran {
