@@ -382,9 +382,13 @@ pub fn s7_effect_once(facts: &[Fact]) -> Vec<Breach> {
             Kind::CreateFolder | Kind::DestroyFolder | Kind::ShutdownGuest
         );
         let what = (effect.operation_id.as_str(), effect.kind);
-        // What its own effect left, a person has undone: the second one is due.
-        let undone = effect.vm.as_ref().and_then(|vm| last.insert(vm, what)) == Some(what)
-            && effect.kind.changes_power();
+        // What its own effect left, a person has undone, or a call that was on its way while
+        // its host stood still: the second one is due.
+        let before = effect.vm.as_ref().and_then(|vm| match effect.held_up {
+            true => last.get(vm).copied(),
+            false => last.insert(vm, what),
+        });
+        let undone = before == Some(what) && effect.kind.changes_power();
         if of_slot && effect.changed && !seen.insert(what) && !undone {
             breaches.push(Breach {
                 oracle: "S7",

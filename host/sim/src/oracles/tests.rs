@@ -110,12 +110,12 @@ fn l2_sees_a_deletion_that_never_ends() {
 #[test]
 fn s7_sees_an_effect_that_happens_twice_under_one_operation_id() {
     use crate::history::{Effect, Fact};
-    let effect = |at, operation_id: &str| {
+    let called = |at, operation_id: &str, held_up| {
         Fact::Effect(Box::new(Effect {
             at: vmgroup_core::time::Monotonic(at),
             group: web(),
             operation_id: operation_id.into(),
-            held_up: false,
+            held_up,
             kind: Kind::PowerOn,
             changed: true,
             vm: Some("vm-1".into()),
@@ -123,12 +123,16 @@ fn s7_sees_an_effect_that_happens_twice_under_one_operation_id() {
             claimants: Vec::new(),
         }))
     };
+    let effect = |at, operation_id| called(at, operation_id, false);
     let (on, other) = ("id-1/0/4", "id-1/0/5");
     let seen = |effects: &[Fact]| super::s7_effect_once(effects).len();
     assert_eq!(seen(&[effect(1, on)]), 0);
     // A person has powered it off in between.
     assert_eq!(seen(&[effect(1, on), effect(2, on)]), 0);
     assert_eq!(seen(&[effect(1, on), effect(2, other), effect(3, on)]), 1);
+    // The other call was sent by a host that had stood still since its look.
+    let late = called(2, other, true);
+    assert_eq!(seen(&[effect(1, on), late, effect(3, on)]), 0);
 }
 
 #[test]
