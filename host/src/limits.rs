@@ -53,7 +53,7 @@ pub(crate) const HANGS_MS: u64 = 6 * SIGN_OF_LIFE.as_millis() as u64;
 /// kills a Pod.
 pub(crate) const CALLS_END: Duration = Duration::from_secs(5);
 
-/// Logging out and giving up the lease get so long: see [`CALLS_END`].
+/// Logging out and giving up the lease get so long each: see [`CALLS_END`].
 pub(crate) const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A group whose module has not been asked by then, in virtual time, is

@@ -73,6 +73,7 @@ func newControl(sim *inventory, gate *gateway) http.Handler {
 	post(mux, "/vms/copy", sim.copyVM)
 	post(mux, "/vms/delete", sim.deleteVM)
 	post(mux, "/vms/rename", sim.renameVM)
+	post(mux, "/folders/rename", sim.renameFolder)
 	post(mux, "/vms/move", sim.moveVM)
 	post(mux, "/vms/power", sim.setPower)
 	post(mux, "/vms/connection", sim.setConnection)

@@ -51,6 +51,17 @@ func (sim *inventory) createFolder(ctx context.Context, want struct {
 	return map[string]any{"moid": folder.Reference().Value}, nil
 }
 
+func (sim *inventory) renameFolder(ctx context.Context, want struct {
+	Path string `json:"path"`
+	Name string `json:"name"`
+}) (any, error) {
+	folder, err := sim.finder().Folder(ctx, want.Path)
+	if err != nil {
+		return nil, err
+	}
+	return nil, finished(ctx)(folder.Rename(ctx, want.Name))
+}
+
 // createStranger makes a VM that no operator knows.
 func (sim *inventory) createStranger(ctx context.Context, want struct {
 	Name   string `json:"name"`

@@ -169,6 +169,11 @@ impl Control {
         self.post("/vms/rename", &json!({ "moid": moid, "name": name }))
     }
 
+    /// Renames the folder at a path.
+    pub fn rename_folder(&self, path: &str, name: &str) -> Result<()> {
+        self.post("/folders/rename", &json!({ "path": path, "name": name }))
+    }
+
     /// Moves a VM to the folder at a path.
     pub fn move_vm(&self, moid: &str, folder: &str) -> Result<()> {
         self.post("/vms/move", &json!({ "moid": moid, "folder": folder }))

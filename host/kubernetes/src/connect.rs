@@ -7,6 +7,7 @@ use kube::{Client, Config};
 
 use crate::error::Error;
 use crate::limits::{CONNECT, READ};
+use crate::spacing;
 
 /// A client, and where it stands.
 #[derive(Clone)]
@@ -33,7 +34,7 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Connection, Error> {
     let config = within_limits(config);
     let url = config.cluster_url.to_string();
     let namespace = config.default_namespace.clone();
-    let client = Client::try_from(config).map_err(|source| Error::Client {
+    let client = spacing::client(config).map_err(|source| Error::Client {
         url: url.clone(),
         source: Box::new(source),
     })?;

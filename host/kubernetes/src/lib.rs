@@ -8,6 +8,8 @@ pub mod error;
 
 pub mod connect;
 
+mod spacing;
+
 pub mod adapter;
 
 pub mod convert;

@@ -25,6 +25,13 @@ pub const LIST: Duration = Duration::from_secs(30);
 /// by kube or by [`READ`].
 pub const WATCH_S: u32 = 25;
 
+/// Between two beginnings of one watch. One that ends well lasts far longer; one
+/// that something on the way ends at once is no reason to ask without end.
+pub const WATCH_SPACING: Duration = Duration::from_secs(1);
+
+/// Requests that wait to be sent: as many as kube itself lets wait.
+pub const REQUESTS_WAITING_MAX: usize = 1_024;
+
 /// A connection that owes an answer, or the next part of one, and has sent nothing
 /// for so long is dead: kube itself waits for ever for a watch to begin. It is
 /// what kube gives a watch that has begun, 5 seconds more than a quiet one lasts.

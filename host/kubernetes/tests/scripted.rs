@@ -25,6 +25,8 @@ struct Seen {
 /// What the API server does with a request.
 enum Answer {
     Json(u16, Value),
+    /// A watch that ends as soon as it has begun.
+    End,
     /// The connection ends without an answer.
     Nothing,
     /// The answer never comes.
@@ -99,6 +101,7 @@ async fn serve(
                 seen.lock().expect("not poisoned").push(request.clone());
                 match answer(&request) {
                     Answer::Json(code, body) => write(&mut stream, code, &body).await,
+                    Answer::End => write_text(&mut stream, 200, "").await,
                     Answer::Nothing => return,
                     Answer::Silence => std::future::pending().await,
                 }
@@ -135,7 +138,10 @@ async fn read(stream: &mut TcpStream) -> Option<Seen> {
 }
 
 async fn write(stream: &mut TcpStream, code: u16, body: &Value) {
-    let body = body.to_string();
+    write_text(stream, code, &body.to_string()).await;
+}
+
+async fn write_text(stream: &mut TcpStream, code: u16, body: &str) {
     let answer = format!(
         "HTTP/1.1 {code} Words\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
          content-length: {}\r\n\r\n{body}",
@@ -363,4 +369,28 @@ async fn who_came_first_with_the_lease_is_told_before_the_bad_news() {
             ..
         }
     ));
+}
+
+#[tokio::test]
+async fn a_watch_that_ends_at_once_is_not_begun_anew_without_end() {
+    let mut world = Scripted::new(|seen| match seen.path.contains("watch=true") {
+        true => Answer::End,
+        false => Answer::Json(
+            200,
+            json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "7"},
+                "items": []}),
+        ),
+    })
+    .await;
+    let adapter = world.adapter.clone();
+    let watching = tokio::spawn(async move { adapter.watch().await });
+    for _ in 0..2 {
+        world.next().await;
+    }
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let seen = world.seen();
+    let watches = seen.iter().filter(|it| it.path.contains("watch=true"));
+    let groups = watches.filter(|it| it.path.contains("vmgroups")).count();
+    assert!((2..=5).contains(&groups), "{groups} times: {seen:?}");
+    watching.abort();
 }

@@ -113,16 +113,15 @@ pub(crate) async fn drive(
     }
     // Adapters that wait for a place in the channel must not wait for ever.
     let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
-    let farewell = async {
-        for request in farewell {
-            match request {
-                Request::Note(note) => telemetry::note(&note),
-                request => hands.perform(request).await,
-            }
+    for request in farewell {
+        if let Request::Note(note) = request {
+            telemetry::note(&note);
+            continue;
         }
-    };
-    if timeout(FAREWELL, farewell).await.is_err() {
-        tracing::warn!("the session or the lease could not be given up in time");
+        // A session that cannot be ended is no reason to keep the lease.
+        if timeout(FAREWELL, hands.perform(request)).await.is_err() {
+            tracing::warn!("the session or the lease could not be given up in time");
+        }
     }
     drain.abort();
     tracing::info!("stopped");

@@ -10,8 +10,10 @@ use vmgroup_reconcile::inventory::{Fault, VmId};
 use vmgroup_reconcile::request::{Request, RequestId};
 
 use crate::feed::Feed;
+use crate::goodbye::Goodbye;
 use crate::limits::READS_AT_ONCE;
 use crate::login::log_in;
+use crate::patience::{Logouts, Patience};
 use crate::session::Session;
 use crate::{Config, CredentialSource, Credentials, Error};
 
@@ -25,6 +27,8 @@ struct Inner {
     config: Config,
     credentials: Arc<dyn CredentialSource>,
     events: mpsc::Sender<Event>,
+    logouts: Logouts,
+    goodbye: Arc<Goodbye>,
     /// Ends with the last login, relist, track or logout: they follow one another.
     turn: Mutex<Option<oneshot::Receiver<()>>>,
     session: Mutex<Option<Arc<Session>>>,
@@ -54,6 +58,8 @@ impl Vcenter {
                 config,
                 credentials,
                 events,
+                logouts: Logouts::default(),
+                goodbye: Arc::default(),
                 turn: Mutex::default(),
                 session: Mutex::default(),
                 tracked: Mutex::default(),
@@ -70,7 +76,8 @@ impl Vcenter {
     /// The work begins at once, in a task of its own, and goes on if the future
     /// is dropped; the future ends when the request has been answered (a login or
     /// relist: when its feed runs). Calls and reads run beside one another; login,
-    /// relist, track and logout follow one another in the order of their calls.
+    /// relist, track and logout follow one another in the order of their calls. A
+    /// login or relist that a logout waits for is given up.
     ///
     /// # Panics
     ///
@@ -78,6 +85,10 @@ impl Vcenter {
     pub fn perform(&self, request: Request) -> impl Future<Output = ()> + Send + use<> {
         let answer = answer_to_failure(&request);
         let turn = is_ordered(&request).then(|| self.inner.queue());
+        if matches!(request, Request::Logout) {
+            self.inner.logouts.asked_for();
+        }
+        let patience = self.inner.logouts.patience();
         let this = self.clone();
         let work = tokio::spawn(async move {
             // Dropped when the work ends, however it does: the next one's turn.
@@ -90,7 +101,7 @@ impl Vcenter {
                 }
                 None => None,
             };
-            this.dispatch(request).await;
+            this.dispatch(request, patience).await;
         });
         let inner = Arc::clone(&self.inner);
         tokio::spawn(async move {
@@ -109,12 +120,12 @@ impl Vcenter {
         self.perform(Request::Logout).await;
     }
 
-    async fn dispatch(&self, request: Request) {
+    async fn dispatch(&self, request: Request, patience: Patience) {
         let inner = &*self.inner;
         match request {
-            Request::Login { id, .. } => inner.login(id).await,
+            Request::Login { id, .. } => inner.login(id, patience).await,
             Request::Logout => inner.logout().await,
-            Request::Relist { id, .. } => inner.relist(id).await,
+            Request::Relist { id, .. } => inner.relist(id, patience).await,
             Request::Track { vms } => inner.track(vms).await,
             Request::Read { id, read } => {
                 let _place = inner.reads.acquire().await;
@@ -170,13 +181,13 @@ impl Inner {
         (turn.replace(over), ends)
     }
 
-    async fn login(&self, id: RequestId) {
+    async fn login(&self, id: RequestId, mut patience: Patience) {
         self.end_session().await;
         let mut version = String::new();
         let begun = match self.credentials.read() {
             Ok(credentials) => {
                 version = credentials.version();
-                self.begin_session(&credentials).await
+                self.begin_session(&credentials, &mut patience).await
             }
             Err(error) => Err(error),
         };
@@ -195,28 +206,41 @@ impl Inner {
         self.tell(Event::LoginAnswered { id, result }).await;
         if let Ok((_, feed)) = begun {
             feed.run(id);
+            let goodbye = Arc::clone(&self.goodbye);
+            tokio::spawn(async move { goodbye.say_again().await });
         }
     }
 
-    async fn begin_session(&self, credentials: &Credentials) -> Result<(String, Feed), Error> {
-        let (vcenter, session) = log_in(&self.config, credentials, self.events.clone()).await?;
+    async fn begin_session(
+        &self,
+        credentials: &Credentials,
+        patience: &mut Patience,
+    ) -> Result<(String, Feed), Error> {
+        let (config, events) = (&self.config, self.events.clone());
+        let (vcenter, session) =
+            log_in(config, credentials, events, patience, &self.goodbye).await?;
         let tracked = self.tracked().clone();
-        let begun = match session.try_track(tracked.into_iter().collect()).await {
-            Ok(()) => Feed::begin(&session).await,
-            Err(error) => Err(error),
+        let begun = async {
+            // What it cannot show is not in the feed's first view either.
+            session.try_track(tracked.into_iter().collect()).await?;
+            Feed::begin(&session).await
+        };
+        let begun = match patience.wait(begun).await {
+            Ok(begun) => begun.map_err(|source| Error::Vcenter {
+                doing: "begin the feed of updates".into(),
+                hint: "",
+                source: Box::new(source),
+            }),
+            Err(given_up) => Err(given_up),
         };
         match begun {
             Ok(feed) => {
                 *self.slot() = Some(session);
                 Ok((vcenter, feed))
             }
-            Err(source) => {
-                session.close().await;
-                Err(Error::Vcenter {
-                    doing: "begin the feed of updates".into(),
-                    hint: "",
-                    source: Box::new(source),
-                })
+            Err(error) => {
+                session.close(&self.goodbye).await;
+                Err(error)
             }
         }
     }
@@ -228,11 +252,11 @@ impl Inner {
     async fn end_session(&self) {
         let session = self.slot().take();
         if let Some(session) = session {
-            session.close().await;
+            session.close(&self.goodbye).await;
         }
     }
 
-    async fn relist(&self, id: RequestId) {
+    async fn relist(&self, id: RequestId, mut patience: Patience) {
         let lost = |reason: String, session_ended| Event::FeedLost {
             reason,
             session_ended,
@@ -241,9 +265,10 @@ impl Inner {
             let reason = "there is no session with vCenter".into();
             return self.tell(lost(reason, true)).await;
         };
-        match Feed::begin(&session).await {
-            Ok(feed) => feed.run(id),
-            Err(error) => {
+        match patience.wait(Feed::begin(&session)).await {
+            Ok(Ok(feed)) => feed.run(id),
+            Err(given_up) => self.tell(lost(given_up.to_string(), false)).await,
+            Ok(Err(error)) => {
                 let ended = crate::fault::is_session_over(&error);
                 let reason = format!(
                     "the feed cannot begin anew: {}",

@@ -83,7 +83,7 @@ impl Session {
     async fn create_folder(&self, name: &str, operation: &str) -> CallResult {
         let root = match self.root(operation).await {
             Ok(root) => root,
-            Err(error) => return self.failed(&error, &self.place.root_path).await,
+            Err(error) => return self.failed(&error, &self.place.below.join("/")).await,
         };
         let name = escape(name);
         let created = self.client.create_folder(&root, &name, Some(operation));
@@ -168,7 +168,7 @@ impl Session {
     }
 
     /// The root folder and the resource pool are looked up when the session begins.
-    async fn notice_gone(&self, error: &Error) {
+    pub(crate) async fn notice_gone(&self, error: &Error) {
         let Some(gone) = missing_object(error) else {
             return;
         };

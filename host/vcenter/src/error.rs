@@ -51,6 +51,9 @@ pub enum Error {
         /// What was found, and what to do.
         message: String,
     },
+    /// Nobody waits for it any more.
+    #[error("given up, because the session is to end")]
+    GivenUp,
     /// It took too long.
     #[error("preparing the session took more than {limit_s} s; vCenter is overloaded")]
     TooSlow {

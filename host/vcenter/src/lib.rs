@@ -14,8 +14,12 @@ mod error;
 mod limits;
 
 mod clock;
+mod goodbye;
 mod login;
 mod place;
+
+mod patience;
+
 mod session;
 mod tasks;
 

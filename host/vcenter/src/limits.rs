@@ -31,6 +31,14 @@ pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(120);
 /// session times out by itself if this was not enough.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
+/// Time for the answer to a login that nobody waits for any more: without it
+/// the session could not be ended.
+pub(crate) const GIVEN_UP_LIMIT: Duration = Duration::from_secs(3);
+
+/// Sessions whose end was not confirmed that are kept in mind: one an outage,
+/// and those of half an hour ago have timed out.
+pub(crate) const SESSIONS_LEFT_MAX: usize = 8;
+
 /// Running tasks that are looked for when a feed begins: vCenter runs about 640
 /// operations at once.
 pub(crate) const RUNNING_TASKS_MAX: u32 = 1_000;
@@ -59,9 +67,6 @@ pub(crate) const CLOCKS_APART_MS: u64 = 60_000;
 
 /// Names in one message; the rest is counted.
 pub(crate) const NAMES_LISTED_MAX: usize = 10;
-
-/// Depth of the inventory above the root folder: ten folders are many.
-pub(crate) const PATH_DEPTH_MAX: usize = 64;
 
 /// Bytes of a file with a credential.
 pub(crate) const CREDENTIAL_BYTES_MAX: u64 = 4 * 1024;

@@ -6,7 +6,9 @@ use tokio::sync::mpsc;
 use vmgroup_reconcile::event::Event;
 use vmgroup_vim::{Address, Client, ClientConfig, FaultKind, ServiceContent};
 
+use crate::goodbye::Goodbye;
 use crate::limits::OPEN_LIMIT;
+use crate::patience::Patience;
 use crate::session::Session;
 use crate::{Config, Credentials, Error, place};
 
@@ -15,9 +17,11 @@ pub(crate) async fn log_in(
     config: &Config,
     credentials: &Credentials,
     events: mpsc::Sender<Event>,
+    patience: &mut Patience,
+    goodbye: &Goodbye,
 ) -> Result<(String, Arc<Session>), Error> {
     let client = connect(config, credentials)?;
-    let content = client.retrieve_service_content(None).await;
+    let content = patience.wait(client.retrieve_service_content(None)).await?;
     let content = content.map_err(|source| Error::Vcenter {
         doing: format!("reach vCenter at {}", client.address()),
         hint: hint(&source),
@@ -31,25 +35,22 @@ pub(crate) async fn log_in(
         });
     };
     tracing::info!(product = about.full_name, id = vcenter, "vCenter reached");
-    let session = client
-        .login(
-            &content.session_manager,
-            &credentials.user,
-            &credentials.password,
-            None,
-        )
-        .await
-        .map_err(refused)?;
+    let session_manager = &content.session_manager;
+    let (user, password) = (&credentials.user, &credentials.password);
+    let session = client.login(session_manager, user, password, None);
+    let session = patience.wait_a_little(session).await?;
+    let session = session.map_err(refused)?;
     let opened = open(config, &client, &content, session.user_name, events);
-    let opened = match tokio::time::timeout(OPEN_LIMIT, opened).await {
-        Ok(opened) => opened,
-        Err(_) => Err(Error::TooSlow {
+    let opened = patience.wait(tokio::time::timeout(OPEN_LIMIT, opened));
+    let opened = match opened.await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(_)) => Err(Error::TooSlow {
             limit_s: OPEN_LIMIT.as_secs(),
         }),
+        Err(given_up) => Err(given_up),
     };
     if opened.is_err() {
-        // One that stays would time out by itself.
-        let _ = client.logout(&content.session_manager, None).await;
+        goodbye.say(&client, session_manager).await;
     }
     opened.map(|session| (vcenter, Arc::new(session)))
 }

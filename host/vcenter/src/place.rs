@@ -6,7 +6,6 @@ use vmgroup_vim::{
     ServiceContent, Traversal,
 };
 
-use crate::limits::PATH_DEPTH_MAX;
 use crate::names::{escape, listed, unescape};
 use crate::{Config, Error};
 
@@ -19,11 +18,9 @@ pub(crate) struct Place {
     /// Folder of the datacenter that the root folder is below.
     vm_folder: ManagedObjectRef,
     /// Names from there to the root folder.
-    below: Vec<String>,
+    pub(crate) below: Vec<String>,
     /// None if it does not exist: the first group that needs a folder makes it.
     pub(crate) root: Option<ManagedObjectRef>,
-    /// Inventory path of `root`, as the search index wants it.
-    pub(crate) root_path: String,
     pub(crate) pool: ManagedObjectRef,
 }
 
@@ -38,11 +35,8 @@ pub(crate) async fn resolve(
     let named = config.root_folder.as_deref().unwrap_or(ROOT_FOLDER);
     let below = names_below(&name_of(&datacenter), named)?;
     let vm_folder = required(&datacenter, "vmFolder")?;
-    let root = finder.folder(&vm_folder, &below).await?;
-    let mut root_path = finder.path(&vm_folder).await?;
-    for name in &below {
-        root_path = format!("{root_path}/{}", escape(name));
-    }
+    let root = finder.folder(&vm_folder, &below).await;
+    let root = root.map_err(reading("list folders"))?;
     let pool = finder
         .pool(&datacenter, config.resource_pool.as_deref())
         .await?;
@@ -51,9 +45,18 @@ pub(crate) async fn resolve(
         vm_folder,
         below,
         root,
-        root_path,
         pool,
     })
+}
+
+/// The root folder, if it is there by now.
+pub(crate) async fn find_root(
+    client: &Client,
+    content: &ServiceContent,
+    place: &Place,
+) -> Result<Option<ManagedObjectRef>, vmgroup_vim::Error> {
+    let finder = Finder { client, content };
+    finder.folder(&place.vm_folder, &place.below).await
 }
 
 /// Makes what is missing of the root folder, and of those above it.
@@ -110,14 +113,10 @@ impl Finder<'_> {
         &self,
         from: &ManagedObjectRef,
         names: &[String],
-    ) -> Result<Option<ManagedObjectRef>, Error> {
+    ) -> Result<Option<ManagedObjectRef>, vmgroup_vim::Error> {
         let mut folder = from.clone();
         for name in names {
-            match self
-                .child_folder(&folder, name)
-                .await
-                .map_err(reading("list folders"))?
-            {
+            match self.child_folder(&folder, name).await? {
                 Some(found) => folder = found,
                 None => return Ok(None),
             }
@@ -153,26 +152,6 @@ impl Finder<'_> {
             .await?;
         let found = children.into_iter().find(|child| name_of(child) == name);
         Ok(found.map(|child| child.object))
-    }
-
-    /// The path by which the search index finds an object.
-    async fn path(&self, object: &ManagedObjectRef) -> Result<String, Error> {
-        let mut names = Vec::new();
-        let mut next = object.clone();
-        while next != self.content.root_folder && names.len() < PATH_DEPTH_MAX {
-            let spec = FilterSpec::objects(&next.kind, &[next.clone()], &["name", "parent"]);
-            let mut found = self
-                .retrieve(&[spec], "find the root folder's path")
-                .await?;
-            let Some(content) = found.pop() else { break };
-            names.push(escape(&name_of(&content)));
-            match content.reference("parent") {
-                Some(parent) => next = parent.clone(),
-                None => break,
-            }
-        }
-        names.reverse();
-        Ok(names.join("/"))
     }
 
     async fn pool(

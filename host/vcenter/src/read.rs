@@ -6,8 +6,8 @@ use vmgroup_reconcile::event::ReadResult;
 use vmgroup_reconcile::inventory::{Fault, TaskId, Vm};
 use vmgroup_reconcile::request::Read;
 use vmgroup_vim::{
-    Call, Error, FaultKind, FilterSpec, ManagedObjectRef, ObjectContent, ObjectSpec, PropertySpec,
-    Selection, Traversal, Value,
+    Call, Client, Error, FaultKind, FilterSpec, ManagedObjectRef, ObjectContent, ObjectSpec,
+    PropertySpec, Selection, ServiceContent, Traversal, Value,
 };
 
 use crate::convert::{RECENT_TASKS, Record, VM, vm_paths};
@@ -77,10 +77,15 @@ impl Session {
     }
 
     async fn read_folder_named(&self, name: &str) -> ReadResult {
+        let root = match self.root_if_there().await {
+            Ok(Some(root)) => root,
+            Ok(None) => return ReadResult::NoFolder,
+            Err(error) => return self.failed_read(&error, &self.place.below.join("/")).await,
+        };
         let index = &self.content.search_index;
-        let path = format!("{}/{}", self.place.root_path, escape(name));
-        let found = self.client.find_by_inventory_path(index, &path, None).await;
-        match found {
+        let child = escape(name);
+        let found = self.client.find_child(index, &root, &child, None);
+        match found.await {
             Ok(Some(folder)) if folder.kind == "Folder" => {
                 self.look_inside().await;
                 match self.read_folder(&folder.id, Some(name)).await {
@@ -89,7 +94,10 @@ impl Session {
                 }
             }
             Ok(_) => ReadResult::NoFolder,
-            Err(error) => self.failed_read(&error, &index.id).await,
+            Err(error) => {
+                self.notice_gone(&error).await;
+                self.failed_read(&error, &root.id).await
+            }
         }
     }
 
@@ -162,23 +170,8 @@ impl Session {
             report_missing_objects: false,
         };
         let specs = [spec];
-        let mut attempt = 1;
-        loop {
-            let read = self
-                .client
-                .retrieve_all_properties(&self.content.property_collector, &specs, None)
-                .await;
-            match read {
-                Err(error)
-                    if missing_object(&error).is_some_and(|missing| missing != target)
-                        && attempt < READ_ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                Ok(contents) => return self.within_session(contents),
-                Err(error) => return Err(error),
-            }
-        }
+        let read = retrieve_patiently(&self.client, &self.content, &specs, Some(target));
+        self.within_session(read.await?)
     }
 
     /// Servers answer some reads without a session by leaving properties out.
@@ -228,6 +221,28 @@ impl Session {
         self.notice(error).await;
         ReadResult::Failed {
             fault: of_read(error, target),
+        }
+    }
+}
+
+/// Reads objects, and again while others than the target vanish, such as tasks on it.
+pub(crate) async fn retrieve_patiently(
+    client: &Client,
+    content: &ServiceContent,
+    specs: &[FilterSpec],
+    target: Option<&str>,
+) -> Result<Vec<ObjectContent>, Error> {
+    let mut attempt = 1;
+    loop {
+        let read = client.retrieve_all_properties(&content.property_collector, specs, None);
+        match read.await {
+            Err(error)
+                if missing_object(&error).is_some_and(|missing| Some(missing) != target)
+                    && attempt < READ_ATTEMPTS =>
+            {
+                attempt += 1;
+            }
+            result => return result,
         }
     }
 }

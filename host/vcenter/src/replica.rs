@@ -14,7 +14,7 @@ use crate::convert::{Record, VM, config_paths};
 use crate::limits::{OBJECTS_PER_READ, TASKS_REMEMBERED};
 use crate::outcome::outcome;
 use crate::session::Session;
-use crate::tasks::is_of;
+use crate::tasks::is_ours;
 
 /// VMs and tasks as the feed's updates add up to.
 #[derive(Debug, Default)]
@@ -314,7 +314,7 @@ fn is_running(task: &Task) -> bool {
 
 fn see(session: &Session, info: TaskInfo) -> Seen {
     let started = session.tasks.operation(&info.task.id);
-    let ours = started.is_some() || is_of(&info, &session.user);
+    let ours = is_ours(&info, &session.user) || started.is_some();
     let entity = info.entity.as_ref().map(|entity| entity.id.clone());
     let (state, inner) = outcome(&info);
     Seen {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,9 +14,9 @@ use crate::clock::Clock;
 use crate::convert::{Record, VM};
 use crate::error::chain;
 use crate::fault::is_session_over;
+use crate::goodbye::Goodbye;
 use crate::labels::Names;
-use crate::limits::CLOSE_LIMIT;
-use crate::place::{Place, make_root};
+use crate::place::{Place, find_root, make_root};
 use crate::tasks::Tasks;
 use crate::template::Templates;
 
@@ -148,6 +148,15 @@ impl Session {
         Ok(root.insert(made).clone())
     }
 
+    /// The root folder, if somebody has made it.
+    pub(crate) async fn root_if_there(&self) -> Result<Option<ManagedObjectRef>, Error> {
+        let mut root = self.root.lock().await;
+        if root.is_none() {
+            *root = find_root(&self.client, &self.content, &self.place).await?;
+        }
+        Ok(root.clone())
+    }
+
     /// The root folder, as far as it is known.
     pub(crate) async fn root_if_known(&self) -> Option<ManagedObjectRef> {
         self.root.lock().await.clone()
@@ -163,15 +172,23 @@ impl Session {
 
     /// The feed shows exactly these VMs beyond those below the root folder.
     pub(crate) async fn track(&self, vms: BTreeSet<VmId>) {
-        if let Err(error) = self.try_track(vms).await {
-            let ended = is_session_over(&error);
-            let reason = format!("VMs elsewhere cannot be followed: {}", chain(&error));
-            self.lose(reason, ended).await;
+        match self.try_track(vms).await {
+            Ok(left) if left.is_empty() => {}
+            Ok(left) => {
+                // They went, or may not be seen any more, since they were found.
+                let (vms, tasks) = (Vec::new(), Vec::new());
+                self.tell(Event::FeedChanged { vms, left, tasks }).await;
+            }
+            Err(error) => {
+                let ended = is_session_over(&error);
+                let reason = format!("VMs elsewhere cannot be followed: {}", chain(&error));
+                self.lose(reason, ended).await;
+            }
         }
     }
 
-    /// The same; whoever asks says what follows if that fails.
-    pub(crate) async fn try_track(&self, vms: BTreeSet<VmId>) -> Result<(), Error> {
+    /// The same; gives those that cannot be shown. Whoever asks says what follows if it fails.
+    pub(crate) async fn try_track(&self, vms: BTreeSet<VmId>) -> Result<Vec<VmId>, Error> {
         let mut tracked = self.tracked.lock().await;
         let refs = |ids: Vec<&VmId>| -> Vec<ManagedObjectRef> {
             ids.into_iter()
@@ -181,14 +198,14 @@ impl Session {
         let add = refs(vms.difference(&tracked).collect());
         let remove = refs(tracked.difference(&vms).collect());
         if add.is_empty() && remove.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let modified = self
             .client
             .modify_list_view(&self.strays, &add, &remove, None);
-        modified.await?;
-        *tracked = vms;
-        Ok(())
+        let unresolved: BTreeSet<VmId> = modified.await?.into_iter().map(|vm| vm.id).collect();
+        *tracked = vms.difference(&unresolved).cloned().collect();
+        Ok(unresolved.into_iter().collect())
     }
 
     /// Notes the feed that runs from here on.
@@ -224,27 +241,13 @@ impl Session {
 
     /// Ends feed and session, and with it collector and views: a vCenter that is
     /// slow is asked for the one thing that matters. Nothing is said about it.
-    pub(crate) async fn close(self: Arc<Self>) {
+    pub(crate) async fn close(&self, goodbye: &Goodbye) {
         self.closed.store(true, Ordering::SeqCst);
         // Calls that are still under way find it closed; that is no loss.
         self.lost.store(true, Ordering::SeqCst);
-        let work = async {
-            self.abort_feed().await;
-            let manager = &self.content.session_manager;
-            match self.client.logout(manager, None).await {
-                // Its connection may have been dead for long. Once more does no harm.
-                Err(Error::AnswerLost { .. }) => self.client.logout(manager, None).await,
-                ended => ended,
-            }
-        };
-        match tokio::time::timeout(CLOSE_LIMIT, work).await {
-            Ok(Ok(())) => tracing::info!("logged out of vCenter"),
-            Ok(Err(error)) if is_session_over(&error) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(error = chain(&error), "session stays until it times out");
-            }
-            Err(_) => tracing::warn!("session stays until it times out"),
-        }
+        self.abort_feed().await;
+        let manager = &self.content.session_manager;
+        goodbye.say(&self.client, manager).await;
     }
 
     fn names(&self) -> std::sync::MutexGuard<'_, Names> {

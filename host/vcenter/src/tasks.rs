@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use vmgroup_core::names::OperationId;
 use vmgroup_reconcile::inventory::TaskId;
 use vmgroup_vim::{
     Client, Error, FilterSpec, ManagedObjectRef, ObjectSpec, PropertySpec, Selection,
@@ -12,8 +13,8 @@ use vmgroup_vim::{
 };
 
 use crate::convert::RECENT_TASKS;
-use crate::fault::missing_object;
-use crate::limits::{ENDED_TASKS_MAX, READ_ATTEMPTS, RUNNING_TASKS_MAX};
+use crate::limits::{ENDED_TASKS_MAX, RUNNING_TASKS_MAX};
+use crate::read::retrieve_patiently;
 
 /// The list view of tasks, and what is known of them across feeds.
 #[derive(Debug)]
@@ -169,7 +170,8 @@ fn refs(tasks: &BTreeSet<TaskId>) -> Vec<ManagedObjectRef> {
     tasks.iter().map(ManagedObjectRef::task).collect()
 }
 
-/// All running tasks of a user, and those that ended lately. The history is a database, which may
+/// All running tasks of ours, and those that ended lately; those that another user began for an
+/// operator only as far as the task manager has them. The history is a database, which may
 /// not have a task yet that runs: what the task manager has comes last, and counts.
 pub(crate) async fn list(
     client: &Client,
@@ -190,13 +192,13 @@ pub(crate) async fn list(
         };
         for task in page(client, content, &filter, most).await? {
             // Not every server heeds the filter.
-            if is_of(&task, user) {
+            if is_ours(&task, user) {
                 tasks.insert(task.task.id.clone(), task);
             }
         }
     }
     for task in recent(client, content).await? {
-        if is_of(&task, user) {
+        if is_ours(&task, user) {
             tasks.insert(task.task.id.clone(), task);
         }
     }
@@ -221,26 +223,11 @@ async fn recent(client: &Client, content: &ServiceContent) -> Result<Vec<TaskInf
         }],
         report_missing_objects: false,
     };
-    let mut attempt = 1;
-    loop {
-        let collector = &content.property_collector;
-        let found = client
-            .retrieve_all_properties(collector, std::slice::from_ref(&spec), None)
-            .await;
-        match found {
-            // One of them has vanished meanwhile.
-            Err(error) if missing_object(&error).is_some() && attempt < READ_ATTEMPTS => {
-                attempt += 1;
-            }
-            Ok(contents) => {
-                let infos = contents.iter().filter_map(|content| content.get("info"));
-                return Ok(infos
-                    .filter_map(|it| TaskInfo::from_value(it).ok())
-                    .collect());
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let contents = retrieve_patiently(client, content, &[spec], None).await?;
+    let infos = contents.iter().filter_map(|content| content.get("info"));
+    Ok(infos
+        .filter_map(|it| TaskInfo::from_value(it).ok())
+        .collect())
 }
 
 async fn page(
@@ -267,12 +254,14 @@ async fn page(
     read
 }
 
-/// The user began the task.
-pub(crate) fn is_of(task: &TaskInfo, user: &str) -> bool {
-    match &task.reason {
+/// The user began the task, or an operator under another user, as before `VC_USER` was changed.
+pub(crate) fn is_ours(task: &TaskInfo, user: &str) -> bool {
+    let is_of_user = match &task.reason {
         TaskReason::User { name } => name.eq_ignore_ascii_case(user),
         TaskReason::Other { .. } => false,
-    }
+    };
+    let operation = task.activation_id.as_deref();
+    is_of_user || operation.is_some_and(|it| OperationId::parse(it).is_some())
 }
 
 #[cfg(test)]
@@ -318,5 +307,48 @@ mod tests {
         tasks.follow("task-2");
         let change = tasks.change().expect("a change");
         assert_eq!(change.add, set(&["task-1"]));
+    }
+
+    #[test]
+    fn a_task_is_ours_by_its_user_or_by_the_operation_that_began_it() {
+        let began = |name: &str, activation_id: Option<&str>| TaskInfo {
+            reason: TaskReason::User { name: name.into() },
+            activation_id: activation_id.map(str::to_owned),
+            ..info()
+        };
+        let operation = OperationId::in_slot("uid", 0, 7).to_string();
+        let mine = "VSPHERE.LOCAL\\operator";
+        for (task, wanted) in [
+            (began("vsphere.local\\Operator", None), true),
+            (began("VSPHERE.LOCAL\\former", Some(&operation)), true),
+            (began("VSPHERE.LOCAL\\former", Some("a person's")), false),
+            (began("VSPHERE.LOCAL\\former", None), false),
+        ] {
+            assert_eq!(is_ours(&task, mine), wanted, "{task:?}");
+        }
+    }
+
+    fn info() -> TaskInfo {
+        TaskInfo {
+            key: "task-1".into(),
+            task: ManagedObjectRef::task("task-1"),
+            name: None,
+            description_id: "VirtualMachine.clone".into(),
+            entity: None,
+            entity_name: None,
+            state: TaskState::Running,
+            cancelled: false,
+            cancelable: true,
+            error: None,
+            result: None,
+            progress: None,
+            reason: TaskReason::Other {
+                type_name: String::new(),
+            },
+            queue_time: None,
+            start_time: None,
+            complete_time: None,
+            activation_id: None,
+        }
     }
 }

@@ -24,6 +24,25 @@ impl Client {
         self.call(request, Returned::references).await
     }
 
+    /// `FindChild`: what has this name directly in a folder; `None` when nothing has.
+    ///
+    /// In a name `/`, `\` and `%` are written `%2f`, `%5c` and `%25`.
+    pub async fn find_child(
+        &self,
+        search_index: &ManagedObjectRef,
+        parent: &ManagedObjectRef,
+        name: &str,
+        operation: Option<&str>,
+    ) -> Result<Option<ManagedObjectRef>, Error> {
+        let mut request = Request::new("FindChild", search_index, operation);
+        request.reference("entity", parent);
+        request.text("name", name);
+        self.call(request, |returned| {
+            Ok(returned.references()?.into_iter().next())
+        })
+        .await
+    }
+
     /// `FindByInventoryPath`, such as `datacenter/vm/folder/name`; `None` when nothing is there.
     ///
     /// In a name `/`, `\` and `%` are written `%2f`, `%5c` and `%25`.

@@ -1,8 +1,8 @@
 use vmgroup_core::marker::Marker;
 use vmgroup_core::observation::{Connection, PowerState};
-use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::event::{CallResult, ReadResult};
 use vmgroup_reconcile::inventory::TaskState;
-use vmgroup_reconcile::request::{Call, Request};
+use vmgroup_reconcile::request::{Call, Read, Request};
 
 use crate::world::{ROOT, World, clone_call, uuid_of};
 
@@ -73,6 +73,26 @@ async fn a_vm_that_is_moved_away_leaves_and_is_seen_again_once_tracked() {
     let again = world.login().await.unwrap();
     world.until(|w| w.resets.contains(&again)).await;
     assert!(world.vms.contains_key(&id), "tracking outlives the session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vm_that_is_gone_before_it_is_tracked_leaves() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let id = world.cloned(&folder, "one").await.id;
+    let control = world.control().clone();
+    control.move_vm(&id, "/vcqaDC/vm").unwrap();
+    world.until(|w| !w.vms.contains_key(&id)).await;
+    // A read has found it, and it goes right after that.
+    let result = world.read(Read::Vm(id.clone())).await;
+    let ReadResult::Vm(vm) = result else {
+        panic!("{result:?}");
+    };
+    world.vms.insert(id.clone(), *vm);
+    control.delete_vm(&id).unwrap();
+    let vms = vec![id.clone()];
+    world.ask(Request::Track { vms });
+    world.until(|w| !w.vms.contains_key(&id)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@ use vmgroup_reconcile::event::{CallResult, ReadResult};
 use vmgroup_reconcile::inventory::{Fault, TaskState};
 use vmgroup_reconcile::request::{Call, Read};
 
-use crate::world::{World, uuid_of};
+use crate::world::{ROOT, World, uuid_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_is_found_by_name_and_read_with_what_is_in_it() {
@@ -87,4 +87,16 @@ async fn a_vm_that_cannot_be_read_is_not_gone() {
     assert_eq!((read.id, read.instance_uuid), (vm.id, None));
     let absent = world.read(Read::Vm("vm-99999".into())).await;
     assert_eq!(absent, ReadResult::Gone);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_found_in_a_root_folder_that_has_another_name_by_now() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    world.control().rename_folder(ROOT, "renamed").unwrap();
+    let found = world.read(Read::FolderNamed("n-g".into())).await;
+    let ReadResult::Folder { id, .. } = found else {
+        panic!("{found:?}");
+    };
+    assert_eq!(id, folder);
 }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vmgroup_faults::{Action, Pattern, Plan, Rule};
 use vmgroup_reconcile::event::{CallResult, LoginResult, ReadResult};
@@ -235,4 +235,45 @@ async fn what_concerns_the_session_is_done_in_the_order_asked_for() {
     assert_eq!(world.control().sessions().unwrap(), 1);
     world.vcenter.close().await;
     assert_eq!(world.control().sessions().unwrap(), 0);
+}
+
+/// Whoever is told to end has ten seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_ends_a_login_that_takes_its_time_and_leaves_no_session() {
+    for slow in ["Login", "CreateContainerView", "CreateCollectorForTasks"] {
+        let mut world = World::new();
+        world.control().set_call_delays(&[(slow, 2_000)]).unwrap();
+        let id = world.begin_login();
+        while world.control().trace(0).unwrap().of(slow).count() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let asked = Instant::now();
+        world.vcenter.close().await;
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(8), "{slow}: {took:?}");
+        assert_eq!(world.control().sessions().unwrap(), 0, "{slow}");
+        let LoginResult::Failed { message } = world.logged_in(id).await else {
+            panic!("{slow}: it came to an end");
+        };
+        assert!(message.contains("given up"), "{slow}: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_an_outage_left_is_ended_after_the_next_login() {
+    let lost = Rule {
+        times: 2,
+        ..Rule::once(Pattern::verb("Logout"), Action::Reset)
+    };
+    let (mut world, proxy) = World::behind(Plan::of(lost));
+    world.login().await.unwrap();
+    world.login().await.unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while world.control().sessions().unwrap() != 1 {
+        assert!(Instant::now() < end, "the first session is still there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.vcenter.close().await;
+    assert_eq!(world.control().sessions().unwrap(), 0);
+    drop(proxy);
 }

@@ -113,19 +113,26 @@ impl World {
     }
 
     pub(crate) async fn login(&mut self) -> Result<RequestId, LoginResult> {
-        let id = self.id();
-        let reason = "test".into();
-        self.ask(Request::Login { id, reason });
-        let answer = self
-            .answer(|event| match event {
-                Event::LoginAnswered { id: of, result } if *of == id => Some(result.clone()),
-                _ => None,
-            })
-            .await;
-        match answer {
+        let id = self.begin_login();
+        match self.logged_in(id).await {
             LoginResult::In { .. } => Ok(id),
             other => Err(other),
         }
+    }
+
+    pub(crate) fn begin_login(&mut self) -> RequestId {
+        let id = self.id();
+        let reason = "test".into();
+        self.ask(Request::Login { id, reason });
+        id
+    }
+
+    pub(crate) async fn logged_in(&mut self, id: RequestId) -> LoginResult {
+        self.answer(|event| match event {
+            Event::LoginAnswered { id: of, result } if *of == id => Some(result.clone()),
+            _ => None,
+        })
+        .await
     }
 
     pub(crate) async fn relist(&mut self) {

@@ -103,6 +103,12 @@ golden! {
         true,
         None,
     );
+    find_child: "FindChild", |c| c.find_child(
+        &reference("SearchIndex", "SearchIndex"),
+        &reference("Folder", "group-v4"),
+        "a & b%2fc",
+        None,
+    );
     find_by_inventory_path: "FindByInventoryPath", |c| c.find_by_inventory_path(
         &reference("SearchIndex", "SearchIndex"),
         "DC0/vm/a & b%2fc",
