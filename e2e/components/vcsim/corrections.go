@@ -108,6 +108,21 @@ func (c *corrections) refuseUnreachable(ctx *simulator.Context, vm *simulator.Vi
 	return fault
 }
 
+// withoutDRS tells whether nobody chooses a host in the pool's cluster: the
+// reference of RelocateSpec.host says that one has to be named there.
+func withoutDRS(ctx *simulator.Context, pool types.ManagedObjectReference) bool {
+	found, ok := ctx.Map.Get(pool).(*simulator.ResourcePool)
+	if !ok {
+		return false
+	}
+	cluster, ok := ctx.Map.Get(found.Owner).(*simulator.ClusterComputeResource)
+	if !ok {
+		return false
+	}
+	config, ok := cluster.ConfigurationEx.(*types.ClusterConfigInfoEx)
+	return ok && config.DrsConfig.Enabled != nil && !*config.DrsConfig.Enabled
+}
+
 // prepareClone refuses what would end the simulator and adds what a clone
 // inherits. An empty value blanks an inherited key, as in a reconfiguration.
 func (c *corrections) prepareClone(ctx *simulator.Context, req *types.CloneVM_Task) types.BaseMethodFault {
@@ -123,6 +138,9 @@ func (c *corrections) prepareClone(ctx *simulator.Context, req *types.CloneVM_Ta
 		if ref != nil && ctx.Map.Get(*ref) == nil {
 			return &types.ManagedObjectNotFound{Obj: *ref}
 		}
+	}
+	if location.Pool != nil && location.Host == nil && withoutDRS(ctx, *location.Pool) {
+		return &types.InvalidArgument{InvalidProperty: "spec.location.host"}
 	}
 	if req.Spec.Config == nil {
 		req.Spec.Config = &types.VirtualMachineConfigSpec{}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 // newSettings serves what tests set up about vCenter itself; main.go says what
@@ -27,6 +30,18 @@ func newSettings(mux *http.ServeMux, sim *inventory, gate *gateway) {
 		sim.mu.Lock()
 		defer sim.mu.Unlock()
 		sim.hotAdd = want.On
+		return nil, nil
+	})
+	post(mux, "/drs", func(_ context.Context, want struct {
+		On bool `json:"on"`
+	}) (any, error) {
+		for _, found := range sim.objects().All("ClusterComputeResource") {
+			cluster := found.(*simulator.ClusterComputeResource)
+			sim.context().WithLock(cluster, func() {
+				config := cluster.ConfigurationEx.(*types.ClusterConfigInfoEx)
+				config.DrsConfig.Enabled = types.NewBool(want.On)
+			})
+		}
 		return nil, nil
 	})
 	post(mux, "/sessions/limits", func(_ context.Context, want struct {

@@ -169,6 +169,11 @@ impl Control {
         self.post("/vms/rename", &json!({ "moid": moid, "name": name }))
     }
 
+    /// Turns DRS of all clusters on or off.
+    pub fn set_drs(&self, on: bool) -> Result<()> {
+        self.post("/drs", &json!({ "on": on }))
+    }
+
     /// Renames the folder at a path.
     pub fn rename_folder(&self, path: &str, name: &str) -> Result<()> {
         self.post("/folders/rename", &json!({ "path": path, "name": name }))

@@ -243,7 +243,7 @@ fn reconciler_problem(spec: &VmGroupSpec) -> Option<String> {
     {
         return Some(format!(
             "spec.reconciler.module is {module:?}: a module's name has lower-case letters, digits, \
-             '-' and '.', such as one-by-one"
+             '-' and '.', such as built-in"
         ));
     }
     if reconciler.allow.len() > ALLOWED_LABELS_MAX as usize {

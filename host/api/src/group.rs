@@ -149,7 +149,8 @@ impl Default for PowerDrift {
 pub struct UpdateStrategy {
     /// InPlace changes running VMs where vSphere can, and leaves the others
     /// until they are deleted; PowerCycle also powers them off to change them;
-    /// RollingReplace replaces them in steps; OnDelete changes none.
+    /// RollingReplace makes others in their place, as many at a time as
+    /// maxUnavailable and maxSurge allow; OnDelete changes none.
     #[serde(rename = "type")]
     pub kind: UpdateType,
     /// How many VMs may be down at a time: a number, or a percentage of
@@ -369,7 +370,7 @@ fn replacing_has_room() -> Rule {
 
 fn module_is_a_name() -> Rule {
     Rule::new("!format.dns1123Subdomain().validate(self).hasValue()")
-        .message("a module's name has lower-case letters, digits, '-' and '.', such as one-by-one")
+        .message("a module's name has lower-case letters, digits, '-' and '.', such as built-in")
 }
 
 fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -30,7 +30,9 @@ impl Module {
     }
 }
 
-/// Say what a file is, what it needs, and whether the operator would take it in.
+/// Say what a file is, what it needs, and whether the engine would load it.
+///
+/// The operator also asks it the law cases before it takes it in: try them with `vmgroup test`.
 ///
 /// Nothing in the file is trusted: it is read first, and asked who it is only in the sandbox, with
 /// the limits of every call.

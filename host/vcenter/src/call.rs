@@ -102,8 +102,12 @@ impl Session {
             Ok(template) => template,
             Err(result) => return result,
         };
-        // It is found at once the next time.
-        if let Some(result) = too_late(asked, "finding the template") {
+        let host = match self.host_for(operation).await {
+            Ok(host) => host,
+            Err(result) => return result,
+        };
+        // The template is found at once the next time.
+        if let Some(result) = too_late(asked, "finding template and host") {
             return result;
         }
         let folder = ManagedObjectRef::folder(&clone.folder);
@@ -125,6 +129,7 @@ impl Session {
             location: RelocateSpec {
                 folder: Some(folder.clone()),
                 pool: Some(self.place.pool.clone()),
+                host,
                 ..RelocateSpec::default()
             },
             config: Some(config),

@@ -18,6 +18,8 @@ mod goodbye;
 mod login;
 mod place;
 
+mod hosts;
+
 mod patience;
 
 mod session;

@@ -6,6 +6,7 @@ use vmgroup_vim::{
     ServiceContent, Traversal,
 };
 
+use crate::hosts::cluster_without_drs;
 use crate::names::{escape, listed, unescape};
 use crate::{Config, Error};
 
@@ -22,6 +23,8 @@ pub(crate) struct Place {
     /// None if it does not exist: the first group that needs a folder makes it.
     pub(crate) root: Option<ManagedObjectRef>,
     pub(crate) pool: ManagedObjectRef,
+    /// The pool's cluster, if DRS does not choose hosts there.
+    pub(crate) cluster_without_drs: Option<ManagedObjectRef>,
 }
 
 /// Resolves the place. Writes nothing.
@@ -40,12 +43,15 @@ pub(crate) async fn resolve(
     let pool = finder
         .pool(&datacenter, config.resource_pool.as_deref())
         .await?;
+    let cluster = cluster_without_drs(client, content, &pool).await;
+    let cluster_without_drs = cluster.map_err(reading("ask whether DRS is on"))?;
     Ok(Place {
         datacenter: datacenter.object,
         vm_folder,
         below,
         root,
         pool,
+        cluster_without_drs,
     })
 }
 

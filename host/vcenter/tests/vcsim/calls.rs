@@ -87,6 +87,18 @@ async fn a_name_that_two_vms_have_is_no_template_and_a_new_one_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_without_drs_a_clone_names_its_host() {
+    let mut world = World::new();
+    world.control().set_drs(false).unwrap();
+    world.login().await.unwrap();
+    let folder = world.folder("n-g").await;
+    for name in ["one", "two"] {
+        let state = world.done(clone_call(&folder, name)).await;
+        assert!(matches!(state, TaskState::Succeeded { .. }), "{state:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_clone_or_folder_ends_in_duplicate_name() {
     let mut world = World::live().await;
     let folder = world.folder("n-g").await;

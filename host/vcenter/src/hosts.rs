@@ -1,0 +1,138 @@
+//! The host that a clone is made on. Where DRS is on it chooses; into a cluster
+//! without it vCenter makes no clone that names none: see `RelocateSpec.host` in
+//! the vSphere API reference.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use vmgroup_reconcile::event::CallResult;
+use vmgroup_reconcile::inventory::Fault;
+use vmgroup_vim::{
+    Client, Error, FilterSpec, ManagedObjectRef, ObjectContent, ObjectSpec, PropertySpec,
+    Selection, ServiceContent, Traversal,
+};
+
+use crate::session::Session;
+
+const CLUSTER: &str = "ClusterComputeResource";
+const CONFIGURATION: &str = "configurationEx";
+const CONNECTION: &str = "runtime.connectionState";
+const MAINTENANCE: &str = "runtime.inMaintenanceMode";
+
+/// The cluster of a resource pool, if nobody but us chooses hosts in it.
+pub(crate) async fn cluster_without_drs(
+    client: &Client,
+    content: &ServiceContent,
+    pool: &ManagedObjectRef,
+) -> Result<Option<ManagedObjectRef>, Error> {
+    let read = async |object: &ManagedObjectRef, path: &str| {
+        let object = std::slice::from_ref(object);
+        let specs = [FilterSpec::objects(&object[0].kind, object, &[path])];
+        let collector = &content.property_collector;
+        let found = client.retrieve_all_properties(collector, &specs, None);
+        found.await.map(|mut found| found.pop())
+    };
+    let owner = read(pool, "owner").await?;
+    let owner = owner.and_then(|pool| pool.reference("owner").cloned());
+    let Some(cluster) = owner.filter(|owner| owner.kind == CLUSTER) else {
+        return Ok(None);
+    };
+    let configuration = read(&cluster, CONFIGURATION).await?;
+    let configuration = configuration.as_ref().and_then(|it| it.get(CONFIGURATION));
+    let drs = configuration.and_then(|it| it.get("drsConfig.enabled")?.as_bool());
+    Ok((drs == Some(false)).then_some(cluster))
+}
+
+impl Session {
+    /// The host for a clone; none where DRS or vCenter chooses. Another try of the
+    /// same clone, which is another operation, may get another host.
+    pub(crate) async fn host_for(
+        &self,
+        operation: &str,
+    ) -> Result<Option<ManagedObjectRef>, CallResult> {
+        let Some(cluster) = &self.place.cluster_without_drs else {
+            return Ok(None);
+        };
+        let hosts = Traversal {
+            name: None,
+            kind: CLUSTER.into(),
+            path: "host".into(),
+            skip: false,
+            selections: Vec::new(),
+        };
+        let spec = FilterSpec {
+            properties: vec![PropertySpec::new("HostSystem", &[CONNECTION, MAINTENANCE])],
+            objects: vec![ObjectSpec {
+                object: cluster.clone(),
+                skip: true,
+                selections: vec![Selection::Traverse(hosts)],
+            }],
+            report_missing_objects: false,
+        };
+        let (collector, specs) = (&self.content.property_collector, [spec]);
+        let read = self.client.retrieve_all_properties(collector, &specs, None);
+        let hosts = self.asked(read.await, &cluster.id).await?;
+        match choose(&hosts, operation) {
+            Some(host) => Ok(Some(host)),
+            None => Err(CallResult::Refused(Fault::Unavailable {
+                message: format!(
+                    "of the {} hosts of {cluster} none is connected and out of maintenance mode",
+                    hosts.len()
+                ),
+            })),
+        }
+    }
+}
+
+/// One of those that can take a VM: operations spread evenly over them.
+fn choose(hosts: &[ObjectContent], operation: &str) -> Option<ManagedObjectRef> {
+    let usable = hosts.iter().filter(|host| {
+        let in_maintenance = host.get(MAINTENANCE).and_then(|it| it.as_bool());
+        host.text(CONNECTION) == Some("connected") && in_maintenance != Some(true)
+    });
+    let chosen = usable.max_by_key(|host| {
+        let mut hasher = DefaultHasher::new();
+        (operation, &host.object.id).hash(&mut hasher);
+        hasher.finish()
+    });
+    chosen.map(|host| host.object.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use vmgroup_vim::Value;
+
+    use super::*;
+
+    fn host(id: &str, connection: &str, in_maintenance: &str) -> ObjectContent {
+        let text = |value: &str| Value::Text(value.into());
+        ObjectContent {
+            object: ManagedObjectRef::new("HostSystem", id),
+            properties: vec![
+                (CONNECTION.into(), text(connection)),
+                (MAINTENANCE.into(), text(in_maintenance)),
+            ],
+            missing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn clones_spread_over_the_hosts_that_can_take_them() {
+        let hosts = [
+            host("host-1", "connected", "false"),
+            host("host-2", "disconnected", "false"),
+            host("host-3", "connected", "true"),
+            host("host-4", "connected", "false"),
+        ];
+        let mut chosen: BTreeMap<String, u32> = BTreeMap::new();
+        for n in 0..1_000 {
+            let host = choose(&hosts, &format!("uid/0/{n}")).expect("a host");
+            *chosen.entry(host.id).or_default() += 1;
+        }
+        let ids: Vec<&str> = chosen.keys().map(String::as_str).collect();
+        assert_eq!(ids, ["host-1", "host-4"]);
+        assert!(chosen.values().all(|&count| count > 400), "{chosen:?}");
+        assert_eq!(choose(&hosts[1..3], "uid/0/1"), None);
+    }
+}
