@@ -31,8 +31,7 @@ use crate::unsure::Unproven;
 pub(crate) enum Stage {
     /// Nothing: a wake-up begins a pass.
     Idle,
-    /// Reading the object, because what is known of it may be out of date; this
-    /// version was the newest one then.
+    /// Reading the object, which is in doubt; this version was the newest one then.
     Rereading(u64),
     /// Looking for a folder of the demo before the group is claimed.
     LookingForLeftOvers { begun_at: Monotonic },
@@ -56,25 +55,6 @@ pub(crate) enum Stage {
     RemovingFolder,
     /// Removing the finalizer.
     Releasing,
-}
-
-impl Stage {
-    /// The API server is asked for the object, or to write it.
-    pub(crate) fn asks_of_the_object(&self) -> bool {
-        match self {
-            Stage::Rereading(_)
-            | Stage::Claiming
-            | Stage::Committing(_)
-            | Stage::Reporting
-            | Stage::Releasing => true,
-            Stage::Idle
-            | Stage::LookingForLeftOvers { .. }
-            | Stage::Proving(_)
-            | Stage::Deciding { .. }
-            | Stage::ClosingFolder { .. }
-            | Stage::RemovingFolder => false,
-        }
-    }
 }
 
 /// What becomes true when a commit is answered.
@@ -153,7 +133,7 @@ pub(crate) struct Group {
     pub(crate) is_hearsay: bool,
     /// Another host has committed: the group is left to it for now.
     pub(crate) rival: Option<Rival>,
-    /// Without a lease, when that was asked of the API server which it answered last.
+    /// Without a lease, when the API server was last asked about the object.
     pub(crate) told_at: Monotonic,
     /// Effects in flight.
     pub(crate) operations: BTreeMap<Slot, Operation>,
@@ -161,8 +141,7 @@ pub(crate) struct Group {
     pub(crate) failures: BTreeMap<Slot, SlotFailure>,
     /// Every slot that has, or may have, a VM.
     pub(crate) slots: BTreeMap<Slot, SlotRecord>,
-    /// Slots whose VM could be neither found nor proven gone, and when to try
-    /// again.
+    /// Slots whose VM could be neither found nor proven gone, and when to try again.
     pub(crate) unproven: BTreeMap<Slot, Unproven>,
     /// Nothing told of its members when it was first seen, or nothing does by now, and they were
     /// not searched since.

@@ -15,7 +15,7 @@ use vmgroup_core::status::SlotRecord;
 use vmgroup_core::time::Monotonic;
 
 use crate::event::GroupObject;
-use crate::group::{Folder, Group};
+use crate::group::{Folder, Group, Stage};
 use crate::limits::{LOOK_MS_MAX, RELIST_GAP_MS, RIVAL_MS};
 use crate::machine::Machine;
 
@@ -26,6 +26,25 @@ pub(crate) struct Rival {
     acted_at: Monotonic,
     /// Something that it committed is in flight.
     is_busy: bool,
+}
+
+impl Stage {
+    /// The API server is asked for the object, or to write it.
+    pub(crate) fn asks_of_the_object(&self) -> bool {
+        match self {
+            Stage::Rereading(_)
+            | Stage::Claiming
+            | Stage::Committing(_)
+            | Stage::Reporting
+            | Stage::Releasing => true,
+            Stage::Idle
+            | Stage::LookingForLeftOvers { .. }
+            | Stage::Proving(_)
+            | Stage::Deciding { .. }
+            | Stage::ClosingFolder { .. }
+            | Stage::RemovingFolder => false,
+        }
+    }
 }
 
 impl Group {

@@ -11,6 +11,8 @@ use crate::world::World;
 
 mod safety;
 
+mod once;
+
 mod justified;
 
 mod output;
@@ -33,9 +35,10 @@ pub use honest::{s11_secrets, s13_status};
 pub(crate) use justified::LOOKED_MS;
 pub use justified::s4_justified;
 pub use liveness::{Quiet, l1_settle, l2_deletion, l3_poison};
+pub use once::s7_effect_once;
 pub use output::{s6_one_actor, s10_output, s12_tenancy};
 pub use quiet::{l5_swaps, s15_backoff, s15_quiet, s15_refused};
-pub use safety::{s1_bound, s2_unique, s3_foreign, s5_finalizer, s7_effect_once};
+pub use safety::{s1_bound, s2_unique, s3_foreign, s5_finalizer};
 pub use sessions::{l4_resume, s14_sessions};
 
 /// One way in which a run broke an oracle.

@@ -8,7 +8,7 @@ use vmgroup_reconcile::event::CallResult;
 use vmgroup_reconcile::inventory::Fault;
 use vmgroup_vim::{
     Client, Error, FilterSpec, ManagedObjectRef, ObjectContent, ObjectSpec, PropertySpec,
-    Selection, ServiceContent, Traversal,
+    Selection, ServiceContent, Traversal, Value,
 };
 
 use crate::session::Session;
@@ -86,7 +86,7 @@ impl Session {
 /// One of those that can take a VM: operations spread evenly over them.
 fn choose(hosts: &[ObjectContent], operation: &str) -> Option<ManagedObjectRef> {
     let usable = hosts.iter().filter(|host| {
-        let in_maintenance = host.get(MAINTENANCE).and_then(|it| it.as_bool());
+        let in_maintenance = host.get(MAINTENANCE).and_then(Value::as_bool);
         host.text(CONNECTION) == Some("connected") && in_maintenance != Some(true)
     });
     let chosen = usable.max_by_key(|host| {
@@ -100,8 +100,6 @@ fn choose(hosts: &[ObjectContent], operation: &str) -> Option<ManagedObjectRef> 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use vmgroup_vim::Value;
 
     use super::*;
 
