@@ -15,11 +15,14 @@ pub(crate) const MODULE_RETRY_FIRST: Duration = Duration::from_secs(1);
 pub(crate) const MODULE_RETRY_MOST: Duration = Duration::from_secs(60);
 
 /// Bytes that compiling a module may take: several times what the largest toolchain's take. In a
-/// container that may take less itself it is half of that.
+/// container it is half of what that has left, if that is less.
 pub(crate) const COMPILE_BYTES_MAX: u64 = 2 << 30;
 
 /// Time of a processor that compiling a module may take: the largest one allowed takes minutes.
 pub(crate) const COMPILE_CPU: Duration = Duration::from_secs(600);
+
+/// Bytes of stack for compiling a module there: half of what a thread of the operator has.
+pub(crate) const COMPILE_STACK: usize = 1 << 20;
 
 /// The same by the wall clock, on a machine that has no time to spare.
 pub(crate) const COMPILE_WALL: Duration = Duration::from_secs(1_800);

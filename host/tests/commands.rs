@@ -251,14 +251,17 @@ fn a_module_that_is_too_much_for_the_compiler_ends_the_trial_and_nothing_else() 
     let module = with_a_long_function();
     let plenty = 1_u64 << 30;
     let mib = 1_u64 << 20;
+    let parent = format!("--parent={}", std::process::id());
     let tried = |bytes: u64, cpu: u64| {
         let (bytes, cpu) = (format!("--bytes={bytes}"), format!("--cpu={cpu}"));
-        program::run_with(&["compile-trial", &bytes, &cpu], &module)
+        program::run_with(&["compile-trial", &bytes, &cpu, &parent], &module)
     };
     assert_eq!(tried(plenty, 600).code, Some(0));
     let ran = tried(64 * mib, 600);
     assert_eq!(ran.code, None, "it ends by a signal: {ran:?}");
     assert!(ran.talk.contains("memory allocation"), "{ran:?}");
-    let ran = program::run_with(&["compile-trial", "--bytes=1", "--cpu=1"], b"no module");
-    assert_ne!(ran.code, Some(0), "{ran:?}");
+    let ran = tried(plenty, 1);
+    assert_eq!(ran.code, None, "it ends by a signal: {ran:?}");
+    let orphan = ["compile-trial", "--bytes=1", "--cpu=1", "--parent=1"];
+    assert_eq!(program::run_with(&orphan, &module).code, Some(2));
 }

@@ -35,7 +35,7 @@ pub use error::{CallError, LoadError, Stage, TrapKind};
 pub use inspect::{Inspection, Item, Kind, digest, inspect};
 pub use limits::Limits;
 pub use module::{Attempt, Module};
-pub use trial::try_to_compile;
+pub use trial::{Tried, try_to_compile};
 
 /// The version of the contract that this engine speaks.
 pub const CONTRACT_VERSION: &str = "0.1.0";

@@ -35,11 +35,16 @@ impl Machine {
                 candidates.insert(key, waiting);
             }
         }
+        let served = self.queue.last_served();
         for (key, slot) in self.queue.grant(candidates) {
             self.begin_operation(&key, slot);
             // One that is not begun after all leaves its place.
             if !self.operation(&key, slot).is_some_and(|it| it.is_started()) {
                 self.queue.free(&key, slot);
+            }
+            // It has had to ask first: it keeps its turn.
+            if self.groups.get(&key).is_some_and(|group| group.first.asks) {
+                self.queue.serve_after(served.clone());
             }
         }
     }
@@ -104,7 +109,7 @@ impl Machine {
             return Vec::new();
         };
         // An object that is in doubt may be gone, or another one.
-        if group.reread {
+        if group.reread || group.first.asks {
             return Vec::new();
         }
         let template = group

@@ -23,7 +23,7 @@ use crate::limits::{
 };
 use crate::operation::{self, Operation, Work};
 use crate::request::RequestId;
-use crate::rival::Rival;
+use crate::rival::{First, Rival};
 use crate::unsure::Unproven;
 
 /// The one thing that a group's pass waits for.
@@ -133,8 +133,8 @@ pub(crate) struct Group {
     pub(crate) is_hearsay: bool,
     /// Another host has committed: the group is left to it for now.
     pub(crate) rival: Option<Rival>,
-    /// Without a lease, when the API server was last asked about the object.
-    pub(crate) told_at: Monotonic,
+    /// Without a lease: whether this host may begin what it committed.
+    pub(crate) first: First,
     /// Effects in flight.
     pub(crate) operations: BTreeMap<Slot, Operation>,
     /// Failures by slot.
@@ -247,7 +247,7 @@ impl Group {
             reread: false,
             is_hearsay: false,
             rival: None,
-            told_at: Monotonic(0),
+            first: First::default(),
             operations,
             failures: BTreeMap::new(),
             slots: status.slots.clone(),

@@ -64,7 +64,7 @@ impl Machine {
             .take()
             .map_or(reason, |again| stronger(again, reason));
         group.woken = reason;
-        if group.reread {
+        if group.reread || group.first.asks {
             let (newest, key) = (group.object.resource_version, key.clone());
             self.ask(&key.clone(), |id| {
                 (Stage::Rereading(newest), Request::ReadGroup { id, key })

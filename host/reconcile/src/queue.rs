@@ -73,6 +73,16 @@ impl Queue {
         granted
     }
 
+    /// The group that was served last.
+    pub(crate) fn last_served(&self) -> Option<GroupKey> {
+        self.last.clone()
+    }
+
+    /// Serves the groups after this one first, as if it had been the last.
+    pub(crate) fn serve_after(&mut self, last: Option<GroupKey>) {
+        self.last = last;
+    }
+
     /// An operation holds a place: one that was granted, or was found in flight
     /// after a restart.
     pub(crate) fn take(&mut self, place: (GroupKey, Slot), template: Option<String>) {

@@ -28,21 +28,42 @@ pub(crate) struct Rival {
     is_busy: bool,
 }
 
+/// What the API server has told of who begins: without a lease, whoever has
+/// committed does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct First {
+    /// No other host begins before then.
+    first_until: Monotonic,
+    /// Nothing more is begun before the object has been read.
+    pub(crate) asks: bool,
+}
+
+impl First {
+    /// The API server is asked this; it counts when it is answered.
+    pub(crate) fn asking(&mut self, stage: &Stage, now: Monotonic) {
+        if let Some(ms) = stage.keeps_first_ms() {
+            self.first_until = now.plus(ms);
+        }
+    }
+}
+
 impl Stage {
-    /// The API server is asked for the object, or to write it.
-    pub(crate) fn asks_of_the_object(&self) -> bool {
+    /// For how long what the API server answers to this says that no other host has
+    /// begun; none where it is not asked about the object.
+    fn keeps_first_ms(&self) -> Option<u64> {
         match self {
-            Stage::Rereading(_)
-            | Stage::Claiming
-            | Stage::Committing(_)
-            | Stage::Reporting
-            | Stage::Releasing => true,
+            // Others leave the group to a commit. The look before a call takes its time.
+            Stage::Committing(_) => Some(RIVAL_MS - LOOK_MS_MAX),
+            // They may be about to commit.
+            Stage::Rereading(_) | Stage::Claiming | Stage::Reporting | Stage::Releasing => {
+                Some(LOOK_MS_MAX)
+            }
             Stage::Idle
             | Stage::LookingForLeftOvers { .. }
             | Stage::Proving(_)
             | Stage::Deciding { .. }
             | Stage::ClosingFolder { .. }
-            | Stage::RemovingFolder => false,
+            | Stage::RemovingFolder => None,
         }
     }
 }
@@ -114,16 +135,15 @@ impl Machine {
         let Some(group) = group.filter(|_| self.lease.is_none()) else {
             return true;
         };
-        if group.reread || group.stage.asks_of_the_object() {
+        if group.reread || group.first.asks || group.stage.keeps_first_ms().is_some() {
             return false;
         }
-        // The look before the call takes its time.
-        let is_news = self.now.monotonic.since(group.told_at) < RIVAL_MS - LOOK_MS_MAX;
-        if !is_news {
-            group.reread = true;
+        let is_first = self.now.monotonic < group.first.first_until;
+        if !is_first {
+            group.first.asks = true;
             self.pass(key, WakeReason::TimeCame);
         }
-        is_news
+        is_first
     }
 
     fn take_turn(&mut self, key: &GroupKey) {
@@ -279,5 +299,30 @@ mod tests {
         };
         assert!(waits(operation::Stage::Calling(RequestId(99))));
         assert!(!waits(operation::Stage::Queued));
+    }
+
+    #[test]
+    fn a_commit_is_carried_on_for_less_time_than_another_host_waits() {
+        let key = object("web").key;
+        let at = |ms| Now {
+            monotonic: Monotonic(ms),
+            ..Now::default()
+        };
+        let is_first = |lease, ms| {
+            let mut machine = machine(lease);
+            machine.step(Event::GroupsListed(vec![object("web")]), at(0));
+            let group = machine.groups.get_mut(&key).expect("a group");
+            group.stage = Stage::Idle;
+            group.first.first_until = Monotonic(RIVAL_MS - LOOK_MS_MAX);
+            machine.step(Event::Time, at(ms));
+            let is_first = machine.is_first(&key);
+            let asks = std::mem::take(&mut machine.out);
+            let reads = |request: &Request| matches!(request, Request::ReadGroup { .. });
+            assert_eq!(asks.iter().any(reads), !is_first, "{asks:?}");
+            is_first
+        };
+        assert!(is_first(None, RIVAL_MS - LOOK_MS_MAX - 1));
+        assert!(!is_first(None, RIVAL_MS - LOOK_MS_MAX));
+        assert!(is_first(Some("one"), RIVAL_MS), "the lease says it");
     }
 }

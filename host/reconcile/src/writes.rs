@@ -34,6 +34,7 @@ impl Machine {
                     // A quorum read outranks all that had been seen when it was
                     // asked for, even if the cluster was restored and counts anew.
                     Stage::Rereading(asked_at) => {
+                        group.first.asks = false;
                         group.reread = object.resource_version < known && asked_at != known;
                         let woken = group.woken;
                         if !group.reread && group.is_hearsay {
@@ -111,7 +112,8 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        let reread = group.reread.then_some(WakeReason::ObjectChanged);
+        let reread = group.reread || group.first.asks;
+        let reread = reread.then_some(WakeReason::ObjectChanged);
         if let Some(reason) = group.again.take().or(reread) {
             self.wake(key, 0, reason);
         }
@@ -154,9 +156,8 @@ impl Machine {
         let id = self.id();
         let (stage, request) = stage(id);
         if let Some(group) = self.groups.get_mut(key) {
-            // It counts when it is answered: see `is_first`.
-            if stage.asks_of_the_object() && self.lease.is_none() {
-                group.told_at = self.now.monotonic;
+            if self.lease.is_none() {
+                group.first.asking(&stage, self.now.monotonic);
             }
             group.stage = stage;
             self.asked.insert(id, Asker::Pass(key.clone()));

@@ -25,11 +25,13 @@ impl Sandbox {
     pub(crate) fn new() -> anyhow::Result<Sandbox> {
         let (tell, told) = channel();
         // The demo's modules are its own.
-        let before = Box::new(|_: &[u8]| Ok(()));
-        let modules = loader::intake(before, move |event| {
-            // Nobody hears it when the demo is over.
-            let _ = tell.send(event);
-        })?;
+        let modules = loader::intake(
+            |_| Ok(()),
+            move |event| {
+                // Nobody hears it when the demo is over.
+                let _ = tell.send(event);
+            },
+        )?;
         loader::take_built_in(&modules, &[None])
             .context("failed to take in the built-in module")?;
         Ok(Sandbox {

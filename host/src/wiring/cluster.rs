@@ -1,14 +1,13 @@
 //! The adapters on a real API server and a real vCenter.
 
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use vmgroup_kubernetes::{Place, connect};
 use vmgroup_reconcile::request::Request;
 use vmgroup_vcenter::{Config, CredentialSource, Vcenter, follow_credentials};
 
-use super::hands::Adapter;
+use super::hands::{Adapter, Performing};
 use super::operator::Ends;
 use crate::files::chain;
 use crate::voice::Problem;
@@ -52,15 +51,15 @@ pub(crate) fn vcenter(
 struct Objects(vmgroup_kubernetes::Adapter);
 
 impl Adapter for Objects {
-    fn perform(&self, request: Request) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.0.perform(request))
+    fn perform(self: Arc<Self>, request: Request) -> Performing {
+        Box::pin(async move { self.0.perform(request).await })
     }
 }
 
 struct Inventory(Vcenter);
 
 impl Adapter for Inventory {
-    fn perform(&self, request: Request) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn perform(self: Arc<Self>, request: Request) -> Performing {
         Box::pin(self.0.perform(request))
     }
 }

@@ -19,9 +19,13 @@ use crate::limits::{DECISIONS_MAX, RENEWALS_MAX, TASKS_MAX};
 /// What an adapter does with one request: its answer, if it has one, goes into
 /// the channel that the adapter was made with.
 pub(crate) trait Adapter: Send + Sync + 'static {
-    /// Performs it.
-    fn perform(&self, request: Request) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Performs it. Requests of the session take their place in the order of these calls,
+    /// before the futures are polled.
+    fn perform(self: Arc<Self>, request: Request) -> Performing;
 }
+
+/// Ends when the request has been answered.
+pub(crate) type Performing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// All adapters of one operator.
 pub(crate) struct Hands {
@@ -31,7 +35,6 @@ pub(crate) struct Hands {
     /// So many decisions run at a time: more than there are processors would
     /// only make each slower.
     decisions: Arc<Semaphore>,
-    session: mpsc::UnboundedSender<Request>,
     events: mpsc::Sender<Event>,
     /// One place for each task that is under way.
     under_way: Arc<Semaphore>,
@@ -48,24 +51,15 @@ impl Hands {
         events: mpsc::Sender<Event>,
     ) -> Arc<Hands> {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let (session, mut waiting) = mpsc::unbounded_channel::<Request>();
-        let hands = Arc::new(Hands {
+        Arc::new(Hands {
             objects,
-            vcenter: Arc::clone(&vcenter),
+            vcenter,
             modules,
             decisions: Arc::new(Semaphore::new(processors.min(DECISIONS_MAX))),
-            session,
             events,
             under_way: Arc::new(Semaphore::new(TASKS_MAX as usize)),
             renewals: Arc::new(Semaphore::new(RENEWALS_MAX as usize)),
-        });
-        let answers = hands.events.clone();
-        tokio::spawn(async move {
-            while let Some(request) = waiting.recv().await {
-                run(Arc::clone(&vcenter), request, answers.clone()).await;
-            }
-        });
-        hands
+        })
     }
 
     /// Begins a request; its answer comes as an event.
@@ -75,8 +69,14 @@ impl Hands {
             | Request::Logout
             | Request::Relist { .. }
             | Request::Track { .. } => {
-                // The receiver lives as long as the hands do.
-                let _ = self.session.send(request);
+                // Only a logout is worth waiting for at the end.
+                let ends = matches!(request, Request::Logout);
+                let place = ends.then(|| Arc::clone(&self.under_way).try_acquire_owned());
+                let work = run(Arc::clone(&self.vcenter), request, self.events.clone());
+                tokio::spawn(async move {
+                    work.await;
+                    drop(place);
+                });
             }
             Request::WriteLease { .. } => {
                 // It waits behind nothing: who cannot renew has to stop acting. The
@@ -157,14 +157,20 @@ impl Hands {
     }
 }
 
-/// Performs a request; a panic becomes the answer that nothing is known.
-async fn run(adapter: Arc<dyn Adapter>, request: Request, events: mpsc::Sender<Event>) {
+/// Performs a request, which begins at once; a panic becomes the answer that nothing is known.
+fn run(
+    adapter: Arc<dyn Adapter>,
+    request: Request,
+    events: mpsc::Sender<Event>,
+) -> impl Future<Output = ()> + Send {
     let lost = lost(&request);
-    let task = tokio::spawn(async move { adapter.perform(request).await });
-    if let Err(error) = task.await {
-        tracing::error!(error = %error, "an adapter failed");
-        if let Some(event) = lost {
-            let _ = events.send(event).await;
+    let task = tokio::spawn(adapter.perform(request));
+    async move {
+        if let Err(error) = task.await {
+            tracing::error!(error = %error, "an adapter failed");
+            if let Some(event) = lost {
+                let _ = events.send(event).await;
+            }
         }
     }
 }
@@ -216,7 +222,7 @@ mod tests {
     struct Broken;
 
     impl Adapter for Broken {
-        fn perform(&self, _: Request) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        fn perform(self: Arc<Self>, _: Request) -> Performing {
             Box::pin(async { panic!("a bug") })
         }
     }
@@ -253,6 +259,34 @@ mod tests {
         });
         hands.idle().await;
         assert!(heard.try_recv().is_ok(), "it was not waited for");
+    }
+
+    /// Notes what it was asked for, in order, and takes its time.
+    #[derive(Default)]
+    struct Slow(std::sync::Mutex<Vec<Request>>, std::sync::atomic::AtomicU32);
+
+    impl Adapter for Slow {
+        fn perform(self: Arc<Self>, request: Request) -> Performing {
+            self.0.lock().expect("no panic").push(request);
+            Box::pin(async move {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_of_the_session_keep_their_order_and_a_logout_is_waited_for() {
+        let (events, _heard) = mpsc::channel(8);
+        let slow = Arc::new(Slow::default());
+        let hands = Hands::new(slow.clone(), slow.clone(), Arc::default(), events);
+        let asked = [Request::Track { vms: Vec::new() }, Request::Logout];
+        for request in &asked {
+            hands.begin(request.clone());
+        }
+        assert_eq!(*slow.0.lock().expect("no panic"), asked);
+        hands.idle().await;
+        assert_ne!(slow.1.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use crate::files::chain;
 use crate::voice::Problem;
 
 /// What has to pass before this process compiles a module.
-pub(crate) type Before = Box<dyn Fn(&[u8]) -> Result<(), Refusal> + Send + Sync>;
+pub(crate) type Before = fn(&[u8]) -> Result<(), Refusal>;
 
 /// Loads modules into one engine, with the limits that every command uses.
 pub(crate) struct EngineLoader {

@@ -1,6 +1,5 @@
 //! Groups in a folder as an adapter.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -8,7 +7,7 @@ use vmgroup_files::{Groups, Schema};
 use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::request::Request;
 
-use super::hands::Adapter;
+use super::hands::{Adapter, Performing};
 
 /// How objects are understood: as the CRD has it.
 pub(crate) fn schema() -> Schema {
@@ -36,7 +35,7 @@ pub(crate) struct Folder {
 }
 
 impl Adapter for Folder {
-    fn perform(&self, request: Request) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn perform(self: Arc<Self>, request: Request) -> Performing {
         Box::pin(async move {
             let groups = Arc::clone(&self.groups);
             let performed = tokio::task::spawn_blocking(move || groups.perform(&request)).await;

@@ -17,7 +17,7 @@ use super::hands::{Adapter, Hands};
 use super::loader::{self, Modules};
 use super::objects::{Folder, schema};
 use super::simulated::Simulated;
-use super::trial::Trial;
+use super::trial::try_to_compile;
 use crate::files::chain;
 use crate::limits::{EVENTS_WAITING_MAX, MODULE_RETRY_FIRST, MODULE_RETRY_MOST};
 use crate::voice::Problem;
@@ -106,10 +106,7 @@ pub(crate) async fn run(
     seen: tokio::sync::watch::Sender<Vitals>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Problem> {
-    let trial = Trial::by_this_program()
-        .map_err(|error| Problem::new("failed to find this program's file").because(error))?;
-    let before = Box::new(move |bytes: &[u8]| trial.run(bytes));
-    let modules = Arc::new(loader::intake(before, ends.for_a_thread())?);
+    let modules = Arc::new(loader::intake(try_to_compile, ends.for_a_thread())?);
     let _watch = begin_modules(&modules, start.module)?;
     let hands = Hands::new(objects, vcenter, modules.store(), ends.events);
     let machine = Machine::new(start.config, ends.clocks.now());

@@ -1,7 +1,6 @@
 //! The simulated vCenter on real clocks, for trying groups without a vCenter.
 //! Its inventory lives as long as the process.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use vmgroup_sim::random::Random;
 use vmgroup_sim::vcenter::{Asked, SessionId, VCenter};
 
 use super::driver::Clocks;
-use super::hands::Adapter;
+use super::hands::{Adapter, Performing};
 
 /// Version of the only credentials that it accepts.
 const CREDENTIALS: &str = "simulated";
@@ -190,9 +189,9 @@ impl Simulated {
 }
 
 impl Adapter for Simulated {
-    fn perform(&self, request: Request) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn perform(self: Arc<Self>, request: Request) -> Performing {
+        let answer = self.answer(&request);
         Box::pin(async move {
-            let answer = self.answer(&request);
             if let Some(event) = answer {
                 let _ = self.events.send(event).await;
             }

@@ -2,10 +2,9 @@
 //! what it is given, and cannot be bounded from within. What ended there in time and within its
 //! memory is compiled again in the operator, where it takes as much.
 
-use std::ffi::OsString;
 use std::io::Write as _;
-use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,126 +18,128 @@ use crate::limits::{COMPILE_BYTES_MAX, COMPILE_CPU, COMPILE_WALL};
 /// Between two looks whether it has ended: nobody notices less.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How a trial is run.
-pub(crate) struct Trial {
-    program: PathBuf,
-    arguments: Vec<OsString>,
-    bytes: u64,
-    wall: Duration,
-}
-
-impl Trial {
-    /// A trial by this very program.
-    pub(crate) fn by_this_program() -> std::io::Result<Trial> {
-        let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-        let bytes = bytes_for(container.as_deref());
-        let cpu = COMPILE_CPU.as_secs();
-        let arguments = [
-            "compile-trial".to_owned(),
-            format!("--bytes={bytes}"),
-            format!("--cpu={cpu}"),
-        ];
-        Ok(Trial {
-            program: std::env::current_exe()?,
-            arguments: arguments.map(OsString::from).to_vec(),
-            bytes,
-            wall: COMPILE_WALL,
-        })
-    }
-
-    /// Whether the compiler comes to an end with the bytes, and leaves the rest alone. What it
-    /// says of them is not asked here.
-    pub(crate) fn run(&self, bytes: &[u8]) -> Result<(), Refusal> {
-        let tried = self.begin(bytes).and_then(|child| self.wait(child));
-        match tried {
-            Ok(Some(status)) => self.judge(status),
-            Ok(None) => Err(late(&format!("took more than {:?}", self.wall))),
-            Err(error) => Err(late(&format!("cannot be tried: {}", chain(&error)))),
-        }
-    }
-
-    fn begin(&self, bytes: &[u8]) -> std::io::Result<Child> {
-        let mut child = Command::new(&self.program)
-            .args(&self.arguments)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let written = child.stdin.take().map(|mut pipe| pipe.write_all(bytes));
-        // One that ended without having read all says more by how it ended.
-        if let Some(Err(error)) = written {
-            tracing::debug!(error = chain(&error), "the trial did not read the module");
-        }
-        Ok(child)
-    }
-
-    /// How it ended; none if it had to be ended.
-    fn wait(&self, mut child: Child) -> std::io::Result<Option<ExitStatus>> {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(Some(status));
-            }
-            if begun.elapsed() > self.wall {
-                child.kill()?;
-                child.wait()?;
-                return Ok(None);
-            }
-            std::thread::sleep(LOOK);
-        }
-    }
-
-    fn judge(&self, status: ExitStatus) -> Result<(), Refusal> {
-        match (
-            status.code(),
-            status.signal().and_then(Signal::from_named_raw),
-        ) {
-            (Some(0 | 1), _) => Ok(()),
-            (_, Some(Signal::XCPU | Signal::KILL)) => {
-                let seconds = COMPILE_CPU.as_secs();
-                Err(refused(&format!(
-                    "takes more than {seconds} s of a processor, or was killed; make it smaller"
-                )))
-            }
-            (_, Some(Signal::ABORT)) => {
-                let mib = self.bytes >> 20;
-                Err(refused(&format!(
-                    "takes more than {mib} MiB of memory; make its functions smaller, or give the \
-                     operator's container more"
-                )))
-            }
-            _ => Err(refused(&format!("ended the compiler: {status}"))),
-        }
+/// Whether the compiler comes to an end with the bytes, and leaves the rest alone. What it says
+/// of them is not asked here.
+pub(crate) fn try_to_compile(module: &[u8]) -> Result<(), Refusal> {
+    let bytes = bytes_for(Path::new("/sys/fs/cgroup"));
+    let mut command = Command::new(this_program().map_err(|error| untried(&error))?);
+    command.arg0("vmgroup").arg("compile-trial").args([
+        format!("--bytes={bytes}"),
+        format!("--cpu={}", COMPILE_CPU.as_secs()),
+        format!("--parent={}", std::process::id()),
+    ]);
+    match run(command, module, COMPILE_WALL) {
+        Ok(Some(status)) => judge(status, bytes),
+        Ok(None) => Err(refused(&format!("took more than {COMPILE_WALL:?}")).if_late(true)),
+        Err(error) => Err(untried(&error)),
     }
 }
 
-/// The bytes that compiling may take in a container of which this is said.
-fn bytes_for(container: Option<&str>) -> u64 {
-    let most = container.and_then(|text| text.trim().parse::<u64>().ok());
-    most.map_or(COMPILE_BYTES_MAX, |most| (most / 2).min(COMPILE_BYTES_MAX))
+/// This very program, even if its file has been replaced since it was started.
+fn this_program() -> std::io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    match running.exists() {
+        true => Ok(running.into()),
+        false => std::env::current_exe(),
+    }
+}
+
+/// How the process ended; none if it had to be ended.
+fn run(mut command: Command, module: &[u8], wall: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let begun = Instant::now();
+    let mut child = command
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let pipe = child.stdin.take();
+    std::thread::scope(|scope| {
+        // It may take its time to read, or end without having read all.
+        scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(module)));
+        let ended = wait(&mut child, begun, wall);
+        if !matches!(ended, Ok(Some(_))) {
+            // Whatever this says, the writer may not wait any longer.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        ended
+    })
+}
+
+fn wait(child: &mut Child, begun: Instant, wall: Duration) -> std::io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if begun.elapsed() > wall {
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn judge(status: ExitStatus, bytes: u64) -> Result<(), Refusal> {
+    let mib = bytes >> 20;
+    match (
+        status.code(),
+        status.signal().and_then(Signal::from_named_raw),
+    ) {
+        (Some(0 | 1), _) => Ok(()),
+        (_, Some(Signal::XCPU)) => {
+            let seconds = COMPILE_CPU.as_secs();
+            Err(refused(&format!(
+                "takes more than {seconds} s of a processor; make it smaller"
+            )))
+        }
+        (_, Some(Signal::ABORT)) => Err(refused(&format!(
+            "takes more than {mib} MiB of memory, or nests too deeply; make its functions smaller, \
+             or give the operator's container more memory"
+        ))),
+        // By somebody, or by a machine that has no memory to spare.
+        (_, Some(Signal::KILL)) => Err(refused("was ended from outside").if_late(true)),
+        (Some(_), _) => Err(refused(&format!("could not be tried: {status}")).if_late(true)),
+        (None, _) => Err(refused(&format!("ended the compiler: {status}"))),
+    }
+}
+
+/// The bytes that compiling may take: in a container half of what it has left beside this
+/// process, which compiles the module afterwards.
+fn bytes_for(container: &Path) -> u64 {
+    let read = |name: &str| std::fs::read_to_string(container.join(name)).ok();
+    let most = read("memory.max").and_then(|text| text.trim().parse::<u64>().ok());
+    let used = read("memory.stat").and_then(|text| {
+        let anonymous = text.lines().find_map(|line| line.strip_prefix("anon "))?;
+        anonymous.trim().parse::<u64>().ok()
+    });
+    most.map_or(COMPILE_BYTES_MAX, |most| {
+        (most.saturating_sub(used.unwrap_or(0)) / 2).min(COMPILE_BYTES_MAX)
+    })
+}
+
+fn untried(error: &std::io::Error) -> Refusal {
+    refused(&format!("could not be tried: {}", chain(error))).if_late(true)
 }
 
 fn refused(what: &str) -> Refusal {
     Refusal::new(Stage::Compile.as_str(), &format!("compiling it {what}"))
 }
 
-fn late(what: &str) -> Refusal {
-    refused(what).if_late(true)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A trial in which a shell stands for the compiler.
-    fn trial(script: &str) -> Trial {
-        Trial {
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".into(), script.into()],
-            bytes: 5 << 20,
-            wall: Duration::from_secs(2),
+    const WALL: Duration = Duration::from_secs(2);
+
+    /// What is said of a trial in which a shell stands for the compiler.
+    fn tried(script: &str, module: &[u8]) -> Result<(), Refusal> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        match run(command, module, WALL) {
+            Ok(Some(status)) => judge(status, 5 << 20),
+            Ok(None) => Err(refused("took too long").if_late(true)),
+            Err(error) => Err(untried(&error)),
         }
     }
 
@@ -146,38 +147,41 @@ mod tests {
     fn what_ends_in_order_passes_whatever_was_said() {
         let large = vec![0; 1 << 20];
         for script in ["cat > /dev/null", "cat > /dev/null; exit 1", "exit 0"] {
-            assert_eq!(trial(script).run(&large), Ok(()), "{script}");
+            assert_eq!(tried(script, &large), Ok(()), "{script}");
         }
     }
 
     #[test]
-    fn what_ends_the_compiler_is_refused_and_only_the_wall_clock_and_the_machine_are_late() {
+    fn what_ends_the_compiler_is_refused_and_what_others_end_is_late() {
         let table = [
             ("kill -ABRT $$", "more than 5 MiB of memory", false),
             ("kill -XCPU $$", "more than 600 s of a processor", false),
             ("kill -SEGV $$", "ended the compiler: signal: 11", false),
-            ("exit 3", "ended the compiler: exit status: 3", false),
-            ("exec sleep 60", "took more than 2s", true),
+            ("kill -KILL $$", "ended from outside", true),
+            ("exit 2", "could not be tried: exit status: 2", true),
+            ("exec sleep 60", "took too long", true),
         ];
+        let more_than_a_pipe_holds = vec![0; 1 << 20];
         for (script, wanted, is_late) in table {
-            let refusal = trial(script).run(b"module").expect_err(script);
+            let refusal = tried(script, &more_than_a_pipe_holds).expect_err(script);
             assert!(refusal.message.contains(wanted), "{refusal}");
             assert_eq!((refusal.stage, refusal.late), ("compile", is_late));
         }
-        let nowhere = Trial {
-            program: "/nowhere".into(),
-            ..trial("")
-        };
-        let refusal = nowhere.run(b"module").expect_err("no program");
-        assert!(refusal.late, "{refusal}");
     }
 
     #[test]
-    fn it_takes_half_of_what_its_container_may() {
-        let half = 256 << 20;
-        assert_eq!(bytes_for(Some("536870912\n")), half);
-        for unbounded in [None, Some("max\n"), Some("9223372036854771712")] {
-            assert_eq!(bytes_for(unbounded), COMPILE_BYTES_MAX);
+    fn it_takes_half_of_what_its_container_has_left() {
+        let container = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(container.path().join(name), text).expect("written");
+        };
+        assert_eq!(bytes_for(container.path()), COMPILE_BYTES_MAX);
+        write("memory.max", "536870912\n");
+        write("memory.stat", "anon 134217728\nfile 400000000\n");
+        assert_eq!(bytes_for(container.path()), 192 << 20);
+        for unbounded in ["max\n", "9223372036854771712"] {
+            write("memory.max", unbounded);
+            assert_eq!(bytes_for(container.path()), COMPILE_BYTES_MAX);
         }
     }
 }

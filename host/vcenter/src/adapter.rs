@@ -38,6 +38,9 @@ struct Inner {
     reads: Semaphore,
 }
 
+/// What the request before ends with, and what this one ends with.
+type Turn = (Option<oneshot::Receiver<()>>, oneshot::Sender<()>);
+
 impl std::fmt::Debug for Vcenter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vcenter").finish_non_exhaustive()
@@ -76,19 +79,15 @@ impl Vcenter {
     /// The work begins at once, in a task of its own, and goes on if the future
     /// is dropped; the future ends when the request has been answered (a login or
     /// relist: when its feed runs). Calls and reads run beside one another; login,
-    /// relist, track and logout follow one another in the order of their calls. A
-    /// login or relist that a logout waits for is given up.
+    /// relist, track and logout follow one another in the order of their calls. What
+    /// a logout waits for is given up.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
     pub fn perform(&self, request: Request) -> impl Future<Output = ()> + Send + use<> {
         let answer = answer_to_failure(&request);
-        let turn = is_ordered(&request).then(|| self.inner.queue());
-        if matches!(request, Request::Logout) {
-            self.inner.logouts.asked_for();
-        }
-        let patience = self.inner.logouts.patience();
+        let (turn, patience) = self.inner.queue(&request);
         let this = self.clone();
         let work = tokio::spawn(async move {
             // Dropped when the work ends, however it does: the next one's turn.
@@ -126,7 +125,7 @@ impl Vcenter {
             Request::Login { id, .. } => inner.login(id, patience).await,
             Request::Logout => inner.logout().await,
             Request::Relist { id, .. } => inner.relist(id, patience).await,
-            Request::Track { vms } => inner.track(vms).await,
+            Request::Track { vms } => inner.track(vms, patience).await,
             Request::Read { id, read } => {
                 let _place = inner.reads.acquire().await;
                 let result = match inner.session() {
@@ -174,11 +173,18 @@ impl Vcenter {
 }
 
 impl Inner {
-    /// A place behind the last request that is carried out in order.
-    fn queue(&self) -> (Option<oneshot::Receiver<()>>, oneshot::Sender<()>) {
-        let (ends, over) = oneshot::channel();
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        (turn.replace(over), ends)
+    /// The turn of a request that is carried out in order, and for how long it is
+    /// worth waiting for.
+    fn queue(&self, request: &Request) -> (Option<Turn>, Patience) {
+        let mut last = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(request, Request::Logout) {
+            self.logouts.asked_for();
+        }
+        let turn = is_ordered(request).then(|| {
+            let (ends, over) = oneshot::channel();
+            (last.replace(over), ends)
+        });
+        (turn, self.logouts.patience())
     }
 
     async fn login(&self, id: RequestId, mut patience: Patience) {
@@ -279,10 +285,13 @@ impl Inner {
         }
     }
 
-    async fn track(&self, vms: Vec<VmId>) {
+    async fn track(&self, vms: Vec<VmId>, mut patience: Patience) {
         self.tracked().clone_from(&vms);
         if let Some(session) = self.session() {
-            session.track(vms.into_iter().collect()).await;
+            // With the session what it tracks is over anyway.
+            let _ = patience
+                .wait(session.track(vms.into_iter().collect()))
+                .await;
         }
     }
 

@@ -83,7 +83,7 @@ impl Session {
     async fn create_folder(&self, name: &str, operation: &str) -> CallResult {
         let root = match self.root(operation).await {
             Ok(root) => root,
-            Err(error) => return self.failed(&error, &self.place.below.join("/")).await,
+            Err(error) => return self.failed(&error, &self.place.root_name()).await,
         };
         let name = escape(name);
         let created = self.client.create_folder(&root, &name, Some(operation));
@@ -172,14 +172,17 @@ impl Session {
         CallResult::Started(task.id)
     }
 
-    /// The root folder and the resource pool are looked up when the session begins.
+    /// Root folder, resource pool and cluster are looked up when the session begins.
     pub(crate) async fn notice_gone(&self, error: &Error) {
         let Some(gone) = missing_object(error) else {
             return;
         };
         let root = self.root_if_known().await;
+        let cluster = self.place.cluster_without_drs.as_ref();
         let what = if gone == self.place.pool.id {
             "resource pool"
+        } else if cluster.is_some_and(|cluster| gone == cluster.id) {
+            "cluster"
         } else if root.is_some_and(|root| gone == root.id) {
             "root folder"
         } else {

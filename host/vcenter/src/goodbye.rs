@@ -3,12 +3,13 @@
 //! room for a limited number.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use vmgroup_vim::{Client, Error, ManagedObjectRef};
 
 use crate::error::chain;
 use crate::fault::is_session_over;
-use crate::limits::{CLOSE_LIMIT, SESSIONS_LEFT_MAX};
+use crate::limits::{CLOSE_LIMIT, SESSION_LASTS, SESSIONS_LEFT_MAX};
 
 /// The sessions that may still stand, though nobody uses them.
 #[derive(Debug, Default)]
@@ -21,12 +22,22 @@ pub(crate) struct Goodbye {
 struct Left {
     client: Client,
     session_manager: ManagedObjectRef,
+    since: Instant,
 }
 
 impl Goodbye {
     /// Ends a session, or keeps it in mind. Nothing is said about it.
     pub(crate) async fn say(&self, client: &Client, session_manager: &ManagedObjectRef) {
-        let ended = tokio::time::timeout(CLOSE_LIMIT, log_out(client, session_manager)).await;
+        let session = Left {
+            client: client.clone(),
+            session_manager: session_manager.clone(),
+            since: Instant::now(),
+        };
+        self.end(session).await;
+    }
+
+    async fn end(&self, session: Left) {
+        let ended = tokio::time::timeout(CLOSE_LIMIT, session.log_out()).await;
         match ended {
             Ok(Ok(())) => return tracing::info!("logged out of vCenter"),
             Ok(Err(error)) if is_session_over(&error) => return,
@@ -35,12 +46,8 @@ impl Goodbye {
             }
             Err(_) => tracing::warn!("session stays until the next login"),
         }
-        let left = Left {
-            client: client.clone(),
-            session_manager: session_manager.clone(),
-        };
         let mut all = self.left();
-        all.push(left);
+        all.push(session);
         if all.len() > SESSIONS_LEFT_MAX {
             all.remove(0);
         }
@@ -49,8 +56,10 @@ impl Goodbye {
     /// Ends those that stayed, now that vCenter can be reached.
     pub(crate) async fn say_again(&self) {
         let all = std::mem::take(&mut *self.left());
-        for left in all {
-            self.say(&left.client, &left.session_manager).await;
+        for session in all {
+            if session.since.elapsed() < SESSION_LASTS {
+                self.end(session).await;
+            }
         }
     }
 
@@ -59,10 +68,13 @@ impl Goodbye {
     }
 }
 
-async fn log_out(client: &Client, session_manager: &ManagedObjectRef) -> Result<(), Error> {
-    match client.logout(session_manager, None).await {
-        // Its connection may have been dead for long. Once more does no harm.
-        Err(Error::AnswerLost { .. }) => client.logout(session_manager, None).await,
-        ended => ended,
+impl Left {
+    async fn log_out(&self) -> Result<(), Error> {
+        let logout = || self.client.logout(&self.session_manager, None);
+        match logout().await {
+            // Its connection may have been dead for long. Once more does no harm.
+            Err(Error::AnswerLost { .. }) => logout().await,
+            ended => ended,
+        }
     }
 }

@@ -11,6 +11,8 @@ use vmgroup_vim::{
     Selection, ServiceContent, Traversal, Value,
 };
 
+use crate::error::chain;
+use crate::read::retrieve_patiently;
 use crate::session::Session;
 
 const CLUSTER: &str = "ClusterComputeResource";
@@ -25,8 +27,8 @@ pub(crate) async fn cluster_without_drs(
     pool: &ManagedObjectRef,
 ) -> Result<Option<ManagedObjectRef>, Error> {
     let read = async |object: &ManagedObjectRef, path: &str| {
-        let object = std::slice::from_ref(object);
-        let specs = [FilterSpec::objects(&object[0].kind, object, &[path])];
+        let objects = std::slice::from_ref(object);
+        let specs = [FilterSpec::objects(&object.kind, objects, &[path])];
         let collector = &content.property_collector;
         let found = client.retrieve_all_properties(collector, &specs, None);
         found.await.map(|mut found| found.pop())
@@ -68,14 +70,24 @@ impl Session {
             }],
             report_missing_objects: false,
         };
-        let (collector, specs) = (&self.content.property_collector, [spec]);
-        let read = self.client.retrieve_all_properties(collector, &specs, None);
-        let hosts = self.asked(read.await, &cluster.id).await?;
+        let read = retrieve_patiently(&self.client, &self.content, &[spec], None).await;
+        let hosts = match read.and_then(|hosts| self.within_session(hosts)) {
+            Ok(hosts) => hosts,
+            Err(error) => {
+                self.notice(&error).await;
+                self.notice_gone(&error).await;
+                // What is missing is not the clone's folder, whatever the fault says.
+                let message = format!("the hosts of {cluster} cannot be read: {}", chain(&error));
+                return Err(CallResult::NotSent { message });
+            }
+        };
         match choose(&hosts, operation) {
             Some(host) => Ok(Some(host)),
             None => Err(CallResult::Refused(Fault::Unavailable {
                 message: format!(
-                    "of the {} hosts of {cluster} none is connected and out of maintenance mode",
+                    "of the {} hosts of {cluster} that the operator's user may see none is \
+                     connected and out of maintenance mode; reconnect one, end its maintenance, \
+                     or grant Read on it",
                     hosts.len()
                 ),
             })),

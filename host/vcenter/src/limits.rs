@@ -35,8 +35,10 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 /// the session could not be ended.
 pub(crate) const GIVEN_UP_LIMIT: Duration = Duration::from_secs(3);
 
-/// Sessions whose end was not confirmed that are kept in mind: one an outage,
-/// and those of half an hour ago have timed out.
+/// A session that nobody uses ends by itself after that time: vCenter's default.
+pub(crate) const SESSION_LASTS: Duration = Duration::from_secs(30 * 60);
+
+/// Sessions whose end was not confirmed that are kept in mind: one an outage.
 pub(crate) const SESSIONS_LEFT_MAX: usize = 8;
 
 /// Running tasks that are looked for when a feed begins: vCenter runs about 640

@@ -19,12 +19,19 @@ pub(crate) struct Place {
     /// Folder of the datacenter that the root folder is below.
     vm_folder: ManagedObjectRef,
     /// Names from there to the root folder.
-    pub(crate) below: Vec<String>,
+    below: Vec<String>,
     /// None if it does not exist: the first group that needs a folder makes it.
     pub(crate) root: Option<ManagedObjectRef>,
     pub(crate) pool: ManagedObjectRef,
     /// The pool's cluster, if DRS does not choose hosts there.
     pub(crate) cluster_without_drs: Option<ManagedObjectRef>,
+}
+
+impl Place {
+    /// The root folder, for people.
+    pub(crate) fn root_name(&self) -> String {
+        self.below.join("/")
+    }
 }
 
 /// Resolves the place. Writes nothing.

@@ -80,7 +80,7 @@ impl Session {
         let root = match self.root_if_there().await {
             Ok(Some(root)) => root,
             Ok(None) => return ReadResult::NoFolder,
-            Err(error) => return self.failed_read(&error, &self.place.below.join("/")).await,
+            Err(error) => return self.failed_read(&error, &self.place.root_name()).await,
         };
         let index = &self.content.search_index;
         let child = escape(name);

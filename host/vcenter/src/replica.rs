@@ -34,7 +34,7 @@ struct Seen {
     state: TaskState,
     entity: Option<String>,
     operation: Option<String>,
-    /// Our user began it.
+    /// An operator began it.
     ours: bool,
     /// The task that does this one's work.
     inner: Option<TaskId>,
@@ -206,6 +206,7 @@ impl Replica {
         self.told_vms.clear();
         self.told_tasks.clear();
         self.left.clear();
+        session.unresolved().clear();
         self.changed_vms = self.vms.keys().cloned().collect();
         self.changed_tasks = self.tasks.keys().cloned().collect();
         let vms = self.tell_vms(session);
@@ -220,6 +221,7 @@ impl Replica {
         let left: Vec<VmId> = std::mem::take(&mut self.left)
             .into_iter()
             .filter(|id| self.told_vms.remove(id).is_some())
+            .chain(std::mem::take(&mut *session.unresolved()))
             .collect();
         let nothing = vms.is_empty() && tasks.is_empty() && left.is_empty();
         (!nothing).then_some(Event::FeedChanged { vms, left, tasks })

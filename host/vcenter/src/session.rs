@@ -40,6 +40,8 @@ pub(crate) struct Session {
     root: tokio::sync::Mutex<Option<ManagedObjectRef>>,
     names: Mutex<Names>,
     tracked: tokio::sync::Mutex<BTreeSet<VmId>>,
+    /// Those that could not be tracked, until the feed has told it.
+    unresolved: Mutex<BTreeSet<VmId>>,
     feed: Mutex<Option<Running>>,
     lost: AtomicBool,
     closed: AtomicBool,
@@ -86,6 +88,7 @@ impl Session {
             events,
             names: Mutex::default(),
             tracked: tokio::sync::Mutex::default(),
+            unresolved: Mutex::default(),
             feed: Mutex::default(),
             lost: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -173,12 +176,8 @@ impl Session {
     /// The feed shows exactly these VMs beyond those below the root folder.
     pub(crate) async fn track(&self, vms: BTreeSet<VmId>) {
         match self.try_track(vms).await {
-            Ok(left) if left.is_empty() => {}
-            Ok(left) => {
-                // They went, or may not be seen any more, since they were found.
-                let (vms, tasks) = (Vec::new(), Vec::new());
-                self.tell(Event::FeedChanged { vms, left, tasks }).await;
-            }
+            // They went, or may not be seen any more, since they were found.
+            Ok(unresolved) => self.unresolved().extend(unresolved),
             Err(error) => {
                 let ended = is_session_over(&error);
                 let reason = format!("VMs elsewhere cannot be followed: {}", chain(&error));
@@ -248,6 +247,13 @@ impl Session {
         self.abort_feed().await;
         let manager = &self.content.session_manager;
         goodbye.say(&self.client, manager).await;
+    }
+
+    /// VMs that the feed was to show and that are not there: they have left.
+    pub(crate) fn unresolved(&self) -> std::sync::MutexGuard<'_, BTreeSet<VmId>> {
+        self.unresolved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn names(&self) -> std::sync::MutexGuard<'_, Names> {

@@ -1,5 +1,5 @@
 //! The tasks that a feed follows: those that calls of this session started,
-//! those of our user that ran when the feed began, those of others that run on
+//! those of ours that ran when the feed began, those of others that run on
 //! VMs in view. All stand in one list view.
 
 use std::collections::{BTreeMap, BTreeSet};

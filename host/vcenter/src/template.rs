@@ -169,11 +169,7 @@ impl Session {
     }
 
     /// What a read before a call means for the call if it fails.
-    pub(crate) async fn asked<T>(
-        &self,
-        result: Result<T, Error>,
-        target: &str,
-    ) -> Result<T, CallResult> {
+    async fn asked<T>(&self, result: Result<T, Error>, target: &str) -> Result<T, CallResult> {
         match result {
             Ok(value) => Ok(value),
             Err(error) => {

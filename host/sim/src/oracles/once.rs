@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vmgroup_core::names::OperationId;
+
 use super::Breach;
 use crate::history::Fact;
 use crate::kind::Kind;
@@ -19,11 +21,15 @@ pub fn s7_effect_once(facts: &[Fact]) -> Vec<Breach> {
             Kind::CreateFolder | Kind::DestroyFolder | Kind::ShutdownGuest
         );
         let what = (effect.operation_id.as_str(), effect.kind);
-        // What its own effect left, a person has undone, or a call that was on its way while
-        // its host stood still: the second one is due.
-        let before = effect.vm.as_ref().and_then(|vm| match effect.held_up {
-            true => last.get(vm).copied(),
-            false => last.insert(vm, what),
+        // What its own effect left, a person has undone, or a call of an earlier commit that
+        // was on its way while its host stood still: the second one is due.
+        let before = effect.vm.as_ref().and_then(|vm| {
+            let before = last.get(vm).copied();
+            let is_late = before.is_some_and(|(id, _)| is_earlier(&effect.operation_id, id));
+            if !(effect.held_up && is_late) {
+                last.insert(vm, what);
+            }
+            before
         });
         let undone = before == Some(what) && effect.kind.changes_power();
         if of_slot && effect.changed && !seen.insert(what) && !undone {
@@ -38,4 +44,12 @@ pub fn s7_effect_once(facts: &[Fact]) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// The operation was committed before the other one.
+fn is_earlier(operation: &str, other: &str) -> bool {
+    let intent = |id: &str| OperationId::parse(id)?.committed.map(|(_, intent)| intent);
+    intent(operation)
+        .zip(intent(other))
+        .is_some_and(|(one, other)| one < other)
 }

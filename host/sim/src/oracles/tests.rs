@@ -130,9 +130,11 @@ fn s7_sees_an_effect_that_happens_twice_under_one_operation_id() {
     // A person has powered it off in between.
     assert_eq!(seen(&[effect(1, on), effect(2, on)]), 0);
     assert_eq!(seen(&[effect(1, on), effect(2, other), effect(3, on)]), 1);
-    // The other call was sent by a host that had stood still since its look.
-    let late = called(2, other, true);
+    // The other call is of an earlier commit, and was sent by a host that had stood still.
+    let late = called(2, "id-1/0/3", true);
     assert_eq!(seen(&[effect(1, on), late, effect(3, on)]), 0);
+    let newer = called(2, other, true);
+    assert_eq!(seen(&[effect(1, on), newer, effect(3, on)]), 1);
 }
 
 #[test]
