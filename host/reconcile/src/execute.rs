@@ -109,7 +109,7 @@ impl Machine {
             return Vec::new();
         };
         // An object that is in doubt may be gone, or another one.
-        if group.reread || group.first.asks {
+        if group.reread || group.first.is_asking() {
             return Vec::new();
         }
         let template = group

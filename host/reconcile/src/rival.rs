@@ -34,36 +34,52 @@ pub(crate) struct Rival {
 pub(crate) struct First {
     /// No other host begins before then.
     first_until: Monotonic,
-    /// Nothing more is begun before the object has been read.
+    /// The object is being read or written since then.
+    asking_since: Option<Monotonic>,
+    /// Nothing more is begun before that is answered.
     pub(crate) asks: bool,
 }
 
 impl First {
-    /// The API server is asked this; it counts when it is answered.
+    /// Something may be under way that others have to say first.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.asks || self.asking_since.is_some()
+    }
+
+    /// The API server is asked this.
     pub(crate) fn asking(&mut self, stage: &Stage, now: Monotonic) {
-        if let Some(ms) = stage.keeps_first_ms() {
-            self.first_until = now.plus(ms);
+        self.asking_since = stage.asks_of_the_object().then_some(now);
+    }
+
+    /// It has answered. That the object is as it is known, or was written as such, says
+    /// that nobody else had committed when it was asked; for a moment at least, or a slow
+    /// server would be asked without end.
+    pub(crate) fn answered(&mut self, is_told: bool, now: Monotonic) {
+        let Some(asked_at) = self.asking_since.take().filter(|_| is_told) else {
+            return;
+        };
+        self.asks = false;
+        if now.since(asked_at) < RIVAL_MS - LOOK_MS_MAX {
+            self.first_until = asked_at.plus(LOOK_MS_MAX).max(now.plus(1));
         }
     }
 }
 
 impl Stage {
-    /// For how long what the API server answers to this says that no other host has
-    /// begun; none where it is not asked about the object.
-    fn keeps_first_ms(&self) -> Option<u64> {
+    /// The API server is asked for the object, or to write it.
+    fn asks_of_the_object(&self) -> bool {
         match self {
-            // Others leave the group to a commit. The look before a call takes its time.
-            Stage::Committing(_) => Some(RIVAL_MS - LOOK_MS_MAX),
-            // They may be about to commit.
-            Stage::Rereading(_) | Stage::Claiming | Stage::Reporting | Stage::Releasing => {
-                Some(LOOK_MS_MAX)
-            }
+            Stage::Rereading(_)
+            | Stage::Claiming
+            | Stage::Committing(_)
+            | Stage::Reporting
+            | Stage::Releasing => true,
             Stage::Idle
             | Stage::LookingForLeftOvers { .. }
             | Stage::Proving(_)
             | Stage::Deciding { .. }
             | Stage::ClosingFolder { .. }
-            | Stage::RemovingFolder => None,
+            | Stage::RemovingFolder => false,
         }
     }
 }
@@ -135,7 +151,7 @@ impl Machine {
         let Some(group) = group.filter(|_| self.lease.is_none()) else {
             return true;
         };
-        if group.reread || group.first.asks || group.stage.keeps_first_ms().is_some() {
+        if group.reread || group.first.is_asking() {
             return false;
         }
         let is_first = self.now.monotonic < group.first.first_until;
@@ -302,18 +318,20 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_is_carried_on_for_less_time_than_another_host_waits() {
+    fn an_answer_counts_for_less_time_than_another_host_waits() {
         let key = object("web").key;
         let at = |ms| Now {
             monotonic: Monotonic(ms),
             ..Now::default()
         };
-        let is_first = |lease, ms| {
+        let is_first = |lease, took, ms| {
             let mut machine = machine(lease);
             machine.step(Event::GroupsListed(vec![object("web")]), at(0));
             let group = machine.groups.get_mut(&key).expect("a group");
             group.stage = Stage::Idle;
-            group.first.first_until = Monotonic(RIVAL_MS - LOOK_MS_MAX);
+            group.first = First::default();
+            group.first.asking(&Stage::Reporting, Monotonic(0));
+            group.first.answered(true, Monotonic(took));
             machine.step(Event::Time, at(ms));
             let is_first = machine.is_first(&key);
             let asks = std::mem::take(&mut machine.out);
@@ -321,8 +339,16 @@ mod tests {
             assert_eq!(asks.iter().any(reads), !is_first, "{asks:?}");
             is_first
         };
-        assert!(is_first(None, RIVAL_MS - LOOK_MS_MAX - 1));
-        assert!(!is_first(None, RIVAL_MS - LOOK_MS_MAX));
-        assert!(is_first(Some("one"), RIVAL_MS), "the lease says it");
+        assert!(is_first(None, 10, LOOK_MS_MAX - 1));
+        assert!(!is_first(None, 10, LOOK_MS_MAX));
+        // A slow answer counts when it is heard, one that is slower does not.
+        assert!(is_first(None, LOOK_MS_MAX + 10, LOOK_MS_MAX + 10));
+        assert!(!is_first(None, LOOK_MS_MAX + 10, LOOK_MS_MAX + 11));
+        assert!(!is_first(
+            None,
+            RIVAL_MS - LOOK_MS_MAX,
+            RIVAL_MS - LOOK_MS_MAX
+        ));
+        assert!(is_first(Some("one"), 10, RIVAL_MS), "the lease says it");
     }
 }

@@ -21,6 +21,8 @@ impl Machine {
             return;
         };
         let stage = std::mem::replace(&mut group.stage, Stage::Idle);
+        let is_told = matches!(result, WriteResult::Done(_));
+        group.first.answered(is_told, self.now.monotonic);
         match result {
             WriteResult::Done(object) if object.uid == group.object.uid => {
                 // What can be read may still be refused when it is written.
@@ -34,7 +36,6 @@ impl Machine {
                     // A quorum read outranks all that had been seen when it was
                     // asked for, even if the cluster was restored and counts anew.
                     Stage::Rereading(asked_at) => {
-                        group.first.asks = false;
                         group.reread = object.resource_version < known && asked_at != known;
                         let woken = group.woken;
                         if !group.reread && group.is_hearsay {

@@ -46,7 +46,11 @@ impl CompileTrial {
         // Whoever takes the module in has more stack than that.
         let compiler = std::thread::Builder::new()
             .stack_size(COMPILE_STACK)
-            .spawn(move || try_to_compile(&bytes, &limits))?;
+            .spawn(move || try_to_compile(&bytes, &limits));
+        let Ok(compiler) = compiler else {
+            // There is not even memory for that.
+            std::process::abort()
+        };
         match compiler.join() {
             // What is wrong with it is the operator's to say, who asks the same question.
             Ok(Tried::Ended(Ok(()))) => Ok(Verdict::Fine),

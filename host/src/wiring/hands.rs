@@ -1,6 +1,7 @@
 //! Hands a request to the adapter that it is for. Each runs in a task of its
 //! own; requests of the session keep their order.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -164,10 +165,15 @@ fn run(
     events: mpsc::Sender<Event>,
 ) -> impl Future<Output = ()> + Send {
     let lost = lost(&request);
-    let task = tokio::spawn(adapter.perform(request));
+    let begun = catch_unwind(AssertUnwindSafe(|| tokio::spawn(adapter.perform(request))));
     async move {
-        if let Err(error) = task.await {
-            tracing::error!(error = %error, "an adapter failed");
+        let failed = match begun {
+            Ok(task) => task.await.is_err(),
+            Err(_) => true,
+        };
+        if failed {
+            // A panic has told of itself.
+            tracing::error!("an adapter failed");
             if let Some(event) = lost {
                 let _ = events.send(event).await;
             }
@@ -219,40 +225,50 @@ mod tests {
 
     use super::*;
 
-    struct Broken;
+    #[derive(Default)]
+    struct Broken {
+        at_once: bool,
+    }
+
+    fn broken(at_once: bool) -> Arc<Broken> {
+        Arc::new(Broken { at_once })
+    }
 
     impl Adapter for Broken {
         fn perform(self: Arc<Self>, _: Request) -> Performing {
+            assert!(!self.at_once, "a bug");
             Box::pin(async { panic!("a bug") })
         }
     }
 
     #[tokio::test]
     async fn a_call_in_an_adapter_that_panics_is_answered_as_lost() {
-        let (events, mut heard) = mpsc::channel(8);
-        let hands = Hands::new(Arc::new(Broken), Arc::new(Broken), Arc::default(), events);
-        hands.begin(Request::Call {
-            id: RequestId(7),
-            group: GroupKey::new("default", "web"),
-            operation_id: String::new(),
-            call: Call::PowerOn("vm-1".into()),
-        });
-        let event = heard.recv().await.expect("an answer");
-        let lost = matches!(
-            event,
-            Event::Called {
+        for at_once in [false, true] {
+            let (events, mut heard) = mpsc::channel(8);
+            let hands = Hands::new(broken(at_once), broken(at_once), Arc::default(), events);
+            hands.begin(Request::Call {
                 id: RequestId(7),
-                result: CallResult::Lost { .. }
-            }
-        );
-        assert!(lost, "{event:?}");
-        hands.idle().await;
+                group: GroupKey::new("default", "web"),
+                operation_id: String::new(),
+                call: Call::PowerOn("vm-1".into()),
+            });
+            let event = heard.recv().await.expect("an answer");
+            let lost = matches!(
+                event,
+                Event::Called {
+                    id: RequestId(7),
+                    result: CallResult::Lost { .. }
+                }
+            );
+            assert!(lost, "{event:?}");
+            hands.idle().await;
+        }
     }
 
     #[tokio::test]
     async fn what_has_just_been_begun_is_under_way() {
         let (events, mut heard) = mpsc::channel(8);
-        let hands = Hands::new(Arc::new(Broken), Arc::new(Broken), Arc::default(), events);
+        let hands = Hands::new(broken(false), broken(false), Arc::default(), events);
         hands.begin(Request::Read {
             id: RequestId(9),
             read: Read::Vm("vm-1".into()),
@@ -292,7 +308,7 @@ mod tests {
     #[tokio::test]
     async fn a_module_that_is_not_there_decides_nothing() {
         let (events, mut heard) = mpsc::channel(8);
-        let hands = Hands::new(Arc::new(Broken), Arc::new(Broken), Arc::default(), events);
+        let hands = Hands::new(broken(false), broken(false), Arc::default(), events);
         let text = r#"{"context": {"now": 0}, "desired": {"replicas": 1}, "members": []}"#;
         hands.begin(Request::Decide {
             id: RequestId(8),

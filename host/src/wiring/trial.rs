@@ -57,8 +57,9 @@ fn run(mut command: Command, module: &[u8], wall: Duration) -> std::io::Result<O
     let pipe = child.stdin.take();
     std::thread::scope(|scope| {
         // It may take its time to read, or end without having read all.
-        scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(module)));
-        let ended = wait(&mut child, begun, wall);
+        let write = move || pipe.map(|mut pipe| pipe.write_all(module));
+        let writer = std::thread::Builder::new().spawn_scoped(scope, write);
+        let ended = writer.and_then(|_| wait(&mut child, begun, wall));
         if !matches!(ended, Ok(Some(_))) {
             // Whatever this says, the writer may not wait any longer.
             let _ = child.kill();
@@ -93,14 +94,18 @@ fn judge(status: ExitStatus, bytes: u64) -> Result<(), Refusal> {
                 "takes more than {seconds} s of a processor; make it smaller"
             )))
         }
+        // Another time the operator may use less of what its container has.
         (_, Some(Signal::ABORT)) => Err(refused(&format!(
             "takes more than {mib} MiB of memory, or nests too deeply; make its functions smaller, \
              or give the operator's container more memory"
-        ))),
+        ))
+        .if_late(bytes < COMPILE_BYTES_MAX)),
+        (_, Some(Signal::SEGV | Signal::BUS | Signal::ILL | Signal::FPE | Signal::TRAP)) => {
+            Err(refused(&format!("ended the compiler: {status}")))
+        }
         // By somebody, or by a machine that has no memory to spare.
-        (_, Some(Signal::KILL)) => Err(refused("was ended from outside").if_late(true)),
+        (None, _) => Err(refused(&format!("was ended from outside: {status}")).if_late(true)),
         (Some(_), _) => Err(refused(&format!("could not be tried: {status}")).if_late(true)),
-        (None, _) => Err(refused(&format!("ended the compiler: {status}"))),
     }
 }
 
@@ -154,10 +159,11 @@ mod tests {
     #[test]
     fn what_ends_the_compiler_is_refused_and_what_others_end_is_late() {
         let table = [
-            ("kill -ABRT $$", "more than 5 MiB of memory", false),
+            ("kill -ABRT $$", "more than 5 MiB of memory", true),
             ("kill -XCPU $$", "more than 600 s of a processor", false),
             ("kill -SEGV $$", "ended the compiler: signal: 11", false),
             ("kill -KILL $$", "ended from outside", true),
+            ("kill -TERM $$", "ended from outside", true),
             ("exit 2", "could not be tried: exit status: 2", true),
             ("exec sleep 60", "took too long", true),
         ];

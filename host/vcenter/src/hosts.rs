@@ -12,6 +12,7 @@ use vmgroup_vim::{
 };
 
 use crate::error::chain;
+use crate::fault::missing_object;
 use crate::read::retrieve_patiently;
 use crate::session::Session;
 
@@ -73,13 +74,13 @@ impl Session {
         let read = retrieve_patiently(&self.client, &self.content, &[spec], None).await;
         let hosts = match read.and_then(|hosts| self.within_session(hosts)) {
             Ok(hosts) => hosts,
-            Err(error) => {
-                self.notice(&error).await;
+            // What is missing is not the clone's folder, whatever the fault says.
+            Err(error) if missing_object(&error).is_some() => {
                 self.notice_gone(&error).await;
-                // What is missing is not the clone's folder, whatever the fault says.
                 let message = format!("the hosts of {cluster} cannot be read: {}", chain(&error));
                 return Err(CallResult::NotSent { message });
             }
+            Err(error) => return self.asked(Err(error), &cluster.id).await,
         };
         match choose(&hosts, operation) {
             Some(host) => Ok(Some(host)),

@@ -169,7 +169,11 @@ impl Session {
     }
 
     /// What a read before a call means for the call if it fails.
-    async fn asked<T>(&self, result: Result<T, Error>, target: &str) -> Result<T, CallResult> {
+    pub(crate) async fn asked<T>(
+        &self,
+        result: Result<T, Error>,
+        target: &str,
+    ) -> Result<T, CallResult> {
         match result {
             Ok(value) => Ok(value),
             Err(error) => {
