@@ -63,17 +63,32 @@ fn a_bad_flag_could_not_run() {
 #[test]
 fn the_flags_of_the_demo_are_understood() {
     // It gets as far as looking for the kubeconfig.
-    let arguments = [
-        "run",
-        "-insecure",
-        "-enable-leader-election",
-        "--kubeconfig",
-        "no/such/file",
-    ];
-    let ran = run(&arguments);
+    for flags in [
+        [
+            "-insecure",
+            "-enable-leader-election",
+            "-metrics-addr=:8080",
+        ],
+        [
+            "--insecure",
+            "--enable-leader-election",
+            "--metrics-addr=127.0.0.1:8080",
+        ],
+    ] {
+        let arguments = [&["run", "--kubeconfig", "no/such/file"], flags.as_slice()].concat();
+        let ran = run(&arguments);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.talk.contains("no/such/file"), "{}", ran.talk);
+        assert!(ran.talk.contains("hint: "), "{}", ran.talk);
+    }
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn groups_of_a_folder_are_not_said_to_be_of_one_namespace() {
+    let ran = run(&["run", "--groups", "g", "--namespace", "shop"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    assert!(ran.talk.contains("no/such/file"), "{}", ran.talk);
-    assert!(ran.talk.contains("hint: "), "{}", ran.talk);
+    assert!(ran.talk.contains("cannot be used with"), "{}", ran.talk);
 }
 
 #[test]

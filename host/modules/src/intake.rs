@@ -9,11 +9,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use vmgroup_reconcile::event::{ActiveModule, Event};
 
 use crate::laws::{LawCase, try_laws};
-use crate::limits::LATE_TRIES;
+use crate::limits::{LATE_AT_ONCE, LATE_TRIES};
 use crate::loader::{Loader, Refusal, digest, stage};
 use crate::store::{Loaded, Name, Store};
 
@@ -135,16 +136,19 @@ impl<L: Loader> Intake<L> {
         self.refuse(&mut refused, names, origin, None, refusal);
     }
 
-    /// Examines, and again while only the wall clock is against the module.
+    /// Examines, and again while only the wall clock is against the module. Not at once if it
+    /// took its time: somebody may have replaced it since.
     fn examine_patiently(
         &self,
         origin: &str,
         bytes: &[u8],
         digest: &str,
     ) -> Result<Loaded<L::Module>, Refusal> {
+        let begun = Instant::now();
         let mut examined = self.examine(origin, bytes, digest);
         for _ in 1..LATE_TRIES {
-            if !matches!(&examined, Err(refusal) if refusal.late) {
+            let is_late = matches!(&examined, Err(refusal) if refusal.late);
+            if !is_late || begun.elapsed() > LATE_AT_ONCE {
                 break;
             }
             examined = self.examine(origin, bytes, digest);

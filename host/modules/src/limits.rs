@@ -18,6 +18,9 @@ pub const POLL: Duration = Duration::from_secs(10);
 /// machine that was busy for a moment has mostly got over it by then.
 pub const LATE_TRIES: u32 = 3;
 
+/// These tries come at once as long as they have not taken longer than this.
+pub const LATE_AT_ONCE: Duration = Duration::from_secs(10);
+
 /// So many law cases that are late say that the rest would be, too.
 pub const LATE_CASES_MAX: usize = 2;
 

@@ -87,6 +87,7 @@ fn as_written_for_the_demo(argument: OsString) -> OsString {
     match argument.to_str() {
         Some("-insecure") => "--insecure".into(),
         Some("-enable-leader-election") => "--leader-elect".into(),
+        Some(text) if text.starts_with("-metrics-addr") => format!("-{text}").into(),
         _ => argument,
     }
 }

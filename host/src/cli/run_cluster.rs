@@ -29,10 +29,14 @@ pub(crate) struct ClusterFlags {
     #[arg(long, value_name = "FILE", conflicts_with = "groups")]
     kubeconfig: Option<PathBuf>,
     /// Only groups of this namespace.
-    #[arg(long, value_name = "NAMESPACE")]
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "groups")]
     namespace: Option<String>,
     /// Wait for the lease before acting (this is so by default).
-    #[arg(long, overrides_with = "no_leader_elect")]
+    #[arg(
+        long,
+        alias = "enable-leader-election",
+        overrides_with = "no_leader_elect"
+    )]
     leader_elect: bool,
     /// Act without a lease: only where no second operator can run.
     #[arg(long)]
@@ -51,6 +55,9 @@ pub(crate) struct ClusterFlags {
     /// Name of this replica, different from that of every other one; made up if left out.
     #[arg(long, value_name = "NAME", env = "POD_NAME", default_value_t = made_up_name(), hide_default_value = true)]
     replica: String,
+    /// Deployments that were written for the Go demo give it; there are no metrics yet.
+    #[arg(long = "metrics-addr", hide = true, value_name = "ADDRESS")]
+    _metrics_addr: Option<String>,
     /// Where /healthz and /readyz answer; in a Pod 0.0.0.0:8080 if left out, elsewhere nowhere.
     #[arg(long, value_name = "ADDRESS")]
     health_addr: Option<SocketAddr>,
