@@ -7,8 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use vmgroup_reconcile::event::CallResult;
 use vmgroup_reconcile::inventory::Fault;
 use vmgroup_vim::{
-    Client, Error, FilterSpec, ManagedObjectRef, ObjectContent, ObjectSpec, PropertySpec,
-    Selection, ServiceContent, Traversal, Value,
+    Client, Error, FilterSpec, ManagedObjectRef, ObjectContent, ServiceContent, Value,
 };
 
 use crate::error::chain;
@@ -55,22 +54,7 @@ impl Session {
         let Some(cluster) = &self.place.cluster_without_drs else {
             return Ok(None);
         };
-        let hosts = Traversal {
-            name: None,
-            kind: CLUSTER.into(),
-            path: "host".into(),
-            skip: false,
-            selections: Vec::new(),
-        };
-        let spec = FilterSpec {
-            properties: vec![PropertySpec::new("HostSystem", &[CONNECTION, MAINTENANCE])],
-            objects: vec![ObjectSpec {
-                object: cluster.clone(),
-                skip: true,
-                selections: vec![Selection::Traverse(hosts)],
-            }],
-            report_missing_objects: false,
-        };
+        let spec = FilterSpec::through(cluster, "host", "HostSystem", &[CONNECTION, MAINTENANCE]);
         let read = retrieve_patiently(&self.client, &self.content, &[spec], None).await;
         let hosts = match read.and_then(|hosts| self.within_session(hosts)) {
             Ok(hosts) => hosts,

@@ -1,10 +1,7 @@
 //! Where in the vCenter the operator works: datacenter, root folder, resource
 //! pool. What is not named must be the only one of its kind.
 
-use vmgroup_vim::{
-    Client, FilterSpec, ManagedObjectRef, ObjectContent, ObjectSpec, PropertySpec, Selection,
-    ServiceContent, Traversal,
-};
+use vmgroup_vim::{Client, FilterSpec, ManagedObjectRef, ObjectContent, ServiceContent};
 
 use crate::hosts::cluster_without_drs;
 use crate::names::{escape, listed, unescape};
@@ -142,22 +139,7 @@ impl Finder<'_> {
         parent: &ManagedObjectRef,
         name: &str,
     ) -> Result<Option<ManagedObjectRef>, vmgroup_vim::Error> {
-        let children = Traversal {
-            name: None,
-            kind: "Folder".into(),
-            path: "childEntity".into(),
-            skip: false,
-            selections: Vec::new(),
-        };
-        let spec = FilterSpec {
-            properties: vec![PropertySpec::new("Folder", &["name"])],
-            objects: vec![ObjectSpec {
-                object: parent.clone(),
-                skip: true,
-                selections: vec![Selection::Traverse(children)],
-            }],
-            report_missing_objects: false,
-        };
+        let spec = FilterSpec::through(parent, "childEntity", "Folder", &["name"]);
         let collector = &self.content.property_collector;
         let children = self
             .client

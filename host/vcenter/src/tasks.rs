@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use vmgroup_core::names::OperationId;
 use vmgroup_reconcile::inventory::TaskId;
 use vmgroup_vim::{
-    Client, Error, FilterSpec, ManagedObjectRef, ObjectSpec, PropertySpec, Selection,
-    ServiceContent, TaskFilter, TaskInfo, TaskReason, TaskState, Traversal,
+    Client, Error, FilterSpec, ManagedObjectRef, ServiceContent, TaskFilter, TaskInfo, TaskReason,
+    TaskState,
 };
 
 use crate::convert::RECENT_TASKS;
@@ -207,22 +207,7 @@ pub(crate) async fn list(
 
 /// What the task manager has: two hundred tasks at most.
 async fn recent(client: &Client, content: &ServiceContent) -> Result<Vec<TaskInfo>, Error> {
-    let traversal = Traversal {
-        name: None,
-        kind: content.task_manager.kind.clone(),
-        path: RECENT_TASKS.into(),
-        skip: false,
-        selections: Vec::new(),
-    };
-    let spec = FilterSpec {
-        properties: vec![PropertySpec::new("Task", &["info"])],
-        objects: vec![ObjectSpec {
-            object: content.task_manager.clone(),
-            skip: true,
-            selections: vec![Selection::Traverse(traversal)],
-        }],
-        report_missing_objects: false,
-    };
+    let spec = FilterSpec::through(&content.task_manager, RECENT_TASKS, "Task", &["info"]);
     let contents = retrieve_patiently(client, content, &[spec], None).await?;
     let infos = contents.iter().filter_map(|content| content.get("info"));
     Ok(infos

@@ -64,17 +64,22 @@ pub struct Traversal {
 impl FilterSpec {
     /// The objects of one type in a container or list view.
     pub fn view(view: &ManagedObjectRef, kind: &str, paths: &[&str]) -> Self {
+        Self::through(view, "view", kind, paths)
+    }
+
+    /// The objects of one type that a property of an object names.
+    pub fn through(object: &ManagedObjectRef, property: &str, kind: &str, paths: &[&str]) -> Self {
         let traversal = Traversal {
             name: None,
-            kind: view.kind.clone(),
-            path: "view".to_owned(),
+            kind: object.kind.clone(),
+            path: property.to_owned(),
             skip: false,
             selections: Vec::new(),
         };
         Self {
             properties: vec![PropertySpec::new(kind, paths)],
             objects: vec![ObjectSpec {
-                object: view.clone(),
+                object: object.clone(),
                 skip: true,
                 selections: vec![Selection::Traverse(traversal)],
             }],

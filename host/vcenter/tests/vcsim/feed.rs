@@ -56,14 +56,20 @@ async fn what_people_do_by_hand_is_seen() {
     world.until(|w| !w.vms.contains_key(&id)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_vm_that_is_moved_away_leaves_and_is_seen_again_once_tracked() {
+/// A vCenter in which somebody has moved a VM out of its folder, that folder, and the VM.
+async fn with_a_vm_elsewhere() -> (World, String, String) {
     let mut world = World::live().await;
     let folder = world.folder("n-g").await;
     let id = world.cloned(&folder, "one").await.id;
-    let control = world.control().clone();
-    control.move_vm(&id, "/vcqaDC/vm").unwrap();
+    world.control().move_vm(&id, "/vcqaDC/vm").unwrap();
     world.until(|w| !w.vms.contains_key(&id)).await;
+    (world, folder, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vm_that_is_moved_away_leaves_and_is_seen_again_once_tracked() {
+    let (mut world, folder, id) = with_a_vm_elsewhere().await;
+    let control = world.control().clone();
     let vms = vec![id.clone()];
     world.ask(Request::Track { vms });
     world.until(|w| w.vms.contains_key(&id)).await;
@@ -77,12 +83,8 @@ async fn a_vm_that_is_moved_away_leaves_and_is_seen_again_once_tracked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vm_that_is_gone_before_it_is_tracked_leaves() {
-    let mut world = World::live().await;
-    let folder = world.folder("n-g").await;
-    let id = world.cloned(&folder, "one").await.id;
+    let (mut world, _, id) = with_a_vm_elsewhere().await;
     let control = world.control().clone();
-    control.move_vm(&id, "/vcqaDC/vm").unwrap();
-    world.until(|w| !w.vms.contains_key(&id)).await;
     // A read has found it, and it goes right after that.
     let result = world.read(Read::Vm(id.clone())).await;
     let ReadResult::Vm(vm) = result else {
