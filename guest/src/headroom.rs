@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn one_that_does_not_serve_may_go_even_if_none_may_be_unavailable() {
         let mut seen = three_members();
-        seen.desired.max_unavailable = 0;
+        (seen.desired.max_unavailable, seen.desired.max_surge) = (0, 1);
         seen.members[0].health = Health::Failed;
         seen.members[1].health = Health::Failed;
         assert!(

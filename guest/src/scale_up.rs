@@ -111,6 +111,7 @@ mod tests {
     fn a_broken_member_that_is_going_is_followed_within_the_surge() {
         let mut seen = observation(2);
         seen.desired.heal = HealPolicy::Replace;
+        seen.desired.max_surge = 1;
         seen.members = vec![member(0), member(1)];
         seen.members[1].health = Health::Failed;
         seen.operations = vec![operation(OperationKind::Delete, 1)];
@@ -123,6 +124,7 @@ mod tests {
     fn surge_is_named_as_such() {
         let mut seen = observation(1);
         seen.desired.update = UpdatePolicy::RollingReplace;
+        seen.desired.max_surge = 1;
         seen.members = vec![member(0)];
         seen.members[0].drift = Drift::Replace;
         assert_eq!(filled(&seen, 1), [(1, "surge".to_owned())]);
@@ -138,6 +140,7 @@ mod tests {
     #[test]
     fn a_slot_whose_name_is_taken_comes_last() {
         let mut seen = observation(1);
+        seen.desired.max_surge = 1;
         seen.failures = vec![Failure {
             slot: 0,
             class: FailureClass::NameTaken,

@@ -1,6 +1,7 @@
 //! Every limit of the wiring, each with the reason for its value. What paces the
 //! demo's screen stands with the demo.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Events that wait; adapters that have more wait themselves. A change of every
@@ -27,9 +28,16 @@ pub(crate) const COMPILE_STACK: usize = 1 << 20;
 /// The same by the wall clock, on a machine that has no time to spare.
 pub(crate) const COMPILE_WALL: Duration = Duration::from_secs(1_800);
 
-/// Decisions that run at a time, where there are more processors: each may take the memory that a
-/// module is allowed.
+/// Decisions of one module that run at a time, where there are more processors: each may take the
+/// memory that a module is allowed.
 pub(crate) const DECISIONS_MAX: usize = 4;
+
+/// Lines of a module's log in a minute: whoever reads along sees them all, and a module that
+/// says much about each of a thousand groups fills no disk.
+pub(crate) const MODULE_LINES_A_MINUTE: NonZeroU32 = NonZeroU32::new(120).expect("some");
+
+/// Of these at once: all that one decision may say.
+pub(crate) const MODULE_LINES_AT_ONCE: NonZeroU32 = NonZeroU32::new(64).expect("some");
 
 /// Tasks under way; more of them wait. The machine's own caps are far lower: it
 /// asks for one thing a group, and for a look a member.
@@ -50,6 +58,23 @@ pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// A loop that has not turned for so long hangs: six signs of life are missing.
 #[cfg(feature = "cluster")]
 pub(crate) const HANGS_MS: u64 = 6 * SIGN_OF_LIFE.as_millis() as u64;
+
+/// Connections to the port of the probes: a kubelet has two at a time, and a crowd has to be
+/// quick to displace one of these before it is answered.
+#[cfg(feature = "cluster")]
+pub(crate) const PROBES_MAX: usize = 64;
+
+/// A probe has to be asked and answered in this time: a kubelet waits a second.
+#[cfg(feature = "cluster")]
+pub(crate) const PROBE_TIME: Duration = Duration::from_secs(2);
+
+/// Bytes that are kept of a probe that has not been read to its end: hyper takes no less.
+#[cfg(feature = "cluster")]
+pub(crate) const PROBE_BYTES: usize = 8 << 10;
+
+/// After a connection that could not be taken, so that the next failure is not met at once.
+#[cfg(feature = "cluster")]
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Calls that are under way get so long to be answered before the session ends.
 /// With the farewell it is less than the thirty seconds after which Kubernetes

@@ -2,8 +2,9 @@
 //! next step, exit codes that scripts can rely on.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 /// How a command ended, if it could run at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,17 +114,39 @@ pub(crate) fn hint(line: impl Display) {
     say(format_args!("hint: {line}"));
 }
 
+/// Why data could not be written, the first time.
+static UNWRITTEN: OnceLock<std::io::Error> = OnceLock::new();
+
 /// One line of data. False if nobody reads any more, as after `| head`.
 pub(crate) fn print(line: impl Display) -> bool {
-    writeln!(std::io::stdout().lock(), "{line}").is_ok()
+    written(writeln!(std::io::stdout().lock(), "{line}"))
 }
 
 /// Data that ends its own lines.
 pub(crate) fn print_text(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_ok()
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn written(result: std::io::Result<()>) -> bool {
+    match result {
+        Ok(()) => true,
+        Err(error) => {
+            let _ = UNWRITTEN.set(error);
+            false
+        }
+    }
+}
+
+/// How the process ends. Data that got lost is no success; that nobody wanted more of it is.
+pub(crate) fn end(verdict: Verdict) -> ExitCode {
+    match UNWRITTEN.get() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let text = format!("failed to write the output: {error}");
+            report(&Problem::new(text).into())
+        }
+        _ => verdict.into(),
+    }
 }
 
 /// A person looks at stdout.

@@ -3,7 +3,7 @@
 
 mod program;
 
-use program::{argument, repository, run, write};
+use program::{argument, repository, run, vmgroup, write};
 
 const COMMANDS: &[&[&str]] = &[
     &["demo"],
@@ -216,7 +216,21 @@ fn a_hostile_module_fails_cases_with_the_limit_and_ends_nothing() {
         let ran = run(&["test", argument(&case), "-m", argument(&module)]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.out.contains(words), "{behaviour}: {}", ran.out);
+        let said = ran.out.contains("info: will not decide");
+        assert_eq!(said, behaviour == "refuse", "{}", ran.out);
     }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let ran = vmgroup(&["completions", "bash"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let talk = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{talk}");
+    assert!(talk.contains("failed to write the output"), "{talk}");
 }
 
 #[test]

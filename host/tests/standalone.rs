@@ -163,6 +163,39 @@ fn a_new_module_is_swapped_in_live_and_a_bad_one_is_refused() {
     );
 }
 
+/// The settings of one group ask the module to talk, and those of the other one it refuses.
+#[test]
+fn what_a_module_says_is_logged_and_settings_that_it_refuses_hold_the_group() {
+    let module = repository("target/guests/hostile.wasm");
+    let operator = Operator::start(&["--module", argument(&module)]);
+    let write_with = |name: &str, settings: &str| {
+        let settings = format!("spec:\n  reconciler: {{settings: {settings}}}");
+        let text = group(name, 1, "vm-operator-template").replace("spec:", &settings);
+        write(
+            &operator.folder.path().join("groups"),
+            &format!("{name}.yaml"),
+            text,
+        );
+    };
+    write_with("talks", "{behaviour: refuse}");
+    write_with("wrong", "{behavior: refuse}");
+    let says = |group: &Value, words: &str| {
+        let message = group["status"]["lastMessage"].as_str();
+        message.is_some_and(|message| message.contains(words))
+    };
+    operator.until("both say why", |groups| {
+        groups.iter().any(|it| says(it, "will not decide (hostile"))
+            && groups
+                .iter()
+                .any(|it| says(it, "refuses spec.reconciler.settings: /behavior"))
+    });
+    let log = operator.stop();
+    let said = log.lines().find(|line| line.contains("the module says"));
+    let said: Value = serde_json::from_str(said.expect(&log)).unwrap();
+    assert_eq!(said["line"], "will not decide", "{said}");
+    assert_eq!(said["group"], "default/talks", "{said}");
+}
+
 fn replace(file: &Path, bytes: &[u8]) {
     let fresh = file.with_extension("fresh");
     std::fs::write(&fresh, bytes).unwrap();
@@ -253,6 +286,28 @@ fn a_plan_for_a_given_observation_takes_its_members() {
     let ran = run(&["plan", "--observation", argument(&case)]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.contains("nothing to do"), "{}", ran.out);
+}
+
+/// What a case says of settings is not the group's.
+#[test]
+fn a_plan_for_a_group_and_an_observation_takes_the_groups_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = repository("guest/cases/default/an-empty-group-is-filled-from-slot-zero.json");
+    let settings = "spec:\n  reconciler: {settings: {maxClonesPerPlan: 1}}";
+    let with = group("web", 3, "t").replace("spec:", settings);
+    for (text, clones) in [(group("web", 3, "t"), 3), (with, 1)] {
+        let file = write(folder.path(), "group.yaml", text);
+        let arguments = [
+            "plan",
+            "-f",
+            argument(&file),
+            "--observation",
+            argument(&case),
+        ];
+        let ran = run(&arguments);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.out.matches("clone slot").count(), clones, "{}", ran.out);
+    }
 }
 
 #[test]

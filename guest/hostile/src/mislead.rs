@@ -78,6 +78,7 @@ mod tests {
     #[test]
     fn the_plan_flips_with_the_memo() {
         let mut seen = observation(2);
+        seen.desired.max_surge = 1;
         seen.members = vec![member(0), member(1)];
         let first = flip_flop(&seen);
         assert_eq!(first.actions[0].effect, Effect::Delete("vm-0".into()));

@@ -69,7 +69,7 @@ fn the_descriptions_are_the_same() {
 fn settings_are_judged_the_same() {
     let [default, _] = pairs();
     for settings in ["{}", "[]", "", "{\"nonsense\":1}", "{\"a\":{\"b\":[null]}}"] {
-        let wasm = default.module.validate_settings(settings).unwrap();
+        let wasm = default.module.validate_settings(settings).result.unwrap();
         let native = vmgroup_native::validate_settings::<DefaultReconciler>(settings);
         assert_eq!(wasm, native, "{settings}");
     }

@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn free_slots_lie_below_the_bound_between_members_and_operations() {
         let mut seen = observation(4);
-        seen.desired.spares = 1;
+        (seen.desired.max_surge, seen.desired.spares) = (1, 1);
         seen.members = vec![member(0), member(3)];
         seen.operations = vec![operation(OperationKind::Clone, 1)];
         assert_eq!(seen.free_slots().collect::<Vec<_>>(), [2, 4, 5]);

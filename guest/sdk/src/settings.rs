@@ -10,12 +10,19 @@ use crate::SettingsError;
 /// The first thing that is wrong, with a JSON Pointer to it.
 pub fn parse_settings<T: DeserializeOwned>(settings: &str) -> Result<T, Vec<SettingsError>> {
     let mut deserializer = serde_json::Deserializer::from_str(settings);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let wrong = |pointer: String, error: &serde_json::Error| {
         vec![SettingsError {
-            pointer: pointer(error.path()),
-            message: without_place(&error.inner().to_string()),
+            pointer,
+            message: without_place(&error.to_string()),
         }]
-    })
+    };
+    let read = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| wrong(pointer(error.path()), error.inner()))?;
+    // Settings are one value, and all of the text.
+    deserializer
+        .end()
+        .map_err(|error| wrong(String::new(), &error))?;
+    Ok(read)
 }
 
 /// Canonical JSON is one line that nobody wrote: a place in it says nothing.
@@ -71,7 +78,9 @@ mod tests {
 
     #[test]
     fn text_that_is_not_json_is_an_error_at_the_root() {
-        let errors = parse_settings::<Settings>("{").expect_err("not JSON");
-        assert_eq!(errors[0].pointer, "");
+        for text in ["{", r#"{"hours": []} {"hours": [1]}"#] {
+            let errors = parse_settings::<Settings>(text).expect_err("not JSON");
+            assert_eq!(errors[0].pointer, "");
+        }
     }
 }

@@ -33,7 +33,7 @@ pub fn observation(replicas: u32) -> Observation {
         desired: Desired {
             replicas,
             max_unavailable: 1,
-            max_surge: 1,
+            max_surge: 0,
             min_alive: 0,
             spares: 0,
             power: PowerWish {

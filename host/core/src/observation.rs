@@ -71,7 +71,7 @@ impl Observation {
 }
 
 /// An observation as people write it in a case: what is left out is as it
-/// mostly is. Everything is there in what the host writes.
+/// mostly is, and lists have any order. Everything is there in what the host writes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ObservationText {
@@ -91,7 +91,7 @@ struct ObservationText {
 
 impl From<ObservationText> for Observation {
     fn from(text: ObservationText) -> Self {
-        Observation {
+        let mut observation = Observation {
             as_of: text.as_of.unwrap_or(text.context.now),
             context: text.context,
             desired: text.desired,
@@ -99,7 +99,9 @@ impl From<ObservationText> for Observation {
             operations: text.operations,
             failures: text.failures,
             complete: text.complete,
-        }
+        };
+        observation.sort();
+        observation
     }
 }
 
@@ -312,9 +314,8 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_sorted_by_slot_and_then_by_id() {
-        let mut sorted = observation();
-        sorted.sort();
+    fn lists_of_a_text_are_sorted_by_slot_and_then_by_id() {
+        let sorted = observation();
         let ids: Vec<_> = sorted
             .members
             .iter()

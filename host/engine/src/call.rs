@@ -5,6 +5,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use vmgroup_core::observation::Observation;
 use vmgroup_core::plan::{Answer, Description, SettingsError};
 use vmgroup_core::text::one_line;
@@ -53,6 +54,18 @@ pub enum LogLevel {
     Warn,
     /// Wrong.
     Error,
+}
+
+impl LogLevel {
+    /// The word for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        }
+    }
 }
 
 /// One line that a module logged: bounded, without control characters.
@@ -128,7 +141,7 @@ pub(crate) fn describe(loaded: &Loaded) -> Result<Description, CallError> {
 pub(crate) fn validate_settings(
     loaded: &Loaded,
     settings: &str,
-) -> Result<Result<(), Vec<SettingsError>>, CallError> {
+) -> Attempt<Result<(), Vec<SettingsError>>> {
     let limits = loaded.engine.limits();
     run(loaded, |instance, store| {
         let verdict = instance
@@ -139,7 +152,6 @@ pub(crate) fn validate_settings(
             errors.map(|error| settings_error(error, limits)).collect()
         })))
     })
-    .result
 }
 
 fn settings_error(error: types::SettingsError, limits: &Limits) -> SettingsError {
@@ -252,11 +264,21 @@ fn verdict(error: &wasmtime::Error, limits: &Limits, started: Instant, step: Ste
             limit: limits.hostcall_bytes,
         };
     }
+    if is_shortage(error) {
+        return CallError::Internal { problem };
+    }
     match step {
         Step::Instantiate => CallError::Instantiate { problem },
         // Neither a trap nor a limit: what the module returned could not be read.
         Step::Call => CallError::Malformed { problem },
     }
+}
+
+/// The operator has run short of something: no module is to blame.
+fn is_shortage(error: &wasmtime::Error) -> bool {
+    error.is::<wasmtime::OutOfMemory>()
+        || error.is::<wasmtime::PoolConcurrencyLimitError>()
+        || error.downcast_ref::<Errno>() == Some(&Errno::NOMEM)
 }
 
 fn trapped(trap: Trap, limits: &Limits, started: Instant) -> CallError {

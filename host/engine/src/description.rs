@@ -2,21 +2,27 @@
 
 use serde_json::Value;
 use vmgroup_core::plan::Description;
+use vmgroup_core::text::one_line;
 
 use crate::Limits;
+use crate::limits::QUOTED_CHARS_MAX;
 
 /// Says what is wrong with a description.
 pub(crate) fn check(description: &Description, limits: &Limits) -> Result<(), String> {
     let name = &description.name;
     if !is_label(name, limits.name_chars) {
         return Err(format!(
-            "name {name:.80?} is not lower case, digits and hyphens, at most {} characters",
+            "name {:?} is not lower case, digits and hyphens, at most {} characters",
+            one_line(name, QUOTED_CHARS_MAX),
             limits.name_chars
         ));
     }
     let version = &description.version;
     if version.len() > limits.name_chars || semver::Version::parse(version).is_err() {
-        return Err(format!("version {version:.80?} is not a semantic version"));
+        return Err(format!(
+            "version {:?} is not a semantic version",
+            one_line(version, QUOTED_CHARS_MAX)
+        ));
     }
     check_reason_codes(&description.reason_codes, limits)?;
     check_json(
@@ -44,7 +50,8 @@ fn check_reason_codes(codes: &[String], limits: &Limits) -> Result<(), String> {
     for (index, code) in codes.iter().enumerate() {
         if !is_label(code, limits.code_chars) {
             return Err(format!(
-                "reason code {code:.80?} is not lower case, digits and hyphens, at most {} characters",
+                "reason code {:?} is not lower case, digits and hyphens, at most {} characters",
+                one_line(code, QUOTED_CHARS_MAX),
                 limits.code_chars
             ));
         }
@@ -79,7 +86,8 @@ fn check_references(schema: &Value) -> Result<(), String> {
                 if matches!(key.as_str(), "$ref" | "$dynamicRef") && !target.starts_with('#') =>
             {
                 Err(format!(
-                    "settings schema refers to {target:.80?} outside itself"
+                    "settings schema refers to {:?} outside itself",
+                    one_line(target, QUOTED_CHARS_MAX)
                 ))
             }
             value => check_references(value),
@@ -124,6 +132,7 @@ mod tests {
     fn every_field_is_checked() {
         assert!(problem(|d| d.name = "A".into()).starts_with("name \"A\" is not"));
         assert!(problem(|d| d.name = "a".repeat(64)).contains("at most 63"));
+        assert!(problem(|d| d.name = "a".repeat(1 << 20)).len() < 300);
         assert!(problem(|d| d.version = "1".into()).contains("semantic version"));
         assert!(problem(|d| d.reason_codes = vec!["Up".into()]).contains("reason code \"Up\""));
         assert!(problem(|d| d.reason_codes.push("scale-up".into())).contains("twice"));

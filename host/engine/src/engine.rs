@@ -22,6 +22,7 @@ pub struct Engine {
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
     pub(crate) limits: Limits,
+    is_pooled: bool,
     _ticker: Ticker,
 }
 
@@ -39,10 +40,11 @@ impl Engine {
     pub fn new(limits: Limits) -> Engine {
         let mut pooled = config(&limits);
         pooled.allocation_strategy(pool(&limits));
-        let wasmtime = wasmtime::Engine::new(&pooled)
-            // Where a process may not reserve that many addresses, each call
-            // maps its own memory: slower, else the same.
-            .or_else(|_| wasmtime::Engine::new(&config(&limits)));
+        let wasmtime = wasmtime::Engine::new(&pooled);
+        let is_pooled = wasmtime.is_ok();
+        // Where a process may not reserve that many addresses, each call maps its own memory:
+        // slower, else the same.
+        let wasmtime = wasmtime.or_else(|_| wasmtime::Engine::new(&config(&limits)));
         // Only settings of ours, or a machine that cannot run wasm, fail here.
         let wasmtime = wasmtime.expect("settings that this wasmtime and machine support");
         let ticker = Ticker::start(wasmtime.clone(), Duration::from_millis(limits.tick_ms));
@@ -50,6 +52,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 wasmtime,
                 limits,
+                is_pooled,
                 _ticker: ticker,
             }),
         }
@@ -58,6 +61,11 @@ impl Engine {
     /// What a module may take here.
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// Whether calls share memory that the process keeps. Without it they are slower.
+    pub fn is_pooled(&self) -> bool {
+        self.inner.is_pooled
     }
 }
 

@@ -159,7 +159,7 @@ impl LoadError {
         }
     }
 
-    /// Only the wall clock was against the module, which may be the machine's fault.
+    /// It may be the machine's fault, as in [`CallError::is_late`].
     pub fn is_late(&self) -> bool {
         match self {
             LoadError::Describe { source } | LoadError::ValidateSettings { source } => {
@@ -341,9 +341,13 @@ impl CallError {
         }
     }
 
-    /// Only the wall clock was against the module, which may be the machine's fault.
+    /// It may be the machine's fault, which had no time or no memory to spare: the same call may
+    /// pass later.
     pub fn is_late(&self) -> bool {
-        matches!(self, CallError::Deadline { .. })
+        matches!(
+            self,
+            CallError::Deadline { .. } | CallError::Internal { .. }
+        )
     }
 
     /// The word of that row, which is a metric label.

@@ -8,7 +8,7 @@ use vmgroup_core::text::one_line;
 use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 use wasmparser::types::TypesRef;
 use wasmparser::{
-    ComponentInstance, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+    ComponentInstance, Encoding, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
 use crate::call::panic_text;
@@ -42,8 +42,10 @@ pub struct Inspection {
     pub exports: Vec<Item>,
     /// Core modules inside a component.
     pub core_modules: usize,
-    /// Functions in all core modules.
+    /// Functions in all core modules, imported ones included.
     pub functions: usize,
+    /// Globals in all core modules, imported ones included.
+    pub globals: usize,
     /// Memories that all core modules define.
     pub memories: usize,
     /// Instantiations of nested components that are written down.
@@ -86,6 +88,7 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
         exports: Vec::new(),
         core_modules: 0,
         functions: 0,
+        globals: 0,
         memories: 0,
         nested_instances: 0,
         problem: None,
@@ -129,7 +132,18 @@ fn read(bytes: &[u8], inspection: &mut Inspection) -> wasmparser::Result<()> {
                     inspection.core_modules += 1;
                 }
             }
+            // What is imported takes its place in every instance, too.
+            Payload::ImportSection(section) => {
+                for import in section.clone().into_imports() {
+                    match import?.ty {
+                        TypeRef::Func(_) | TypeRef::FuncExact(_) => inspection.functions += 1,
+                        TypeRef::Global(_) => inspection.globals += 1,
+                        TypeRef::Memory(_) | TypeRef::Table(_) | TypeRef::Tag(_) => {}
+                    }
+                }
+            }
             Payload::FunctionSection(section) => inspection.functions += section.count() as usize,
+            Payload::GlobalSection(section) => inspection.globals += section.count() as usize,
             Payload::MemorySection(section) => inspection.memories += section.count() as usize,
             Payload::ComponentInstanceSection(section) => {
                 for instance in section.clone() {

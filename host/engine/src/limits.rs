@@ -27,6 +27,9 @@ pub(crate) const PANIC_CHARS_MAX: usize = PROBLEM_CHARS_MAX;
 /// have fewer than 100.
 pub(crate) const NAME_CHARS_MAX: usize = 200;
 
+/// Characters of what a description is refused for: enough to know it again.
+pub(crate) const QUOTED_CHARS_MAX: usize = 80;
+
 /// Interfaces inside interfaces that are looked into: the contract has none,
 /// WASI none.
 pub(crate) const DEPTH_MAX: usize = 8;
@@ -46,6 +49,9 @@ pub struct Limits {
     /// Functions of a module, all core modules together: compilation takes about
     /// as long as there are functions, and Python's interpreter has 20,000.
     pub functions: usize,
+    /// Globals of a module, all core modules together: each instance has room for its own, which
+    /// counts as none of its memory. Toolchains that link at run time import one for each symbol.
+    pub globals: usize,
     /// Instantiations of nested components. They multiply along the nesting, so
     /// that 20 make 1,500 at worst; toolchains make one per exported interface.
     pub nested_instances: usize,
@@ -109,6 +115,7 @@ impl Default for Limits {
         Limits {
             module_bytes: 32 * MIB,
             functions: 50_000,
+            globals: 50_000,
             nested_instances: 20,
             fuel: 200_000_000,
             tick_ms: deadline_ms / 100,

@@ -83,6 +83,7 @@ pub(crate) fn check_inspection(inspection: &Inspection, limits: &Limits) -> Resu
     check_exports(&inspection.exports)?;
     for (what, figure, limit) in [
         ("functions", inspection.functions, limits.functions),
+        ("globals", inspection.globals, limits.globals),
         (
             "core modules",
             inspection.core_modules,
@@ -157,6 +158,7 @@ fn describe(loaded: Loaded) -> Result<Module, LoadError> {
     description::check(&description, &limits)
         .map_err(|problem| LoadError::Description { problem })?;
     let verdict = crate::call::validate_settings(&loaded, &description.default_settings)
+        .result
         .map_err(|source| LoadError::ValidateSettings { source })?;
     match verdict {
         Ok(()) => Ok(Module::new(loaded, description)),

@@ -83,15 +83,9 @@ impl Module {
         call::reconcile(&self.loaded, &self.description, observation)
     }
 
-    /// Asks the module whether it could work with these settings (JSON).
-    ///
-    /// # Errors
-    /// As [`Module::reconcile`]; what the module has against the settings is in
-    /// the inner result.
-    pub fn validate_settings(
-        &self,
-        settings: &str,
-    ) -> Result<Result<(), Vec<SettingsError>>, CallError> {
+    /// Asks the module whether it could work with these settings (JSON). What it has against them
+    /// is in the inner result.
+    pub fn validate_settings(&self, settings: &str) -> Attempt<Result<(), Vec<SettingsError>>> {
         call::validate_settings(&self.loaded, settings)
     }
 }

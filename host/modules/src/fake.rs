@@ -1,6 +1,7 @@
 //! A loader whose modules are words: `good …` is a module that refuses to
-//! decide, `reckless …` one that deletes what is not there, `slow 2` one that
-//! is late twice and good then, anything else is refused.
+//! decide, `reckless …` one that deletes what is not there, `careless …` one that does so
+//! without settings, `slow 2` one that is late twice and good then, `long …` one that takes as
+//! long as it is wanted, anything else is refused.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,7 +12,7 @@ use vmgroup_reconcile::event::Event;
 
 use crate::intake::Intake;
 use crate::laws::LawCase;
-use crate::loader::{Candidate, Loader, Refusal, stage};
+use crate::loader::{Candidate, Loader, Refusal, Wanted, stage};
 
 #[derive(Default)]
 pub(crate) struct Words {
@@ -25,9 +26,12 @@ impl Loader for Words {
         64
     }
 
-    fn load(&self, bytes: &[u8]) -> Result<Candidate<String>, Refusal> {
+    fn load(&self, bytes: &[u8], wanted: Wanted<'_>) -> Result<Candidate<String>, Refusal> {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        let known = ["good", "reckless", "slow"];
+        while text.starts_with("long") && wanted() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let known = ["good", "reckless", "careless", "slow"];
         if !known.iter().any(|word| text.starts_with(word)) {
             return Err(Refusal::new("inspect", "no such word"));
         }
@@ -45,7 +49,7 @@ impl Loader for Words {
 
     fn decide(&self, module: &String, observation: &Observation) -> Result<Answer, Refusal> {
         let refusal = |message: &str| Refusal::new(stage::LAW_CASES, message);
-        if observation.context.settings != "{\"own\":1}" {
+        if !["{\"own\":1}", "{}"].contains(&observation.context.settings.as_str()) {
             return Err(refusal("these are not my settings"));
         }
         let slow = module.strip_prefix("slow ");
@@ -60,7 +64,9 @@ impl Loader for Words {
             code: "why".into(),
             message: "because".into(),
         };
-        Ok(if !module.starts_with("reckless") {
+        let is_bare = observation.context.settings == "{}";
+        let deletes = module.starts_with("reckless") || (module.starts_with("careless") && is_bare);
+        Ok(if !deletes {
             Answer::Refusal(No {
                 reason,
                 next_look: None,

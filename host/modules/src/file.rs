@@ -2,6 +2,7 @@
 //! in place, or the way a kubelet replaces a ConfigMap's files, by renaming
 //! `..data`, a link beside the file that the file's own link leads through.
 
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -173,7 +174,16 @@ impl<L: Loader> Source<L> {
             Ok(version) if self.late.as_ref().is_some_and(|late| late.waits(&version)) => {}
             Ok(version) => match self.read(&version) {
                 Ok(bytes) => {
-                    let taken = self.intake.take(&self.names, &self.origin, &bytes);
+                    let content = Content::new(self, version, &bytes);
+                    let wanted = || content.is_there();
+                    let taken = self
+                        .intake
+                        .take_if(&wanted, &self.names, &self.origin, &bytes);
+                    let version = content.version.into_inner();
+                    let Some(taken) = taken else {
+                        // The next look is at what it has become.
+                        return;
+                    };
                     let is_late = matches!(&taken, Taken::Refused(refusal) if refusal.late);
                     // Unless it changed while it was read, or was late: then it is
                     // read again.
@@ -211,6 +221,39 @@ impl<L: Loader> Source<L> {
             return Err(too_large(bytes.len() as u64));
         }
         Ok(bytes)
+    }
+}
+
+/// What was read of a file that may be replaced while it is examined.
+struct Content<'a, L: Loader> {
+    source: &'a Source<L>,
+    bytes: &'a [u8],
+    version: RefCell<Version>,
+    is_replaced: Cell<bool>,
+}
+
+impl<'a, L: Loader> Content<'a, L> {
+    fn new(source: &'a Source<L>, version: Version, bytes: &'a [u8]) -> Self {
+        Content {
+            source,
+            bytes,
+            version: RefCell::new(version),
+            is_replaced: Cell::new(false),
+        }
+    }
+
+    /// The file still has these bytes, whoever has touched it; one that cannot be read for a
+    /// moment may have them again. Once it had others they are not asked for any more.
+    fn is_there(&self) -> bool {
+        if let Ok(now) = version(&self.source.file)
+            && now != *self.version.borrow()
+            && let Ok(bytes) = self.source.read(&now)
+        {
+            let is_replaced = bytes != self.bytes;
+            self.is_replaced.set(self.is_replaced.get() || is_replaced);
+            self.version.replace(now);
+        }
+        !self.is_replaced.get()
     }
 }
 

@@ -15,7 +15,7 @@ use vmgroup_reconcile::event::{ActiveModule, Event};
 
 use crate::laws::{LawCase, try_laws};
 use crate::limits::{LATE_AT_ONCE, LATE_TRIES};
-use crate::loader::{Loader, Refusal, digest, stage};
+use crate::loader::{Loader, Refusal, Wanted, digest, stage};
 use crate::store::{Loaded, Name, Store};
 
 /// Takes modules in, one at a time. Every change is told as an event, after the
@@ -84,14 +84,30 @@ impl<L: Loader> Intake<L> {
     /// Takes a module in for all those names. Blocks as long as the compiler
     /// does: the caller is no task of an async runtime.
     pub fn take(&self, names: &[Name], origin: &str, bytes: &[u8]) -> Taken {
+        let taken = self.take_if(&|| true, names, origin, bytes);
+        taken.unwrap_or(Taken::Unchanged)
+    }
+
+    /// The same, as long as the bytes are wanted; none, and nothing is said of them, if they are
+    /// not any more.
+    pub fn take_if(
+        &self,
+        wanted: Wanted<'_>,
+        names: &[Name],
+        origin: &str,
+        bytes: &[u8],
+    ) -> Option<Taken> {
         let digest = digest(bytes);
         if self.knows(names, &digest) {
-            return Taken::Unchanged;
+            return Some(Taken::Unchanged);
         }
         // Nobody else waits for the compiler.
-        let examined = self.examine_patiently(origin, bytes, &digest);
+        let examined = self.examine_patiently(wanted, origin, bytes, &digest);
+        if !wanted() {
+            return None;
+        }
         let mut refused = self.refused();
-        match examined {
+        Some(match examined {
             Ok(module) => {
                 self.store.activate(names, &Arc::new(module));
                 for name in names {
@@ -104,7 +120,7 @@ impl<L: Loader> Intake<L> {
                 self.refuse(&mut refused, names, origin, Some(&digest), &refusal);
                 Taken::Refused(refusal)
             }
-        }
+        })
     }
 
     fn refused(&self) -> MutexGuard<'_, BTreeMap<Name, Refused>> {
@@ -140,24 +156,26 @@ impl<L: Loader> Intake<L> {
     /// took its time: somebody may have replaced it since.
     fn examine_patiently(
         &self,
+        wanted: Wanted<'_>,
         origin: &str,
         bytes: &[u8],
         digest: &str,
     ) -> Result<Loaded<L::Module>, Refusal> {
         let begun = Instant::now();
-        let mut examined = self.examine(origin, bytes, digest);
+        let mut examined = self.examine(wanted, origin, bytes, digest);
         for _ in 1..LATE_TRIES {
             let is_late = matches!(&examined, Err(refusal) if refusal.late);
-            if !is_late || begun.elapsed() > LATE_AT_ONCE {
+            if !is_late || begun.elapsed() > LATE_AT_ONCE || !wanted() {
                 break;
             }
-            examined = self.examine(origin, bytes, digest);
+            examined = self.examine(wanted, origin, bytes, digest);
         }
         examined
     }
 
     fn examine(
         &self,
+        wanted: Wanted<'_>,
         origin: &str,
         bytes: &[u8],
         digest: &str,
@@ -167,7 +185,7 @@ impl<L: Loader> Intake<L> {
             let message = format!("module has {} bytes, the limit is {limit}", bytes.len());
             return Err(Refusal::new(stage::SIZE, &message));
         }
-        let candidate = self.loader.load(bytes)?;
+        let candidate = self.loader.load(bytes, wanted)?;
         try_laws(&self.loader, &candidate, &self.laws)?;
         Ok(Loaded {
             module: candidate.module,

@@ -10,6 +10,9 @@ use crate::loader::{Candidate, Loader, Refusal, stage};
 
 const TEXTS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/laws.rs"));
 
+/// What a group says that has no settings.
+const NO_SETTINGS: &str = "{}";
+
 /// A law case by name.
 #[derive(Debug, Clone)]
 pub struct LawCase {
@@ -34,8 +37,8 @@ pub fn law_cases() -> Result<Vec<LawCase>, (&'static str, CaseError)> {
         .collect()
 }
 
-/// Tries a candidate on all of them. It gets the settings that it calls its
-/// defaults: what a case says of settings is meant for no module in particular.
+/// Tries a candidate on all of them, with the settings that it calls its defaults and with none,
+/// as most groups have: what a case says of settings is meant for no module in particular.
 pub(crate) fn try_laws<L: Loader>(
     loader: &L,
     candidate: &Candidate<L::Module>,
@@ -47,9 +50,19 @@ pub(crate) fn try_laws<L: Loader>(
         ..Circumstances::default()
     };
     let (mut broken, mut late) = (Vec::new(), Vec::new());
-    for LawCase { name, case } in laws {
+    let defaults = candidate.description.default_settings.as_str();
+    let mut settings = vec![NO_SETTINGS, defaults];
+    settings.dedup();
+    let tries = laws
+        .iter()
+        .flat_map(|law| settings.iter().map(move |it| (law, *it)));
+    for (LawCase { name, case }, settings) in tries {
         let mut case = case.clone();
-        case.input.context.settings = candidate.description.default_settings.clone();
+        settings.clone_into(&mut case.input.context.settings);
+        let name = match settings {
+            NO_SETTINGS => (*name).to_owned(),
+            _ => format!("{name} with its default settings"),
+        };
         match loader.decide(&candidate.module, &case.input) {
             Err(refusal) if refusal.late => {
                 late.push(format!("{name}: {}", refusal.message));

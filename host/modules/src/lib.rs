@@ -26,7 +26,7 @@ pub use built_in::built_in;
 pub use file::{FileWatch, watch_file};
 pub use intake::{Intake, Taken};
 pub use laws::{LawCase, law_cases};
-pub use loader::{Candidate, Loader, Refusal, digest, stage};
+pub use loader::{Candidate, Loader, Refusal, Wanted, digest, stage};
 pub use store::{Loaded, Name, Store};
 
 #[cfg(test)]

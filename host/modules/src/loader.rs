@@ -9,6 +9,9 @@ use vmgroup_core::text::one_line;
 
 use crate::limits::REFUSAL_CHARS_MAX;
 
+/// Whether bytes are still asked for: they may be replaced while they are examined.
+pub type Wanted<'a> = &'a dyn Fn() -> bool;
+
 /// The engine, as far as taking a module in needs it.
 pub trait Loader: Send + Sync + 'static {
     /// A module that can decide. Clones share everything.
@@ -17,11 +20,12 @@ pub trait Loader: Send + Sync + 'static {
     /// Bytes of a module at most.
     fn bytes_max(&self) -> usize;
 
-    /// Inspect, compile, link, describe and validate settings. May take minutes.
+    /// Inspect, compile, link, describe and validate settings. May take minutes, unless the
+    /// bytes are not wanted any more.
     ///
     /// # Errors
     /// The first stage that refuses the bytes.
-    fn load(&self, bytes: &[u8]) -> Result<Candidate<Self::Module>, Refusal>;
+    fn load(&self, bytes: &[u8], wanted: Wanted<'_>) -> Result<Candidate<Self::Module>, Refusal>;
 
     /// Asks the module for the answer to a law case, within the limits of a
     /// decision.

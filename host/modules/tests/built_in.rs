@@ -9,7 +9,7 @@ use vmgroup_core::observation::Observation;
 use vmgroup_core::plan::Answer;
 use vmgroup_engine::{Engine, Limits, LoadError, Module};
 use vmgroup_modules::{
-    Candidate, Intake, Loader, Refusal, Taken, built_in, digest, law_cases, stage,
+    Candidate, Intake, Loader, Refusal, Taken, Wanted, built_in, digest, law_cases, stage,
 };
 use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::modules::BUILT_IN;
@@ -23,7 +23,7 @@ impl Loader for Wasm {
         self.0.limits().module_bytes
     }
 
-    fn load(&self, bytes: &[u8]) -> Result<Candidate<Module>, Refusal> {
+    fn load(&self, bytes: &[u8], _: Wanted<'_>) -> Result<Candidate<Module>, Refusal> {
         let module = self.0.load(bytes).map_err(|error| refusal(&error))?;
         Ok(Candidate {
             description: module.description().clone(),

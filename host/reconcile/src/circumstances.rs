@@ -71,15 +71,14 @@ impl Machine {
         let Some(group) = self.groups.get(key) else {
             return Err(Absent::Loading);
         };
-        let built_in = Some(BUILT_IN.to_owned());
         let deleting = group.object.deleting;
-        if group.is_stood_in_for() {
-            return Ok(built_in);
-        }
         match self.modules.get(group.module()) {
-            Ok(_) => Ok(group.module().cloned()),
-            Err(_) if deleting => Ok(built_in),
-            Err(absent) => Err(absent),
+            Ok(_) if !group.is_stood_in_for() => Ok(group.module().cloned()),
+            Err(absent) if !deleting => Err(absent),
+            _ => {
+                let built_in = Some(BUILT_IN.to_owned());
+                self.modules.get(built_in.as_ref()).map(|_| built_in)
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use crate::limits::{
     CLONES_PER_TEMPLATE, CLONES_PER_VCENTER, MODULE_SWAP_SPREAD_MS, OPERATIONS_PER_VCENTER,
 };
 use crate::mass_loss::MassLoss;
-use crate::modules::Modules;
+use crate::modules::{BUILT_IN, Modules};
 use crate::queue::Queue;
 use crate::request::{Note, ObjectTarget, Request, RequestId};
 use crate::session::{Session, Wish};
@@ -328,7 +328,10 @@ impl Machine {
         let keys: Vec<GroupKey> = self
             .groups
             .iter()
-            .filter(|(_, group)| group.module() == name)
+            .filter(|(_, group)| {
+                let may_stand_in = name.is_some_and(|name| name == BUILT_IN);
+                group.module() == name || (may_stand_in && group.object.deleting)
+            })
             .map(|(key, _)| key.clone())
             .collect();
         for key in keys {

@@ -54,6 +54,8 @@ impl Modules {
             (Some(Ok(module)), _) => Ok(module),
             (Some(Err(message)), _) => Err(Absent::Missing(message.clone())),
             (None, None) => Err(Absent::Loading),
+            // Every operator has it, once it is compiled.
+            (None, Some(name)) if name == BUILT_IN => Err(Absent::Loading),
             (None, Some(name)) => Err(Absent::Missing(format!(
                 "the operator has no module {name}; name {BUILT_IN} in spec.reconciler.module, which \
                  is always there, or leave it out for the one that the operator was started with"

@@ -77,7 +77,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let arguments = std::env::args_os().map(as_written_for_the_demo);
     match Cli::parse_from(arguments).command.run() {
-        Ok(verdict) => verdict.into(),
+        Ok(verdict) => voice::end(verdict),
         Err(error) => voice::report(&error),
     }
 }

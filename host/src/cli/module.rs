@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use vmgroup_core::plan::Description;
+use vmgroup_core::text::one_line;
 use vmgroup_engine::{Engine, Inspection, Item, Kind, Limits, LoadError, inspect};
 
 use crate::files;
@@ -138,8 +139,8 @@ fn tell(report: &Report<'_>) {
         items("imports", &inspection.imports);
         items("exports", &inspection.exports);
         print(format_args!(
-            "inside    {} core modules, {} functions, {} memories",
-            inspection.core_modules, inspection.functions, inspection.memories
+            "inside    {} core modules, {} functions, {} globals, {} memories",
+            inspection.core_modules, inspection.functions, inspection.globals, inspection.memories
         ));
     }
     if let Some(description) = report.description {
@@ -151,7 +152,8 @@ fn tell(report: &Report<'_>) {
             "reasons   {}",
             description.reason_codes.join(", ")
         ));
-        print(format_args!("settings  {}", description.default_settings));
+        let settings = one_line(&description.default_settings, usize::MAX);
+        print(format_args!("settings  {settings}"));
         print("accepted  yes");
     }
     if let Some(refusal) = &report.refusal {

@@ -8,17 +8,18 @@ use serde::Serialize;
 use vmgroup_core::case::{Case, CaseError};
 use vmgroup_core::check::{Circumstances, Verdict as Checked, check};
 use vmgroup_core::group::{Mode, Spec};
-use vmgroup_core::observation::Observation;
+use vmgroup_core::observation::{Context, Observation};
 use vmgroup_core::plan::{Answer, Violation};
 use vmgroup_core::render;
 use vmgroup_core::time::Timestamp;
-use vmgroup_engine::Module;
+use vmgroup_engine::{CallError, Module};
 use vmgroup_files::{Document, read_documents};
 use vmgroup_reconcile::modules::BUILT_IN;
 
 use crate::files::{self, modules};
 use crate::foresight::first_observation;
 use crate::voice::{EXIT_CODES, Problem, Verdict, hint, print, say};
+use crate::wiring::loader::{attempt, settings_errors};
 use crate::wiring::objects::schema;
 
 /// Say what would be done about groups, and why. Nothing is done.
@@ -39,7 +40,8 @@ pub(crate) struct Plan {
     /// VmGroup objects, in YAML; can be repeated.
     #[arg(short, long, value_name = "FILE")]
     file: Vec<PathBuf>,
-    /// A case: its `input` is what is seen. With -f, what is wanted comes from the group.
+    /// A case: its `input` is what is seen, at its time. With -f, what is wanted, and the
+    /// module's settings, come from the group.
     #[arg(long, value_name = "FILE")]
     observation: Option<PathBuf>,
     /// The module; the built-in one if left out.
@@ -73,6 +75,9 @@ struct Foreseen {
     violations: Vec<Violation>,
     /// For people.
     lines: Vec<String>,
+    /// What the module said, each line with its level.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -147,10 +152,17 @@ impl Plan {
             let spec = group.spec.map_err(written)?;
             self.is_asked(&group.place, &spec)?;
             refuse_settings(module, &group.place, &spec)?;
-            let first = first_observation(&group.key, &spec, now());
+            // What a case says of the past is told from its own time.
+            let now = seen.map_or_else(now, |seen| seen.context.now);
+            let first = first_observation(&group.key, &spec, now);
             let observation = match (first, seen) {
                 (Some(first), Some(seen)) => Some(Observation {
                     desired: first.desired,
+                    context: Context {
+                        settings: first.context.settings,
+                        zone: first.context.zone,
+                        ..seen.context.clone()
+                    },
                     ..seen.clone()
                 }),
                 (first, _) => first,
@@ -179,24 +191,33 @@ impl Plan {
 
 /// Settings are for the module that decides.
 fn refuse_settings(module: &Module, place: &str, spec: &Spec) -> anyhow::Result<()> {
-    let Err(errors) = module.validate_settings(&spec.settings)? else {
+    let Err(errors) = module.validate_settings(&spec.settings).result? else {
         return Ok(());
     };
-    let errors: Vec<String> = errors
-        .iter()
-        .map(|error| format!("{}: {}", error.pointer, error.message))
-        .collect();
-    let text = format!(
-        "{place}: the module refuses spec.reconciler.settings: {}",
-        errors.join("; ")
-    );
-    let problem = Problem::new(text);
+    let problem = Problem::new(format!("{place}: {}", settings_errors(&errors)));
     Err(problem
         .hint("`vmgroup module inspect` prints settings that it accepts")
         .into())
 }
 
 fn foresee(module: &Module, group: String, observation: Option<&Observation>) -> Foreseen {
+    let attempt = observation.map(|seen| (seen, attempt(module, seen)));
+    let log = attempt.iter().flat_map(|(_, attempt)| &attempt.log);
+    let log = log.map(|line| format!("{}: {}", line.level.as_str(), line.message));
+    let log = log.collect();
+    let asked = attempt.map(|(seen, attempt)| (seen, attempt.result));
+    Foreseen {
+        log,
+        ..judge(module, group, asked)
+    }
+}
+
+/// What the rules say of the answer, if the module was asked.
+fn judge(
+    module: &Module,
+    group: String,
+    asked: Option<(&Observation, Result<Answer, CallError>)>,
+) -> Foreseen {
     let description = module.description();
     let foreseen = |verdict, answer, violations, lines| Foreseen {
         group,
@@ -206,13 +227,14 @@ fn foresee(module: &Module, group: String, observation: Option<&Observation>) ->
         answer,
         violations,
         lines,
+        log: Vec::new(),
     };
-    let Some(observation) = observation else {
+    let Some((observation, answer)) = asked else {
         let line = "nothing: the group is suspended, and its module is not asked".to_owned();
         return foreseen(Word::NotAsked, None, Vec::new(), vec![line]);
     };
-    let answer = match module.reconcile(observation) {
-        Ok(decision) => decision.answer,
+    let answer = match answer {
+        Ok(answer) => answer,
         Err(error) => {
             return foreseen(Word::NoPlan, None, Vec::new(), vec![files::chain(&error)]);
         }
@@ -248,6 +270,9 @@ impl Foreseen {
                     print(format_args!("  {line}"));
                 }
             }
+        }
+        for line in &self.log {
+            say(format_args!("  {line}"));
         }
     }
 }

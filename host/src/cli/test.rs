@@ -10,6 +10,7 @@ use vmgroup_engine::Module;
 
 use crate::files::{self, modules};
 use crate::voice::{EXIT_CODES, Problem, Verdict, hint, print, say};
+use crate::wiring::loader::attempt;
 
 /// Try a module on cases: what it sees, and what it must answer.
 ///
@@ -68,6 +69,9 @@ struct Tried {
     differences: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fuel: Option<u64>,
+    /// What the module said, each line with its level.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -149,6 +153,7 @@ fn try_case(module: &Module, file: &Path) -> anyhow::Result<Tried> {
         result: Outcome::Malformed,
         differences: vec![text],
         fuel: None,
+        log: Vec::new(),
     };
     let case = match Case::parse(&files::text(file)?) {
         Ok(case) => case,
@@ -165,7 +170,9 @@ fn try_case(module: &Module, file: &Path) -> anyhow::Result<Tried> {
         reason_codes: Some(module.description().reason_codes.iter().cloned().collect()),
         ..Circumstances::default()
     };
-    let attempt = module.attempt(&case.input);
+    let attempt = attempt(module, &case.input);
+    let log = attempt.log.iter();
+    let log = log.map(|line| format!("{}: {}", line.level.as_str(), line.message));
     let differences: Vec<String> = match &attempt.result {
         Ok(answer) => match case.judge(answer, &circumstances) {
             Ok(()) => Vec::new(),
@@ -184,6 +191,7 @@ fn try_case(module: &Module, file: &Path) -> anyhow::Result<Tried> {
         result,
         differences,
         fuel: Some(attempt.usage.fuel),
+        log: log.collect(),
     })
 }
 
@@ -198,6 +206,9 @@ impl Run {
             };
             for difference in &case.differences {
                 print(format_args!("          {difference}"));
+            }
+            for line in &case.log {
+                print(format_args!("          {line}"));
             }
         }
         let malformed = match self.malformed {

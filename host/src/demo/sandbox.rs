@@ -26,7 +26,8 @@ impl Sandbox {
         let (tell, told) = channel();
         // The demo's modules are its own.
         let modules = loader::intake(
-            |_| Ok(()),
+            loader::engine(),
+            |_, _| Ok(()),
             move |event| {
                 // Nobody hears it when the demo is over.
                 let _ = tell.send(event);
@@ -80,6 +81,7 @@ impl Sandbox {
 impl Decide for Sandbox {
     fn decide(&mut self, name: Option<&str>, observation: &Observation) -> (String, DecideResult) {
         self.decisions += 1;
-        loader::decide(&self.modules.store(), name, observation)
+        let decided = loader::decide(&self.modules.store(), name, observation);
+        (decided.module, decided.result)
     }
 }

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use vmgroup_engine::Module;
 use vmgroup_modules::Store;
-use vmgroup_reconcile::event::{
-    CallResult, DecideResult, Event, LoginResult, ReadResult, WriteResult,
-};
+use vmgroup_reconcile::event::{CallResult, Event, LoginResult, ReadResult, WriteResult};
 use vmgroup_reconcile::inventory::Fault;
 use vmgroup_reconcile::request::Request;
 
-use super::loader;
-use crate::limits::{DECISIONS_MAX, RENEWALS_MAX, TASKS_MAX};
+use super::decisions::Decisions;
+use super::loader::Decided;
+use crate::limits::{RENEWALS_MAX, TASKS_MAX};
 
 /// What an adapter does with one request: its answer, if it has one, goes into
 /// the channel that the adapter was made with.
@@ -32,10 +31,7 @@ pub(crate) type Performing = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Hands {
     objects: Arc<dyn Adapter>,
     vcenter: Arc<dyn Adapter>,
-    modules: Arc<Store<Module>>,
-    /// So many decisions run at a time: more than there are processors would
-    /// only make each slower.
-    decisions: Arc<Semaphore>,
+    decisions: Decisions,
     events: mpsc::Sender<Event>,
     /// One place for each task that is under way.
     under_way: Arc<Semaphore>,
@@ -51,12 +47,10 @@ impl Hands {
         modules: Arc<Store<Module>>,
         events: mpsc::Sender<Event>,
     ) -> Arc<Hands> {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Arc::new(Hands {
             objects,
             vcenter,
-            modules,
-            decisions: Arc::new(Semaphore::new(processors.min(DECISIONS_MAX))),
+            decisions: Decisions::new(modules),
             events,
             under_way: Arc::new(Semaphore::new(TASKS_MAX as usize)),
             renewals: Arc::new(Semaphore::new(RENEWALS_MAX as usize)),
@@ -89,6 +83,11 @@ impl Hands {
                     drop(place);
                 });
             }
+            Request::Decide { .. } => {
+                // It has turns instead of a place, and nobody waits for its answer at the end.
+                let hands = Arc::clone(self);
+                tokio::spawn(async move { hands.decide(request).await });
+            }
             _ => {
                 // Taken at once, so that it is under way from now on, if there is one.
                 let free = Arc::clone(&self.under_way).try_acquire_owned().ok();
@@ -107,7 +106,6 @@ impl Hands {
     /// Performs a request to its end.
     pub(crate) async fn perform(&self, request: Request) {
         let adapter = match &request {
-            Request::Decide { .. } => return self.decide(request).await,
             Request::WriteStatus { .. }
             | Request::WriteMeta { .. }
             | Request::ReadGroup { .. }
@@ -119,7 +117,7 @@ impl Hands {
             | Request::Track { .. }
             | Request::Read { .. }
             | Request::Call { .. } => &self.vcenter,
-            Request::Note(_) => return,
+            Request::Decide { .. } | Request::Note(_) => return,
         };
         run(Arc::clone(adapter), request, self.events.clone()).await;
     }
@@ -133,28 +131,18 @@ impl Hands {
     async fn decide(&self, request: Request) {
         let Request::Decide {
             id,
+            group,
             module,
             observation,
-            ..
         } = request
         else {
             return;
         };
-        // The semaphore is never closed.
-        let _place = self.decisions.acquire().await;
-        let modules = Arc::clone(&self.modules);
-        let call = move || loader::decide(&modules, module.as_deref(), &observation);
-        let (module, result) = match tokio::task::spawn_blocking(call).await {
-            Ok(decided) => decided,
-            Err(error) => {
-                let (label, message) = ("internal", error.to_string());
-                (String::new(), DecideResult::Failed { label, message })
-            }
-        };
-        let _ = self
-            .events
-            .send(Event::Decided { id, module, result })
-            .await;
+        let turn = self.decisions.turn(&module).await;
+        let decided = self.decisions.decide(turn, &group, module, observation);
+        let Decided { module, result, .. } = decided.await;
+        let decided = Event::Decided { id, module, result };
+        let _ = self.events.send(decided).await;
     }
 }
 
@@ -220,7 +208,9 @@ fn lost(request: &Request) -> Option<Event> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use vmgroup_core::group::GroupKey;
+    use vmgroup_reconcile::event::DecideResult;
     use vmgroup_reconcile::request::{Call, Read, RequestId};
 
     use super::*;
@@ -305,28 +295,51 @@ mod tests {
         assert_ne!(slow.1.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
 
+    fn question(id: u64, module: Option<&str>) -> Request {
+        let text = r#"{"context": {"now": 0}, "desired": {"replicas": 1}, "members": []}"#;
+        Request::Decide {
+            id: RequestId(id),
+            group: GroupKey::new("default", "web"),
+            module: module.map(str::to_owned),
+            observation: serde_json::from_str(text).expect("an observation"),
+        }
+    }
+
+    /// Which question was not answered by a module.
+    async fn failed(heard: &mut mpsc::Receiver<Event>) -> u64 {
+        match heard.recv().await.expect("an answer") {
+            Event::Decided {
+                id,
+                result: DecideResult::Failed { .. },
+                ..
+            } => id.0,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[tokio::test]
     async fn a_module_that_is_not_there_decides_nothing() {
         let (events, mut heard) = mpsc::channel(8);
         let hands = Hands::new(broken(false), broken(false), Arc::default(), events);
-        let text = r#"{"context": {"now": 0}, "desired": {"replicas": 1}, "members": []}"#;
-        hands.begin(Request::Decide {
-            id: RequestId(8),
-            group: GroupKey::new("default", "web"),
-            module: Some("absent".into()),
-            observation: serde_json::from_str(text).expect("an observation"),
-        });
-        let event = heard.recv().await.expect("an answer");
-        assert!(
-            matches!(
-                event,
-                Event::Decided {
-                    id: RequestId(8),
-                    result: DecideResult::Failed { .. },
-                    ..
-                }
-            ),
-            "{event:?}"
-        );
+        hands.begin(question(8, Some("absent")));
+        assert_eq!(failed(&mut heard).await, 8);
+    }
+
+    #[tokio::test]
+    async fn a_slow_module_keeps_neither_another_nor_the_end_waiting() {
+        let (events, mut heard) = mpsc::channel(8);
+        let hands = Hands::new(broken(false), broken(false), Arc::default(), events);
+        let slow = Some("slow".to_owned());
+        let mut turns = Vec::new();
+        while let Some(turn) = hands.decisions.turn(&slow).now_or_never() {
+            turns.push(turn);
+        }
+        hands.begin(question(1, Some("slow")));
+        hands.begin(question(2, Some("other")));
+        assert_eq!(failed(&mut heard).await, 2);
+        hands.idle().await;
+        assert!(heard.try_recv().is_err(), "it had no turn");
+        turns.pop();
+        assert_eq!(failed(&mut heard).await, 1);
     }
 }

@@ -1,18 +1,27 @@
 //! Probes for Kubernetes: `/healthz` says that the operator's loop turns,
 //! `/readyz` that it has seen all groups. A replica that waits for the lease, or
 //! for vCenter, is healthy and ready: a restart would not help it.
+//!
+//! Whoever reaches the port may open what he likes: each connection has little memory and
+//! little time, and the newest ones displace the oldest, so that nobody keeps the kubelet out.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use tokio::net::TcpListener;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::{AbortHandle, yield_now};
+use tokio::time::{sleep, timeout};
 
 use super::driver::{Clocks, Vitals};
-use crate::limits::HANGS_MS;
+use crate::limits::{ACCEPT_PAUSE, HANGS_MS, PROBE_BYTES, PROBE_TIME, PROBES_MAX};
 use crate::voice::Problem;
 
 /// Answers probes until the process ends.
@@ -26,9 +35,14 @@ pub(crate) async fn serve(
             .because(error)
             .hint("name another address with --health-addr")
     })?;
+    tokio::spawn(answer(listener, router(clocks, vitals)));
+    Ok(())
+}
+
+fn router(clocks: Clocks, vitals: watch::Receiver<Vitals>) -> Router {
     let vitals = Arc::new(vitals);
     let ready = Arc::clone(&vitals);
-    let router = Router::new()
+    Router::new()
         .route(
             "/healthz",
             get(async move || health(clocks, *vitals.borrow())),
@@ -36,13 +50,40 @@ pub(crate) async fn serve(
         .route(
             "/readyz",
             get(async move || readiness(clocks, *ready.borrow())),
-        );
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::warn!(error = %error, "probes are answered no more");
+        )
+}
+
+async fn answer(listener: TcpListener, router: Router) {
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // The process has no file to spare, or the peer has gone already.
+                tracing::warn!(error = %error, "a probe could not be taken");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        open.retain(|connection| !connection.is_finished());
+        while open.len() >= PROBES_MAX {
+            open.pop_front().as_ref().map(AbortHandle::abort);
         }
-    });
-    Ok(())
+        let connection = tokio::spawn(converse(stream, router.clone()));
+        open.push_back(connection.abort_handle());
+        // Who has asked already is answered before the next one can displace him.
+        yield_now().await;
+    }
+}
+
+/// One request, one answer.
+async fn converse(stream: TcpStream, router: Router) {
+    let connection = http1::Builder::new()
+        .max_buf_size(PROBE_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // Who hangs up, or takes too long, has no use for an answer.
+    let _ = timeout(PROBE_TIME, connection).await;
 }
 
 fn health(clocks: Clocks, vitals: Vitals) -> (StatusCode, &'static str) {
@@ -60,5 +101,81 @@ fn readiness(clocks: Clocks, vitals: Vitals) -> (StatusCode, &'static str) {
             "the groups have not been seen yet\n",
         ),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A port where everything is as it should be.
+    async fn serving() -> SocketAddr {
+        let clocks = Clocks::start();
+        let (alive_at, listed) = (clocks.now().monotonic, true);
+        let vitals = watch::Sender::new(Vitals { alive_at, listed });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let at = listener.local_addr().expect("its address");
+        tokio::spawn(answer(listener, router(clocks, vitals.subscribe())));
+        at
+    }
+
+    async fn say(at: SocketAddr, text: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(at).await.expect("connected");
+        stream.write_all(text).await.expect("written");
+        stream
+    }
+
+    async fn heard(mut stream: TcpStream) -> String {
+        let mut text = Vec::new();
+        // A connection that is reset has said what it had to.
+        let _ = stream.read_to_end(&mut text).await;
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    const PROBE: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: operator\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_crowd_that_says_nothing_keeps_no_probe_out() {
+        let at = serving().await;
+        let mut crowd = Vec::new();
+        for _ in 0..4 * PROBES_MAX {
+            crowd.push(say(at, b"").await);
+        }
+        let answer = heard(say(at, PROBE).await).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.ends_with("ok\n"), "{answer}");
+        // The first ones have been displaced, long before their time was over.
+        let first = crowd.swap_remove(0);
+        let ended = timeout(PROBE_TIME / 2, heard(first)).await;
+        assert_eq!(ended.expect("it has ended"), "");
+    }
+
+    #[tokio::test]
+    async fn a_header_without_end_is_given_up() {
+        let at = serving().await;
+        let begun = Instant::now();
+        let mut stream = say(at, b"GET /healthz HTTP/1.1\r\n").await;
+        // A line now and then does not buy more time.
+        while begun.elapsed() < 10 * PROBE_TIME {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if stream.write_all(b"X-More: of the same\r\n").await.is_err() {
+                break;
+            }
+        }
+        let took = begun.elapsed();
+        assert!(took < 10 * PROBE_TIME, "it is still open after {took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_header_that_is_too_large_is_refused() {
+        let at = serving().await;
+        let large = "x".repeat(2 * PROBE_BYTES);
+        let text = format!("GET /healthz HTTP/1.1\r\nX-Large: {large}\r\n\r\n");
+        let answer = heard(say(at, text.as_bytes()).await).await;
+        assert!(!answer.contains("200"), "{answer}");
     }
 }

@@ -1,13 +1,11 @@
 //! The engine, as the source of modules needs it, and decisions by whichever
 //! module is active.
 
-use std::sync::Arc;
-
 use vmgroup_core::observation::Observation;
-use vmgroup_core::plan::Answer;
-use vmgroup_engine::{Engine, LoadError, Module};
+use vmgroup_core::plan::{Answer, Reason, Refusal as No, SettingsError};
+use vmgroup_engine::{Attempt, Engine, LoadError, LogLine, Module};
 use vmgroup_modules::{
-    Candidate, Intake, Loader, Name, Refusal, Store, Taken, built_in, law_cases, stage,
+    Candidate, Intake, Loader, Name, Refusal, Store, Taken, Wanted, built_in, law_cases, stage,
 };
 use vmgroup_reconcile::event::{DecideResult, Event};
 use vmgroup_reconcile::modules::BUILT_IN;
@@ -16,9 +14,9 @@ use crate::files::chain;
 use crate::voice::Problem;
 
 /// What has to pass before this process compiles a module.
-pub(crate) type Before = fn(&[u8]) -> Result<(), Refusal>;
+pub(crate) type Before = fn(&[u8], Wanted<'_>) -> Result<(), Refusal>;
 
-/// Loads modules into one engine, with the limits that every command uses.
+/// Loads modules into one engine.
 pub(crate) struct EngineLoader {
     engine: Engine,
     before: Before,
@@ -31,10 +29,10 @@ impl Loader for EngineLoader {
         self.engine.limits().module_bytes
     }
 
-    fn load(&self, bytes: &[u8]) -> Result<Candidate<Module>, Refusal> {
+    fn load(&self, bytes: &[u8], wanted: Wanted<'_>) -> Result<Candidate<Module>, Refusal> {
         // The built-in module is as trusted as the program that it is a part of.
         if bytes != built_in() {
-            (self.before)(bytes)?;
+            (self.before)(bytes, wanted)?;
         }
         let module = self.engine.load(bytes).map_err(|error| refusal(&error))?;
         Ok(Candidate {
@@ -44,8 +42,7 @@ impl Loader for EngineLoader {
     }
 
     fn decide(&self, module: &Module, observation: &Observation) -> Result<Answer, Refusal> {
-        let decision = module.reconcile(observation);
-        decision.map(|it| it.answer).map_err(|error| {
+        attempt(module, observation).result.map_err(|error| {
             Refusal::new(stage::LAW_CASES, &chain(&error)).if_late(error.is_late())
         })
     }
@@ -63,8 +60,14 @@ fn refusal(error: &LoadError) -> Refusal {
 /// Takes modules in; the events go where the machine hears them.
 pub(crate) type Modules = Intake<EngineLoader>;
 
+/// The engine of the program, with the limits that every command uses.
+pub(crate) fn engine() -> Engine {
+    Engine::new(vmgroup_engine::Limits::default())
+}
+
 /// An intake that tries every module on the law cases, after what is to pass before.
 pub(crate) fn intake(
+    engine: Engine,
     before: Before,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Modules, Problem> {
@@ -74,10 +77,7 @@ pub(crate) fn intake(
         ))
         .because(error)
     })?;
-    let loader = EngineLoader {
-        engine: Engine::new(vmgroup_engine::Limits::default()),
-        before,
-    };
+    let loader = EngineLoader { engine, before };
     Ok(Intake::new(loader, laws, events))
 }
 
@@ -91,25 +91,88 @@ pub(crate) fn take_built_in(modules: &Modules, names: &[Name]) -> Result<(), Ref
     }
 }
 
-/// Decides by the module of that name: its digest, and what came of it.
+/// Code of a decision that was not asked for, because the module cannot work with the settings.
+const SETTINGS_INVALID: &str = "settings-invalid";
+
+/// Asks the module for a decision, once it has nothing against the settings.
+pub(crate) fn attempt(module: &Module, observation: &Observation) -> Attempt {
+    let Attempt {
+        result,
+        usage,
+        mut log,
+    } = module.validate_settings(&observation.context.settings);
+    let result = match result {
+        Ok(Ok(())) => {
+            let mut attempt = module.attempt(observation);
+            log.append(&mut attempt.log);
+            return Attempt { log, ..attempt };
+        }
+        Ok(Err(errors)) => Ok(Answer::Refusal(No {
+            reason: Reason {
+                code: SETTINGS_INVALID.into(),
+                message: settings_errors(&errors),
+            },
+            next_look: None,
+        })),
+        Err(error) => Err(error),
+    };
+    Attempt { result, usage, log }
+}
+
+/// What a module has against settings, in one line.
+pub(crate) fn settings_errors(errors: &[SettingsError]) -> String {
+    let errors: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}: {}", error.pointer, error.message))
+        .collect();
+    format!(
+        "the module refuses spec.reconciler.settings: {}",
+        errors.join("; ")
+    )
+}
+
+/// A decision, and who made it.
+pub(crate) struct Decided {
+    /// Digest of the module.
+    pub(crate) module: String,
+    /// What came of it.
+    pub(crate) result: DecideResult,
+    /// What the module said meanwhile.
+    pub(crate) log: Vec<LogLine>,
+}
+
+/// Decides by the module of that name.
 pub(crate) fn decide(
-    store: &Arc<Store<Module>>,
+    store: &Store<Module>,
     name: Option<&str>,
     observation: &Observation,
-) -> (String, DecideResult) {
+) -> Decided {
     let Some(loaded) = store.get(name) else {
-        let message = "there is no module of that name".into();
-        let label = "internal";
-        return (String::new(), DecideResult::Failed { label, message });
+        return failed("there is no module of that name".into());
     };
-    let result = match loaded.module.reconcile(observation) {
-        Ok(decision) => DecideResult::Answered(decision.answer),
+    let Attempt { result, log, .. } = attempt(&loaded.module, observation);
+    let result = match result {
+        Ok(answer) => DecideResult::Answered(answer),
         Err(error) => DecideResult::Failed {
             label: error.class(),
             message: chain(&error),
         },
     };
-    (loaded.digest.clone(), result)
+    Decided {
+        module: loaded.digest.clone(),
+        result,
+        log,
+    }
+}
+
+/// No module was asked.
+pub(crate) fn failed(message: String) -> Decided {
+    let label = "internal";
+    Decided {
+        module: String::new(),
+        result: DecideResult::Failed { label, message },
+        log: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -118,15 +181,18 @@ mod tests {
     use vmgroup_engine::CallError;
 
     #[test]
-    fn only_a_module_that_ran_out_of_time_by_the_wall_clock_is_late() {
+    fn only_a_module_that_the_machine_may_have_failed_is_late() {
         let late = || CallError::Deadline {
             figure_ms: 1_001,
             limit_ms: 1_000,
         };
         let fuel = CallError::Fuel { limit: 1 };
+        let problem = "no memory".to_owned();
+        let short = CallError::Internal { problem };
         let table = [
             (LoadError::Describe { source: late() }, true),
             (LoadError::ValidateSettings { source: late() }, true),
+            (LoadError::Describe { source: short }, true),
             (LoadError::Describe { source: fuel }, false),
             (LoadError::CoreModule, false),
         ];

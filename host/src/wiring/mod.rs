@@ -7,6 +7,9 @@ pub(crate) mod loader;
 pub(crate) mod trial;
 
 #[cfg(feature = "files")]
+mod decisions;
+
+#[cfg(feature = "files")]
 pub(crate) mod driver;
 
 #[cfg(feature = "files")]

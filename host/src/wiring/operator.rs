@@ -106,7 +106,12 @@ pub(crate) async fn run(
     seen: tokio::sync::watch::Sender<Vitals>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Problem> {
-    let modules = Arc::new(loader::intake(try_to_compile, ends.for_a_thread())?);
+    let engine = loader::engine();
+    if !engine.is_pooled() {
+        tracing::info!("too few addresses to keep memory for modules, decisions take longer");
+    }
+    let modules = loader::intake(engine, try_to_compile, ends.for_a_thread())?;
+    let modules = Arc::new(modules);
     let _watch = begin_modules(&modules, start.module)?;
     let hands = Hands::new(objects, vcenter, modules.store(), ends.events);
     let machine = Machine::new(start.config, ends.clocks.now());
@@ -147,8 +152,9 @@ async fn take_built_in(modules: Arc<Modules>, is_default: bool) {
                 tracing::error!(problem, "there is no built-in module");
                 return;
             }
+            Ok(Ok(())) => return,
             // A panic has told of itself.
-            Ok(Ok(())) | Err(_) => return,
+            Err(_) => {}
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(MODULE_RETRY_MOST);

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use vmgroup_engine::Stage;
-use vmgroup_modules::Refusal;
+use vmgroup_modules::{Refusal, Wanted};
 
 use crate::files::chain;
 use crate::limits::{COMPILE_BYTES_MAX, COMPILE_CPU, COMPILE_WALL};
 
-/// Between two looks whether it has ended: nobody notices less.
+/// Between two looks whether it has ended, or is not wanted any more: nobody notices less.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Whether the compiler comes to an end with the bytes, and leaves the rest alone. What it says
 /// of them is not asked here.
-pub(crate) fn try_to_compile(module: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn try_to_compile(module: &[u8], wanted: Wanted<'_>) -> Result<(), Refusal> {
     let bytes = bytes_for(Path::new("/sys/fs/cgroup"));
     let mut command = Command::new(this_program().map_err(|error| untried(&error))?);
     command.arg0("vmgroup").arg("compile-trial").args([
@@ -28,9 +28,12 @@ pub(crate) fn try_to_compile(module: &[u8]) -> Result<(), Refusal> {
         format!("--cpu={}", COMPILE_CPU.as_secs()),
         format!("--parent={}", std::process::id()),
     ]);
-    match run(command, module, COMPILE_WALL) {
-        Ok(Some(status)) => judge(status, bytes),
-        Ok(None) => Err(refused(&format!("took more than {COMPILE_WALL:?}")).if_late(true)),
+    match run(command, module, COMPILE_WALL, wanted) {
+        Ok(Ended::Alone(status)) => judge(status, bytes),
+        Ok(Ended::TooLate) => {
+            Err(refused(&format!("took more than {COMPILE_WALL:?}")).if_late(true))
+        }
+        Ok(Ended::Unwanted) => Err(refused("was given up").if_late(true)),
         Err(error) => Err(untried(&error)),
     }
 }
@@ -44,8 +47,22 @@ fn this_program() -> std::io::Result<PathBuf> {
     }
 }
 
-/// How the process ended; none if it had to be ended.
-fn run(mut command: Command, module: &[u8], wall: Duration) -> std::io::Result<Option<ExitStatus>> {
+/// How the process came to its end.
+enum Ended {
+    /// By itself, or by a bound that it has.
+    Alone(ExitStatus),
+    /// It was ended when its time was over.
+    TooLate,
+    /// It was ended when nobody asked for the module any more.
+    Unwanted,
+}
+
+fn run(
+    mut command: Command,
+    module: &[u8],
+    wall: Duration,
+    wanted: Wanted<'_>,
+) -> std::io::Result<Ended> {
     let begun = Instant::now();
     let mut child = command
         .env_clear()
@@ -59,8 +76,8 @@ fn run(mut command: Command, module: &[u8], wall: Duration) -> std::io::Result<O
         // It may take its time to read, or end without having read all.
         let write = move || pipe.map(|mut pipe| pipe.write_all(module));
         let writer = std::thread::Builder::new().spawn_scoped(scope, write);
-        let ended = writer.and_then(|_| wait(&mut child, begun, wall));
-        if !matches!(ended, Ok(Some(_))) {
+        let ended = writer.and_then(|_| wait(&mut child, begun + wall, wanted));
+        if !matches!(ended, Ok(Ended::Alone(_))) {
             // Whatever this says, the writer may not wait any longer.
             let _ = child.kill();
             let _ = child.wait();
@@ -69,13 +86,16 @@ fn run(mut command: Command, module: &[u8], wall: Duration) -> std::io::Result<O
     })
 }
 
-fn wait(child: &mut Child, begun: Instant, wall: Duration) -> std::io::Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, end: Instant, wanted: Wanted<'_>) -> std::io::Result<Ended> {
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+            return Ok(Ended::Alone(status));
         }
-        if begun.elapsed() > wall {
-            return Ok(None);
+        if Instant::now() > end {
+            return Ok(Ended::TooLate);
+        }
+        if !wanted() {
+            return Ok(Ended::Unwanted);
         }
         std::thread::sleep(LOOK);
     }
@@ -141,9 +161,10 @@ mod tests {
     fn tried(script: &str, module: &[u8]) -> Result<(), Refusal> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
-        match run(command, module, WALL) {
-            Ok(Some(status)) => judge(status, 5 << 20),
-            Ok(None) => Err(refused("took too long").if_late(true)),
+        match run(command, module, WALL, &|| true) {
+            Ok(Ended::Alone(status)) => judge(status, 5 << 20),
+            Ok(Ended::TooLate) => Err(refused("took too long").if_late(true)),
+            Ok(Ended::Unwanted) => unreachable!("it is wanted"),
             Err(error) => Err(untried(&error)),
         }
     }
@@ -173,6 +194,17 @@ mod tests {
             assert!(refusal.message.contains(wanted), "{refusal}");
             assert_eq!((refusal.stage, refusal.late), ("compile", is_late));
         }
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_given_up() {
+        let begun = Instant::now();
+        let wanted = || begun.elapsed() < LOOK;
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec sleep 60"]);
+        let ended = run(command, &[], 10 * WALL, &wanted);
+        assert!(matches!(ended, Ok(Ended::Unwanted)));
+        assert!(begun.elapsed() < 5 * WALL);
     }
 
     #[test]

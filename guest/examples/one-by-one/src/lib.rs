@@ -110,17 +110,17 @@ mod tests {
 
     #[test]
     fn the_highest_slot_is_filled_first() {
-        assert_eq!(effects(&observation(3)), [Effect::Clone(3)]);
+        assert_eq!(effects(&observation(3)), [Effect::Clone(2)]);
     }
 
     #[test]
     fn the_next_one_waits_until_the_first_is_ready() {
         let mut seen = observation(3);
-        seen.members = vec![member(3)];
+        seen.members = vec![member(2)];
         seen.members[0].health = Health::Starting;
         assert_eq!(effects(&seen), []);
         seen.members[0].health = Health::Ready;
-        assert_eq!(effects(&seen), [Effect::Clone(2)]);
+        assert_eq!(effects(&seen), [Effect::Clone(1)]);
     }
 
     #[test]

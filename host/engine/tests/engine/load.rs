@@ -91,23 +91,28 @@ fn an_oversize_module_is_refused_with_its_size_and_the_limit() {
 }
 
 #[test]
-fn a_module_with_too_many_functions_is_refused_before_it_is_compiled() {
-    let engine = Engine::new(Limits {
-        functions: 3,
-        ..Limits::default()
-    });
-    let error = engine.load(&Forge::default().component()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            LoadError::TooMany {
-                what: "functions",
-                limit: 3,
-                ..
-            }
-        ),
-        "{error}"
-    );
+fn a_module_with_too_many_functions_or_globals_is_refused_before_it_is_compiled() {
+    let few = [
+        Limits {
+            functions: 3,
+            ..Limits::default()
+        },
+        Limits {
+            globals: 3,
+            ..Limits::default()
+        },
+    ];
+    let module = Forge {
+        items: "(global i64 (i64.const 0))".repeat(4),
+        ..Forge::default()
+    };
+    for (limits, wanted) in few.into_iter().zip(["functions", "globals"]) {
+        let error = Engine::new(limits).load(&module.component()).unwrap_err();
+        let LoadError::TooMany { what, limit, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!((what, limit), (wanted, 3));
+    }
 }
 
 #[test]

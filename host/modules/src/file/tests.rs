@@ -53,6 +53,46 @@ fn a_file_that_is_replaced_or_overwritten_is_swapped_in() {
     assert_eq!(scene.next(), "default is good three");
 }
 
+#[test]
+fn a_file_that_takes_long_does_not_keep_its_replacement_waiting() {
+    let scene = Scene::new();
+    fs::write(scene.path("module.wasm"), "long").unwrap();
+    let _watch = scene.watch(NEVER);
+    // It is being read by now, or will not be at all: both are to the point.
+    std::thread::sleep(QUIET);
+    fs::write(scene.path("new"), "good two").unwrap();
+    fs::rename(scene.path("new"), scene.path("module.wasm")).unwrap();
+    assert_eq!(scene.next(), "default is good two");
+}
+
+/// Backups and sidecars touch files.
+#[test]
+fn a_file_that_is_touched_while_it_is_tried_keeps_its_turn() {
+    let scene = Scene::new();
+    let file = scene.path("module.wasm");
+    fs::write(&file, "good one").unwrap();
+    let source = Source {
+        intake: Arc::clone(&scene.intake),
+        names: vec![None],
+        origin: String::new(),
+        file: file.clone(),
+        seen: None,
+        late: None,
+    };
+    let before = version(&file).unwrap();
+    let content = Content::new(&source, before.clone(), b"good one");
+    fs::write(&file, "good one").unwrap();
+    assert!(content.is_there());
+    let after = content.version.borrow().clone();
+    assert_ne!(after, before, "it is known by its new version");
+    fs::remove_file(&file).unwrap();
+    assert!(content.is_there(), "it may come back");
+    fs::write(&file, "good two").unwrap();
+    assert!(!content.is_there());
+    fs::write(&file, "good one").unwrap();
+    assert!(!content.is_there(), "nobody goes on with it by then");
+}
+
 /// As after a build with fixed times that changed one constant.
 #[test]
 fn a_file_of_the_same_length_and_time_is_swapped_in() {

@@ -46,6 +46,14 @@ fn one_module_can_have_several_names() {
     );
 }
 
+/// Most groups have none.
+#[test]
+fn a_module_keeps_the_laws_without_settings_too() {
+    let (intake, _events) = intake();
+    let taken = intake.take(DEFAULT, "a.wasm", b"careless");
+    assert!(matches!(taken, Taken::Refused(_)), "{taken:?}");
+}
+
 #[test]
 fn a_refused_module_leaves_the_last_good_one_deciding() {
     let (intake, events) = intake();
@@ -164,19 +172,19 @@ fn a_module_that_stays_late_is_told_once_and_tried_again_each_time() {
     intake.take(DEFAULT, "a.wasm", b"good one");
     heard(&events);
     for _ in 0..2 {
-        let Taken::Refused(refusal) = intake.take(DEFAULT, "b.wasm", b"slow 7") else {
+        let Taken::Refused(refusal) = intake.take(DEFAULT, "b.wasm", b"slow 12") else {
             panic!("not refused");
         };
         assert!(refusal.late, "{refusal:?}");
     }
     assert_eq!(intake.store().get(None).expect("active").module, "good one");
-    assert_eq!(intake.take(DEFAULT, "b.wasm", b"slow 7"), Taken::Active);
+    assert_eq!(intake.take(DEFAULT, "b.wasm", b"slow 12"), Taken::Active);
     assert_eq!(
         heard(&events),
         [
             "default refused at law-cases: b.wasm: does not finish the law case \
-             nothing-there: module ran 2 ms too long",
-            "default is slow 7"
+             nothing-there: module ran 4 ms too long (and 1 more)",
+            "default is slow 12"
         ]
     );
 }

@@ -4,12 +4,13 @@ use vmgroup_core::group::{Amount, Spec};
 use vmgroup_core::observation::UpdatePolicy;
 use vmgroup_core::outcome::Outcome;
 use vmgroup_core::plan::{Answer, NextLook, Plan, Reason, Refusal};
-use vmgroup_reconcile::event::DecideResult;
+use vmgroup_reconcile::event::{DecideResult, Event};
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
+use vmgroup_sim::options::Options;
 
-use crate::stage::{Stage, key, member, spec};
+use crate::stage::{Stage, key, member, modules, spec};
 
 const GROUPS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -154,6 +155,59 @@ fn a_group_whose_module_is_not_there_says_so_and_still_goes() {
     stage.edit("web", lost);
     stage.until_phase("web", "ERROR", 60);
     stage.act(Deed::Delete(key("web")));
+    stage.until_empty(60);
+    stage.assert_safe();
+}
+
+/// One host that has a default module, and is still compiling the built-in one.
+fn compiling() -> (Stage, Event) {
+    let [default, built_in] = modules().try_into().expect("two names");
+    let options = Options {
+        modules: vec![default],
+        ..Options::default()
+    };
+    (
+        Stage::with(options, Vec::new()),
+        Event::ModuleActive(built_in),
+    )
+}
+
+#[test]
+fn who_names_the_built_in_module_waits_until_it_is_compiled() {
+    let (mut stage, compiled) = compiling();
+    stage.create(
+        "web",
+        Spec {
+            module: Some("built-in".into()),
+            ..spec(2)
+        },
+    );
+    stage.world.run_for(20_000);
+    stage.says("web", "still being loaded");
+    assert_eq!(stage.calls(), 0);
+    stage.world.tell_of_module(&compiled);
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
+
+/// Before, it was decided by a module that was not there, over and over.
+#[test]
+fn a_deletion_without_its_module_waits_until_the_built_in_one_is_compiled() {
+    let (mut stage, compiled) = compiling();
+    stage.settle(spec(2));
+    stage.edit(
+        "web",
+        Spec {
+            module: Some("lost".into()),
+            ..spec(2)
+        },
+    );
+    stage.until_phase("web", "ERROR", 60);
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(20_000);
+    stage.says("web", "still being loaded");
+    assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
+    stage.world.tell_of_module(&compiled);
     stage.until_empty(60);
     stage.assert_safe();
 }

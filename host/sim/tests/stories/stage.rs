@@ -107,7 +107,9 @@ impl Stage {
     }
 
     fn new_with(mut options: Options, faults: Vec<Fault>, leased: bool, caps: Caps) -> Stage {
-        options.modules = modules();
+        if options.modules.is_empty() {
+            options.modules = modules();
+        }
         let factory = Box::new(move |host, life, now| {
             let config = Config {
                 install: "test".into(),
