@@ -60,7 +60,7 @@ pub fn vm_name(group: &str, identity: &str, slot: Slot) -> String {
 /// both parts; no name of Kubernetes has a `_`.
 pub fn folder_name(group: &GroupKey) -> String {
     let GroupKey { namespace, name } = group;
-    let plain = format!("{namespace}-{name}");
+    let plain = demo_folder_name(group);
     if plain.chars().count() <= NAME_CHARS_MAX && !namespace.contains('-') {
         return plain;
     }
@@ -70,6 +70,11 @@ pub fn folder_name(group: &GroupKey) -> String {
         .take(NAME_CHARS_MAX - 1 - hash.len())
         .collect();
     format!("{kept}_{hash}")
+}
+
+/// Name of the folder that the Go demo gave the group. Two groups may mean the same one.
+pub fn demo_folder_name(group: &GroupKey) -> String {
+    format!("{}-{}", group.namespace, group.name)
 }
 
 /// Id of one effect, the same however often it is repeated. vCenter logs it and

@@ -19,12 +19,12 @@ use crate::pipeline::{Next, stalled};
 use crate::request::{Read, Request};
 
 impl Machine {
-    /// Looks once into the folder that the demo would have used.
+    /// Looks once into the folder that the demo would have used, which mostly is the group's.
     pub(crate) fn look_for_left_overs(&mut self, key: &GroupKey) -> Option<Next> {
         if self.groups.get(key)?.left_overs.is_some() {
             return None;
         }
-        let read = Read::FolderNamed(names::folder_name(key));
+        let read = Read::FolderNamed(names::demo_folder_name(key));
         let begun_at = self.now.monotonic;
         self.ask(key, |id| {
             let stage = Stage::LookingForLeftOvers { begun_at };
@@ -141,11 +141,12 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
+        let is_its_own = names::demo_folder_name(key) == names::folder_name(key);
         match result {
             ReadResult::Folder { id, vms, .. } => {
                 let left_overs = vms.iter().filter(|vm| is_left_over(key, vm));
                 group.left_overs = Some(left_overs.map(|vm| vm.id.clone()).collect());
-                if is_folder_of(key, &vms) {
+                if is_its_own && is_folder_of(key, &vms) {
                     group.folder_is(Folder::Known(id));
                 }
                 let woken = group.woken;
@@ -153,7 +154,9 @@ impl Machine {
             }
             ReadResult::NoFolder => {
                 group.left_overs = Some(Vec::new());
-                group.folder_is(Folder::Absent { begun_at });
+                if is_its_own {
+                    group.folder_is(Folder::Absent { begun_at });
+                }
                 let woken = group.woken;
                 self.wake(key, 0, woken);
             }

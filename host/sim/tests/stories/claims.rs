@@ -1,7 +1,7 @@
 //! Whose VMs they are: the demo's left-overs, and VMs of former groups, identities and
 //! vCenters. Nothing is made or destroyed before that is clear.
 
-use vmgroup_core::group::{Adoption, DeletionPolicy, Spec};
+use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Spec};
 use vmgroup_core::marker::Marker;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::Unsent;
@@ -49,6 +49,40 @@ fn left_overs_of_the_demo_wait_for_their_owner() {
         let left = stage.ids("web").len();
         assert_eq!(left, if adoption == Adoption::Adopt { 0 } else { 2 });
     }
+}
+
+/// The demo's folder of a group in a namespace with a hyphen could be that of two groups, so that
+/// ours has another name.
+#[test]
+fn left_overs_are_found_in_the_folder_that_the_demo_gave_the_group() {
+    let of = GroupKey::new("team-a", "web");
+    let mut stage = Stage::new(Vec::new());
+    stage.world.vcenter_mut().folder_by_hand("team-a-web");
+    for name in ["web-replica-old1", "web-replica-old2", "a-web-replica-old"] {
+        let folder = Place::Folder("team-a-web".into());
+        stage.act(Deed::AddVm(name.into(), folder));
+    }
+    let status = |stage: &Stage| {
+        let object = stage.world.cluster().group(&of);
+        object
+            .map(|object| object.status.clone())
+            .unwrap_or_default()
+    };
+    stage.act(Deed::Create(of.clone(), Box::new(Ok(spec(2)))));
+    stage.world.run_for(20_000);
+    let message = status(&stage).last_message.unwrap_or_default();
+    assert!(message.contains("2 unmarked VMs"), "{message}");
+    assert_eq!(stage.calls(), 0);
+    stage.act(Deed::Adopt(of.clone(), Some(Adoption::Adopt)));
+    stage.world.run_for(20_000);
+    assert_eq!(status(&stage).phase.as_deref(), Some("RUNNING"));
+    assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
+    stage.act(Deed::Delete(of.clone()));
+    stage.world.run_for(60_000);
+    assert!(stage.world.cluster().group(&of).is_none());
+    assert_eq!(stage.ids("web").len(), 0, "{}", stage.story());
+    assert_eq!(stage.ids("a-web").len(), 1, "it is another group's");
+    stage.assert_safe();
 }
 
 #[test]
