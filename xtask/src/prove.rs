@@ -113,6 +113,8 @@ fn prove(piece: &Piece, seconds: u64, workspace: &Workspace) -> Result<bool> {
     command
         .args(piece.program.run())
         .args((piece.bounds)(next, seconds))
+        // What it says is said of these sources, and of no other binary.
+        .env_remove("VMGROUP_BINARY")
         .current_dir(workspace.root())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -131,6 +133,12 @@ fn prove(piece: &Piece, seconds: u64, workspace: &Workspace) -> Result<bool> {
         said.push('\n');
     }
     let status = program.wait()?;
+    ensure!(
+        record::digest(workspace, piece.sources)? == sources,
+        "the sources of {} changed while it ran: what it told is of no sources that there are, \
+         and not recorded",
+        piece.name
+    );
     let mut figures = piece.figures(&said);
     if figures.is_empty() {
         bail!("`{}` ({status}) told no figures", child::line(&command));

@@ -28,7 +28,7 @@ mod oracles;
 mod record;
 
 pub use ground::Ground;
-pub(crate) use oracles::{bystanders_are_untouched, changes, nothing_is_left};
+pub(crate) use oracles::{bout_is_sound, changes, nothing_is_left};
 pub use points::{Fault, How, Plan, Point, plans};
 pub use record::{Ledger, Line};
 pub use run::{Learned, Outcome, learn, run, weather};

@@ -23,12 +23,15 @@ const CREATING_AND_DESTROYING: [&str; 4] = [
     "UnregisterAndDestroy_Task",
 ];
 
+/// Effects that no healing takes of a slot of which nobody wanted them.
+const ENDING: [&str; 3] = ["PowerOffVM_Task", "SuspendVM_Task", "ShutdownGuest"];
+
 /// Checks a run that has ended, against one without faults; gives its effects.
 pub(crate) fn check(stage: &Stage<'_>, measure: Option<&Effects>, heals: bool) -> Effects {
     let control = stage.control();
     let calls = control.trace(0).expect("the simulator answers").calls;
     let tasks = control.tasks().expect("the simulator answers");
-    let tasks: BTreeMap<&str, &Task> = tasks.iter().map(|it| (it.moid.as_str(), it)).collect();
+    let tasks = by_moid(&tasks);
     bystanders_are_untouched(stage, &calls);
     no_slot_had_two_vms(&calls, &tasks);
     finalizers_went_last(stage);
@@ -50,8 +53,28 @@ pub(crate) fn check(stage: &Stage<'_>, measure: Option<&Effects>, heals: bool) -
             told(measure),
             "S7: other effects than without faults"
         );
+        let ends = |what: &&String| ENDING.iter().any(|it| what.starts_with(it));
+        let mut ended = effects.keys().filter(ends);
+        let without_reason = ended.find(|what| !measure.contains_key(*what));
+        assert_eq!(without_reason, None, "S4: nobody wanted that");
     }
     effects
+}
+
+/// What may never be, in a part of a long run (S2, S3); gives how many VMs were made in it.
+pub(crate) fn bout_is_sound(stage: &Stage<'_>, calls: &[Call], tasks: &[Task]) -> u64 {
+    let tasks = by_moid(tasks);
+    bystanders_are_untouched(stage, calls);
+    no_slot_had_two_vms(calls, &tasks);
+    let made = calls.iter().filter(|call| {
+        let task = tasks.get(call.task.as_str());
+        call.method == "CloneVM_Task" && task.is_some_and(|task| task.state == "success")
+    });
+    made.count() as u64
+}
+
+fn by_moid(tasks: &[Task]) -> BTreeMap<&str, &Task> {
+    tasks.iter().map(|it| (it.moid.as_str(), it)).collect()
 }
 
 /// Calls that change vCenter.
@@ -61,14 +84,26 @@ pub(crate) fn changes(calls: &[Call]) -> impl Iterator<Item = &Call> {
 }
 
 /// S3: strangers end as they began, and no call but a clone was made on one.
-pub(crate) fn bystanders_are_untouched(stage: &Stage<'_>, calls: &[Call]) {
+fn bystanders_are_untouched(stage: &Stage<'_>, calls: &[Call]) {
     let found = truth::vms(stage.control());
     for (moid, before) in &stage.strangers {
         assert_eq!(found.get(moid), Some(before), "S3: a stranger was changed");
     }
-    let strange = changes(calls)
-        .find(|call| stage.strangers.contains_key(&call.object) && call.method != "CloneVM_Task");
+    let is_strange = |call: &&Call| {
+        let arguments = call.arguments.values();
+        let named = |text: &String| stage.strangers.keys().any(|moid| is_named(moid, text));
+        let is_source = call.method == "CloneVM_Task";
+        !is_source
+            && (stage.strangers.contains_key(&call.object) || arguments.into_iter().any(named))
+    };
+    let strange = changes(calls).find(is_strange);
     assert_eq!(strange, None, "S3: a call was made on a stranger");
+}
+
+/// Whether a MoID stands in a text, as a word.
+fn is_named(moid: &str, text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .any(|word| word == moid)
 }
 
 /// S2: no two VMs of one identity lived at a time.

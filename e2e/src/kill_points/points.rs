@@ -114,6 +114,11 @@ impl Plan {
         }
     }
 
+    /// Tasks of vCenter take their time, so that one may run when its operator is gone.
+    pub(crate) fn has_slow_tasks(&self) -> bool {
+        self.number.is_multiple_of(2)
+    }
+
     /// How many operators it takes.
     pub(crate) fn replicas(&self) -> usize {
         1 + usize::from(self.faults.iter().any(|fault| fault.how.is_freeze()))
@@ -199,7 +204,10 @@ impl fmt::Display for Plan {
             }
             write!(f, "{fault}")?;
         }
-        Ok(())
+        match self.has_slow_tasks() {
+            true => f.write_str(", slow tasks"),
+            false => Ok(()),
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl Ledger {
             seed: self.seed,
             number: plan.number,
             plan: plan.to_string(),
-            reached: outcome.hit == plan.faults.len(),
+            reached: outcome.is_reached(),
             killed: outcome.killed,
             took_ms: ms(outcome.took),
             convergence_ms: ms(outcome.convergence),
@@ -120,6 +120,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("deep/ledger.jsonl");
         let outcome = Outcome {
+            faults: 1,
             hit: 0,
             killed: 1,
             took: Duration::from_secs(9),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::ground::Ground;
 use super::oracles::{self, Effects, changes};
 use super::points::{Plan, Point, points};
-use super::script::{LAST_BEFORE_DELETION, SCRIPT, Step};
+use super::script::{self, LAST_BEFORE_DELETION, SCRIPT, Step};
 use super::stage::Stage;
 
 /// What is promised: the world is as it should be so long after a fault.
@@ -35,7 +35,9 @@ pub struct Learned {
 /// What became of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// How many of its faults happened: a point may not be reached another time.
+    /// How many faults, or rules of a storm, it had.
+    pub faults: usize,
+    /// How many of these happened: a point may not be reached another time.
     pub hit: usize,
     /// How often operators were killed.
     pub killed: u64,
@@ -47,6 +49,13 @@ pub struct Outcome {
     pub failure: Option<String>,
 }
 
+impl Outcome {
+    /// Everything that was to happen did.
+    pub fn is_reached(&self) -> bool {
+        self.hit == self.faults
+    }
+}
+
 /// Tells the script without faults.
 ///
 /// # Panics
@@ -56,6 +65,7 @@ pub fn learn(ground: &Ground) -> Learned {
     let mut stage = Stage::set(ground, vmgroup_faults::Plan::default(), 1);
     tell(&mut stage);
     let effects = oracles::check(&stage, None, false);
+    assert_eq!(effects, script::effects(), "S1, S4: what the script takes");
     Learned {
         points: points(&stage.trace.records(), &stage.namespace),
         took: began.elapsed(),
@@ -66,27 +76,34 @@ pub fn learn(ground: &Ground) -> Learned {
 /// Tells the script with what the plan says.
 pub fn run(ground: &Ground, plan: &Plan, learned: &Learned) -> Outcome {
     let replicas = plan.replicas();
-    under(ground, plan.for_proxy(), replicas, replicas > 1, learned)
+    let heals = replicas > 1;
+    let slow = plan.has_slow_tasks();
+    under(ground, plan.for_proxy(), (replicas, heals, slow), learned)
 }
 
 /// Tells the script in a storm: rules that hit many calls.
 pub fn weather(ground: &Ground, storm: vmgroup_faults::Plan, learned: &Learned) -> Outcome {
-    under(ground, storm, 1, true, learned)
+    under(ground, storm, (1, true, false), learned)
 }
 
 /// `heals`: power and hardware may be set more often than without faults.
 fn under(
     ground: &Ground,
     plan: vmgroup_faults::Plan,
-    replicas: usize,
-    heals: bool,
+    (replicas, heals, slow): (usize, bool, bool),
     learned: &Learned,
 ) -> Outcome {
     let began = Instant::now();
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome {
+        faults: plan.rules.len(),
+        ..Outcome::default()
+    };
     let mut kept = None;
     let told = catch_unwind(AssertUnwindSafe(|| {
         let stage = kept.insert(Stage::set(ground, plan, replicas));
+        if slow {
+            stage.slow_down_tasks();
+        }
         let convergence = tell(stage);
         oracles::check(stage, Some(&learned.effects), heals);
         convergence
@@ -128,9 +145,15 @@ fn tell(stage: &mut Stage<'_>) -> Duration {
         stage.until(step.name, step.is_done);
         thaw(stage, step);
         let now = stage.trace.now_ms();
-        if let Some(first) = faults(stage).get(faults_before) {
-            longest = longest.max(Duration::from_millis(now - (*first).max(seen)));
-        }
+        // What an earlier one did may show in this step only.
+        let faults = faults(stage);
+        let since = match faults.get(faults_before) {
+            Some(first) if faults_before == 0 => Some((*first).max(seen)),
+            None if faults_before == 0 => None,
+            _ => Some(seen),
+        };
+        let healing = since.map(|since| Duration::from_millis(now - since));
+        longest = longest.max(healing.unwrap_or_default());
         if step.name == LAST_BEFORE_DELETION {
             stands_still(stage, step);
         }
@@ -180,6 +203,7 @@ fn stands_still(stage: &mut Stage<'_>, step: &Step) {
     sleep(STANDSTILL);
     stage.tend();
     assert_eq!(count(stage), before, "L1: it does not stand still");
+    stage.falls_silent();
     if let Err(seen) = (step.is_done)(stage) {
         // A report may come late, but what is there stays.
         stage.until(&format!("L1: {seen}"), step.is_done);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::binary::{digest, guest};
 
+use super::oracles::Effects;
 use super::stage::Stage;
 
 /// One step: what is done, and whether what must come of it is there.
@@ -106,6 +107,30 @@ pub(crate) const SCRIPT: &[Step] = &[
 
 /// The step after which the world must stand still.
 pub(crate) const LAST_BEFORE_DELETION: &str = "swap the module";
+
+/// What the script takes, and nothing else: each VM is made and destroyed once, is on once, but
+/// for the one that somebody turns off, and gets its second processor while it runs.
+pub(crate) fn effects() -> Effects {
+    let mut effects = Effects::new();
+    let mut take = |method: &str, what: &str, times: usize| {
+        effects.insert(format!("{method} {what}"), times);
+    };
+    for group in ["db/folder", "web/folder"] {
+        take("CreateFolder", group, 1);
+        take("UnregisterAndDestroy_Task", group, 1);
+    }
+    for slot in ["db/0", "db/1", "web/0", "web/1", "web/2"] {
+        take("CloneVM_Task", slot, 1);
+        take("PowerOnMultiVM_Task", slot, 1);
+        take("PowerOffVM_Task", slot, 1);
+        take("Destroy_Task", slot, 1);
+    }
+    for slot in ["web/0", "web/1", "web/2"] {
+        take("ReconfigVM_Task", slot, 1);
+    }
+    take("PowerOnMultiVM_Task", "web/0", 2);
+    effects
+}
 
 const ANOTHER: &str = "one-by-one";
 

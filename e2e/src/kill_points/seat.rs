@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use vmgroup_faults::{Options, Plan, Proxy, Target, Trace};
+use vmgroup_faults::{Options, Pattern, Plan, Proxy, Record, Target, Trace};
 use vmgroup_rig::Rig;
 
 use crate::operator::{Operator, Route, Start};
@@ -23,7 +23,10 @@ pub(crate) struct Seat<'a> {
     pub(crate) name: &'static str,
     pub(crate) proxy: Proxy,
     start: Start,
+    trace: Trace,
     operator: Option<Operator>,
+    /// When it began, on the trace's clock.
+    began_ms: u64,
     /// What operators of this seat said before they were killed.
     said: String,
     pub(crate) killed: u64,
@@ -88,7 +91,9 @@ impl<'a> Seat<'a> {
             name,
             proxy,
             start,
+            trace: making.trace.clone(),
             operator: None,
+            began_ms: 0,
             said: String::new(),
             killed: 0,
             may_leave_lease: false,
@@ -155,11 +160,25 @@ impl<'a> Seat<'a> {
         let killed = self.proxy.host().pid().is_none();
         assert!(well || killed, "{} did not end well", self.name);
         self.killed += u64::from(killed);
-        self.may_leave_lease = killed || !said.contains(HOLDS_LEASE);
+        self.may_leave_lease = killed || !(said.contains(HOLDS_LEASE) || self.has_written_lease());
+    }
+
+    /// The one that runs has written the lease, by the proxy's record.
+    fn has_written_lease(&self) -> bool {
+        let leases = Pattern {
+            resource: Some("leases".to_owned()),
+            ..Pattern::default()
+        };
+        let of_this_life = |record: &Record| {
+            record.via == self.name && record.began_ms >= self.began_ms && record.call.changes
+        };
+        let mut records = self.trace.of(&leases).into_iter();
+        records.any(|record| of_this_life(&record) && record.is_executed())
     }
 
     fn begin(&mut self) {
         let operator = Operator::start_with(self.ground.site(), &self.start);
+        self.began_ms = self.trace.now_ms();
         self.proxy.host().set(operator.pid());
         self.operator = Some(operator);
     }

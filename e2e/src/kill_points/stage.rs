@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use vmgroup_faults::{Plan, Trace};
+use vmgroup_faults::{Call, Plan, Trace};
 use vmgroup_rig::{Control, Options, Rig, Vm};
 
 use crate::binary::guest;
@@ -19,9 +19,20 @@ use super::ground::Ground;
 use super::seat::{Making, Seat};
 
 const BYSTANDERS: u32 = 2;
+/// Milliseconds of slow tasks: a clone goes on while its operator is started again.
+const SLOW_TASKS: [(&str, u32); 4] = [
+    ("CloneVm", 2_000),
+    ("Destroy", 1_000),
+    ("PowerOff", 300),
+    ("ReconfigVm", 300),
+];
 const POLL: Duration = Duration::from_millis(100);
 /// Twice what is promised: a run that is only late says how late.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// So long nothing is asked of a server in a world that stands still.
+const SILENCE: Duration = Duration::from_millis(1_500);
+/// Reports and events may come for so long after the world is as it should be.
+const LAST_WORDS: Duration = Duration::from_secs(12);
 /// Names of the operators.
 pub(crate) const REPLICAS: [&str; 2] = ["first", "second"];
 
@@ -47,6 +58,13 @@ impl<'a> Stage<'a> {
             ..Options::vcenter_only()
         };
         let vcenter = Rig::start(&options).unwrap_or_else(|error| panic!("no rig: {error:#}"));
+        let control = vcenter.control();
+        // One that is off would show that somebody powers it on.
+        let strangers = truth::vms(control);
+        let stranger = strangers.values().find(|vm| vm.power == "poweredOn");
+        let stranger = stranger.expect("a bystander that is on");
+        let off = control.set_power(&stranger.moid, "poweredOff");
+        off.expect("the simulator answers");
         let folder = tempfile::tempdir().expect("a folder");
         let mut stage = Self {
             seats: Vec::new(),
@@ -77,6 +95,12 @@ impl<'a> Stage<'a> {
             }
         }
         stage
+    }
+
+    /// Tasks take their time from here on.
+    pub(crate) fn slow_down_tasks(&self) {
+        let slow = self.control().set_task_delays(&SLOW_TASKS);
+        slow.expect("the simulator answers");
     }
 
     /// The API server that it shares with others.
@@ -168,6 +192,28 @@ impl<'a> Stage<'a> {
         });
     }
 
+    /// S15: nothing is asked of anybody any more, leases, watches and waits aside.
+    ///
+    /// # Panics
+    /// When something is, again and again.
+    pub(crate) fn falls_silent(&mut self) {
+        let began = Instant::now();
+        loop {
+            let from = self.trace.records().len();
+            sleep(SILENCE);
+            self.tend();
+            let records = self.trace.records();
+            let mut since = records.iter().skip(from);
+            let Some(loud) = since.find(|record| !is_quiet(&record.call)) else {
+                return;
+            };
+            assert!(
+                began.elapsed() < LAST_WORDS,
+                "S15: it does not fall silent: {loud}"
+            );
+        }
+    }
+
     /// Starts again what was killed.
     pub(crate) fn tend(&mut self) {
         for seat in &mut self.seats {
@@ -188,4 +234,9 @@ impl<'a> Stage<'a> {
             name => format!("{groups}/{name}"),
         }
     }
+}
+
+/// What an operator does though nothing happens.
+fn is_quiet(call: &Call) -> bool {
+    call.resource == "leases" || call.is_watch() || call.verb == "WaitForUpdatesEx"
 }

@@ -72,12 +72,16 @@ impl Edit {
         }
     }
 
-    /// Does it.
+    /// Does it; false if it was left undone.
     ///
     /// # Panics
     /// When the API server refuses it. What vCenter refuses a person is left undone: the
     /// operator may be at the same VM.
-    pub(crate) fn make(self, stage: &mut Stage<'_>, wishes: &mut Wishes) {
+    pub(crate) fn make(self, stage: &mut Stage<'_>, wishes: &mut Wishes) -> bool {
+        let by_hand = |group, pick, act: &dyn Fn(&Stage<'_>, &Vm) -> bool| {
+            member(stage, group, pick).is_some_and(|vm| act(stage, &vm))
+        };
+        let mut is_done = true;
         match self {
             Self::Nothing => {}
             Self::Create { group, wish } => stage.create(group, &spec(wish)),
@@ -86,22 +90,25 @@ impl Edit {
             Self::Delete { group } => stage.delete(group),
             Self::Swap => stage.mount(OTHER_MODULE),
             Self::PowerOff { group, pick } => {
-                if let Some(vm) = member(stage, group, pick) {
-                    let _ = stage.control().set_power(&vm.moid, "poweredOff");
-                }
+                is_done = by_hand(group, pick, &|stage, vm| {
+                    stage.control().set_power(&vm.moid, "poweredOff").is_ok()
+                });
             }
             Self::Move { group, pick } => {
-                if let Some(vm) = member(stage, group, pick) {
-                    let _ = stage.control().move_vm(&vm.moid, ELSEWHERE);
-                }
+                is_done = by_hand(group, pick, &|stage, vm| {
+                    stage.control().move_vm(&vm.moid, ELSEWHERE).is_ok()
+                });
             }
             Self::Destroy { group, pick } => {
-                if let Some(vm) = member(stage, group, pick) {
-                    let _ = stage.control().delete_vm(&vm.moid);
-                }
+                is_done = by_hand(group, pick, &|stage, vm| {
+                    stage.control().delete_vm(&vm.moid).is_ok()
+                });
             }
         }
-        wishes.note(self);
+        if is_done {
+            wishes.note(self);
+        }
+        is_done
     }
 }
 

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::kill_points::{
-    Ground, Seat, Stage, bystanders_are_untouched, nothing_is_left, said, with_circumstances,
-};
+use crate::kill_points::{Ground, Seat, Stage, nothing_is_left, said, with_circumstances};
 
 use super::draw::{Part, draw};
 use super::edit::{Edit, Wish};
@@ -137,10 +135,10 @@ impl Course<'_, '_> {
             self.world.sessions_expired();
         }
         *self.report.faults.entry(round.fault.kind()).or_default() += 1;
-        *self.report.edits.entry(round.edit.kind()).or_default() += 1;
-        round
-            .edit
-            .make(&mut self.world.stage, &mut self.world.wishes);
+        let edit = round.edit;
+        if edit.make(&mut self.world.stage, &mut self.world.wishes) {
+            *self.report.edits.entry(edit.kind()).or_default() += 1;
+        }
         let pause = Instant::now();
         while pause.elapsed() < Duration::from_millis(round.pause_ms) {
             self.world.stage.tend();
@@ -170,6 +168,7 @@ impl Course<'_, '_> {
         }
         let took = ms(began.elapsed());
         self.report.settled.push(took);
+        self.world.judge()?;
         self.world.wishes.settled();
         self.world.tidy_up();
         self.world.count_orphaned_sessions()?;
@@ -177,7 +176,6 @@ impl Course<'_, '_> {
         let sample = Sample::take(self.world, at, self.report.rounds)?;
         (self.tell)(&line(&sample, took));
         self.report.samples.push(sample);
-        bystanders_are_untouched(&self.world.stage, &[]);
         self.world.stage.trace.forget();
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use vmgroup_rig::Vm;
 
-use crate::kill_points::{REPLICAS, Stage, changes};
+use crate::kill_points::{REPLICAS, Stage, bout_is_sound, changes};
 use crate::truth;
 
 use super::edit::{Edit, Wish};
@@ -25,6 +25,9 @@ pub(crate) struct Wishes {
     leaving: BTreeSet<&'static str>,
     /// Another module than the usual one decides.
     is_swapped: bool,
+    /// How many VMs people have asked for since the world settled last, by new groups, larger
+    /// ones, and members that they destroyed.
+    asked_for: u64,
 }
 
 impl Wishes {
@@ -43,15 +46,18 @@ impl Wishes {
     /// The world is as wished: what was deleted is gone.
     pub(crate) fn settled(&mut self) {
         self.leaving.clear();
+        self.asked_for = 0;
     }
 
     pub(crate) fn note(&mut self, edit: Edit) {
         match edit {
             Edit::Create { group, wish } => {
+                self.asked_for += wish.replicas;
                 self.groups.insert(group, wish);
             }
             Edit::Scale { group, replicas } => {
                 if let Some(wish) = self.groups.get_mut(group) {
+                    self.asked_for += replicas.saturating_sub(wish.replicas);
                     wish.replicas = replicas;
                 }
             }
@@ -65,7 +71,8 @@ impl Wishes {
                 self.leaving.insert(group);
             }
             Edit::Swap => self.is_swapped = true,
-            Edit::Nothing | Edit::PowerOff { .. } | Edit::Move { .. } | Edit::Destroy { .. } => {}
+            Edit::Destroy { .. } => self.asked_for += 1,
+            Edit::Nothing | Edit::PowerOff { .. } | Edit::Move { .. } => {}
         }
     }
 }
@@ -81,6 +88,8 @@ pub(crate) struct World<'a> {
     killed_before: u64,
     /// The last call of vCenter's record that was looked at.
     seen: u64,
+    /// The last one of the bout before.
+    judged: u64,
 }
 
 impl<'a> World<'a> {
@@ -93,6 +102,7 @@ impl<'a> World<'a> {
             orphans: 0,
             killed_before: 0,
             seen: 0,
+            judged: 0,
         }
     }
 
@@ -156,6 +166,27 @@ impl<'a> World<'a> {
         }
         self.folders_are_the_groups()?;
         self.costs_are_bounded()
+    }
+
+    /// Judges all that was done in vCenter since the world settled the last time (S1 to S3).
+    ///
+    /// # Panics
+    /// When something was done that may never be, or that nobody asked for.
+    pub(crate) fn judge(&mut self) -> Result<(), String> {
+        let trace = self.stage.control().trace(self.judged);
+        let trace = trace.map_err(|error| format!("{error:#}"))?;
+        self.judged = trace.last;
+        let tasks = self.stage.control().tasks();
+        let tasks = tasks.map_err(|error| format!("{error:#}"))?;
+        let made = bout_is_sound(&self.stage, &trace.calls, &tasks);
+        // What has gone with nobody's wish was made anew: destroys need no bound of their own.
+        let asked_for = self.wishes.asked_for;
+        if made > asked_for {
+            return Err(format!(
+                "S1: {made} VMs were made, {asked_for} were asked for"
+            ));
+        }
+        Ok(())
     }
 
     /// Whether nothing was done in vCenter since this was asked the last time.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use vmgroup_e2e::{Operator, Site, Wish, member_slots, steadily};
+use vmgroup_rig::Call;
 
 use crate::sites::{busy, finish};
 
@@ -248,6 +249,37 @@ pub(crate) fn a_group_that_is_only_observed_writes_nothing_to_vcenter() {
             .iter()
             .any(|path| path.ends_with("/observe-web"))
     );
+    group.delete();
+    group.until_gone();
+}
+
+pub(crate) fn a_group_that_is_observed_from_now_on_is_left_as_it_is() {
+    let busy = busy();
+    let site = &busy.site;
+    site.create_namespace("watched");
+    let group = site.apply("watched", "web", &Wish::new(2));
+    let members = group.until_running(2);
+    group.patch(&json!({ "spec": { "mode": "Observe", "replicas": 1, "cpu": 2 } }));
+    group.until_condition("Ready", "False", "Observing");
+    let identity = group.object().unwrap()["metadata"]["uid"].clone();
+    let identity = identity.as_str().unwrap().to_owned();
+    let before = site.control().trace(0).unwrap().last;
+    let off = site.control().set_power(&members[&0].moid, "poweredOff");
+    off.unwrap();
+    // Without `mode` each of this would have been healed by then.
+    steadily("nothing is done", Duration::from_secs(8), || {
+        let calls = site.control().trace(before).unwrap().calls;
+        let of_group = |call: &&Call| {
+            let is_member = members.values().any(|vm| vm.moid == call.object);
+            is_member || call.operation_id.starts_with(&identity)
+        };
+        match calls.iter().find(of_group) {
+            None => Ok(()),
+            call => Err(format!("{call:?}")),
+        }
+    });
+    group.patch(&json!({ "spec": { "mode": "Apply" } }));
+    group.until_running(1);
     group.delete();
     group.until_gone();
 }

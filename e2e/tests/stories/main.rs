@@ -53,6 +53,7 @@ const STORIES: &[Story] = stories![
     changes::scaling_adds_and_removes_vms_and_leaves_the_others_alone,
     changes::an_edit_of_the_spec_reaches_running_vms_in_place,
     changes::a_group_that_is_only_observed_writes_nothing_to_vcenter,
+    changes::a_group_that_is_observed_from_now_on_is_left_as_it_is,
     changes::settings_that_are_nested_too_deeply_stall_their_group_alone,
     changes::an_object_without_spec_is_stalled_alone_and_can_be_deleted,
     changes::two_groups_whose_names_join_alike_have_folders_of_their_own,

@@ -154,7 +154,7 @@ pub struct UpdateStrategy {
     #[serde(rename = "type")]
     pub kind: UpdateType,
     /// How many VMs may be down at a time: a number, or a percentage of
-    /// replicas (rounded down).
+    /// replicas (rounded down; one, if that and maxSurge would leave none).
     pub max_unavailable: IntOrPercent,
     /// How many VMs there may be above replicas while others are replaced: a
     /// number, or a percentage of replicas (rounded up).

@@ -40,7 +40,7 @@ pub(crate) struct Get {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Form {
-    /// As `kubectl get vg` shows groups.
+    /// Much as `kubectl get vg` shows groups.
     #[default]
     Table,
     /// A list of objects.

@@ -23,7 +23,7 @@ use crate::wiring::operator::{self, Ends, Folders, Start, Watched};
 /// hold is kept in a state folder; a file that is removed deletes nothing, `vmgroup delete` does.
 ///
 /// vCenter's address, user and password are VC_HOST, VC_USER and VC_PASS, from the environment or
-/// from files of these names. They may change while the operator runs.
+/// from files of these names. Files may change while the operator runs.
 ///
 /// Ends on SIGTERM or Ctrl-C; logs out of vCenter and gives up its lease before that.
 #[derive(Args)]
@@ -44,7 +44,8 @@ pub(crate) struct Run {
     /// The folder that holds identity, status and a lock.
     #[arg(long, value_name = "DIR", default_value = super::STATE, requires = "groups")]
     state: PathBuf,
-    /// Which vCenter to act on: the real one if VC_HOST or a folder of credentials is there.
+    /// Which vCenter to act on; the real one if left out, with --groups only if VC_HOST or a folder
+    /// of credentials is there.
     #[arg(long, value_enum)]
     vcenter: Option<WhichVcenter>,
     /// Templates in the simulated vCenter.

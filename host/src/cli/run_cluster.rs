@@ -41,7 +41,7 @@ pub(crate) struct ClusterFlags {
     /// Act without a lease: only where no second operator can run.
     #[arg(long)]
     no_leader_elect: bool,
-    /// Name of the lease.
+    /// Name of the lease; the role in deploy/ allows this one only.
     #[arg(long, value_name = "NAME", default_value = "vmgroup")]
     lease_name: String,
     /// Namespace of the lease.

@@ -173,7 +173,25 @@ impl Tool {
         Ok(())
     }
 
+    /// They have to be done well within the time that a mutant has, so that no slow machine is
+    /// taken for one that hangs; what is built is built before that.
     fn check_sound_by(&self, part: &Crate, tests: &[&str], tree: &Tree) -> Result<()> {
+        self.test_sound(part, &[tests, &["--no-run"]].concat(), tree, None)?;
+        self.test_sound(
+            part,
+            tests,
+            tree,
+            Some(Duration::from_secs(TIMEOUT * 4 / 5)),
+        )
+    }
+
+    fn test_sound(
+        &self,
+        part: &Crate,
+        tests: &[&str],
+        tree: &Tree,
+        limit: Option<Duration>,
+    ) -> Result<()> {
         let mut test = child::cargo();
         test.args(["test", "--quiet", "--profile=mutants"]);
         for package in part.tested {
@@ -185,7 +203,7 @@ impl Tool {
             .env("CARGO_ENCODED_RUSTFLAGS", "--cap-lints=warn")
             .current_dir(tree.root());
         let log = self.out.with_extension("sound.txt");
-        let status = child::run_logged(part.package, &mut test, &log, None)?;
+        let status = child::run_logged(part.package, &mut test, &log, limit)?;
         if !status.success() {
             print(child::last_lines(&log, 30)?);
             bail!("the tests of {} fail without any mutant", part.package);

@@ -31,6 +31,10 @@ const OPERATOR: &[&str] = &[
     "e2e/rig",
     "e2e/faults",
     "e2e/components",
+    "deploy",
+    "guest/examples",
+    "Cargo.toml",
+    "Cargo.lock",
 ];
 
 const PROVE: Target = Target::Bin("vmgroup-prove");
@@ -118,7 +122,11 @@ pub(super) const PIECES: &[Piece] = &[
         needs_rig: true,
         program: Program::plain("vmgroup-e2e", Target::Bin("kill_points")).beside("vmgroup"),
         bounds: minutes_of_plans,
-        adds: &["kill-point runs", "kills"],
+        adds: &[
+            "kill-point runs",
+            "kill-point runs that missed a fault",
+            "kills",
+        ],
         keeps: &["slowest to heal, ms"],
         zeroes: &["kill-point runs that failed"],
         next: Some("next plan"),
@@ -145,7 +153,7 @@ pub(super) const PIECES: &[Piece] = &[
     Piece {
         name: "generated",
         about: "modules that wasm-smith writes, against the engine",
-        sources: &["host/core/src", "host/engine", "host/engine/tests", "wit"],
+        sources: &["host/core/src", "host/engine", "wit", "Cargo.lock"],
         needs_guests: true,
         needs_rig: false,
         program: Program::optimised("vmgroup-engine", Target::Test("generated")),
@@ -169,6 +177,7 @@ pub(super) const PIECES: &[Piece] = &[
             "host/vim/src",
             "fuzz",
             "wit",
+            "Cargo.lock",
         ],
         needs_guests: true,
         needs_rig: false,
