@@ -87,7 +87,11 @@ fn tell<P: Pair>(make: fn() -> P, arguments: &Arguments) -> Result<bool> {
     if let Some(failure) = &report.failure {
         complain(&failure.to_string());
     }
-    Ok(report.failure.is_none())
+    let excessive = report.totals.excessive::<P>();
+    for name in &excessive {
+        complain(&format!("the known difference `{name}` was met too often"));
+    }
+    Ok(report.failure.is_none() && excessive.is_empty())
 }
 
 fn text<P: Pair>(report: &Report) -> String {
@@ -112,7 +116,7 @@ fn text<P: Pair>(report: &Report) -> String {
         count.all,
         count.faults,
         report.next_seed,
-        u32::from(report.failure.is_some())
+        usize::from(report.failure.is_some()) + totals.excessive::<P>().len()
     ));
     text
 }

@@ -7,6 +7,9 @@ use crate::answer::Outcome;
 use crate::compare::Comparison;
 use crate::pair::Pair;
 
+/// What may happen at any operation happens in one of so many sequences at most.
+const SELDOM: u64 = 20;
+
 /// Counts of operations.
 #[derive(Debug, Clone, Default)]
 pub struct Totals {
@@ -83,6 +86,17 @@ impl Totals {
         rarest.map_or(("none", 0), |kind| (kind, of(kind)))
     }
 
+    /// Known differences of operations of any kind that were met in more than one of twenty
+    /// sequences: something else hides behind them.
+    pub fn excessive<P: Pair>(&self) -> Vec<&'static str> {
+        let of_any = P::known().iter().filter(|known| known.kinds.is_empty());
+        let met = |name| self.known.get(name).copied().unwrap_or(0);
+        of_any
+            .map(|known| known.name)
+            .filter(|name| met(*name) > self.sequences / SELDOM + 1)
+            .collect()
+    }
+
     /// The known differences that were not met.
     pub fn unmet<P: Pair>(&self) -> Vec<&'static str> {
         P::known()
@@ -111,5 +125,22 @@ impl fmt::Display for Totals {
             writeln!(f, "{times:>7} sequences met the known difference `{name}`")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vcenter::Vcenters;
+
+    #[test]
+    fn a_known_difference_that_is_met_all_the_time_hides_something() {
+        let met = |times| Totals {
+            sequences: 100,
+            known: [("an-update-is-lost", times), ("power-on-of-nothing", 70)].into(),
+            ..Totals::default()
+        };
+        assert_eq!(met(6).excessive::<Vcenters>(), [""; 0]);
+        assert_eq!(met(7).excessive::<Vcenters>(), ["an-update-is-lost"]);
     }
 }

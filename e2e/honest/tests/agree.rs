@@ -29,6 +29,7 @@ fn assert_honest<P: Pair>(report: &Report) {
         count.faults,
         count.all
     );
+    assert_eq!(report.totals.excessive::<P>(), [""; 0]);
     let (rarest, times) = report.totals.rarest::<P>();
     assert!(count.all < 2_000 || times > 0, "{rarest} was never tried");
 }
