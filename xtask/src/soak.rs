@@ -21,7 +21,7 @@ use crate::{Verdict, child, guests};
 /// the table says how small a leak would have shown in a run of this length. In the rest whoever
 /// leads may be killed. At the end all groups are deleted, and nothing may be left.
 ///
-/// Exit codes: 0 all held, 1 something broke (with seed and round) or grows, 2 it could not be run.
+/// Exit codes: 0 all held, 1 something broke (with seed and round) or grows, 2 it could not be run, or was too short to say so.
 #[derive(Args)]
 pub(crate) struct Soak {
     /// How long, without start and farewell.

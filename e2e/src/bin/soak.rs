@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: a long run with random edits and faults.
 //! Data on stdout, progress on stderr. Exit codes: 0 all held and stayed flat, 1 not so,
-//! 2 it could not be run or was interrupted.
+//! 2 it could not be run, was interrupted, or was too short to say so.
 #![allow(clippy::print_stdout, reason = "the figures are the output")]
 #![allow(clippy::print_stderr, reason = "progress is talk")]
 
@@ -93,6 +93,15 @@ fn tell(arguments: &Arguments, report: &Report) -> ExitCode {
             breach.round, report.seed, breach.what
         );
         eprintln!("hint: cargo xtask soak --seed {}", report.seed);
+    }
+    let unjudged = report.unjudged();
+    if is_good && !unjudged.is_empty() {
+        eprintln!(
+            "too short to say whether it stays flat: {}",
+            unjudged.join(", ")
+        );
+        eprintln!("hint: give it more minutes");
+        return ExitCode::from(2);
     }
     ExitCode::from(u8::from(!is_good))
 }

@@ -168,11 +168,11 @@ pub(crate) fn nothing_is_left(stage: &Stage<'_>) {
         .iter()
         .filter(|it| it.path.starts_with("/vcqaDC/vm/vm-operator/"));
     assert_eq!(below.count(), 0, "folders are left: {folders:?}");
-    let killed: u64 = stage.seats.iter().map(|seat| seat.killed).sum();
+    let orphans: u64 = stage.seats.iter().map(|seat| seat.left_sessions).sum();
     let sessions = control.sessions().expect("the simulator answers");
     assert!(
-        sessions <= killed,
-        "S14: {sessions} sessions after {killed} were killed"
+        sessions <= orphans,
+        "S14: {sessions} sessions after {orphans} were killed that had one"
     );
     // A fault that strikes the farewell, or the renewal whose version it builds on,
     // leaves the lease to lapse; and so does whoever was killed, and began anew too late.

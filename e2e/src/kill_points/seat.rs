@@ -17,6 +17,9 @@ const HOLDS_LEASE: &str = "this replica holds the lease";
 /// An operator says something as soon as it has begun.
 const FIRST_WORD_MAX: Duration = Duration::from_secs(10);
 
+/// A login takes less, however slow vCenter is made.
+const LOGIN_MS_MAX: u64 = 2_000;
+
 /// A replica's place.
 pub(crate) struct Seat<'a> {
     ground: &'a Ground,
@@ -30,6 +33,12 @@ pub(crate) struct Seat<'a> {
     /// What operators of this seat said before they were killed.
     said: String,
     pub(crate) killed: u64,
+    /// How often one was killed that had a session in vCenter, which only time ends.
+    pub(crate) left_sessions: u64,
+    /// It had one when the trace was forgotten.
+    had_session: bool,
+    /// No session that is older than this goes on, on the trace's clock.
+    sessions_since_ms: u64,
     /// The last one went without having held the lease, or was killed: it may name the seat.
     pub(crate) may_leave_lease: bool,
 }
@@ -96,6 +105,9 @@ impl<'a> Seat<'a> {
             began_ms: 0,
             said: String::new(),
             killed: 0,
+            left_sessions: 0,
+            had_session: false,
+            sessions_since_ms: 0,
             may_leave_lease: false,
         };
         seat.begin();
@@ -116,7 +128,7 @@ impl<'a> Seat<'a> {
         let by_itself = self.proxy.host().pid().is_some();
         assert!(!by_itself, "the operator ended:\n{}", operator.log());
         self.said.push_str(&operator.log());
-        self.killed += 1;
+        self.is_killed();
         if let Some(operator) = self.operator.take() {
             operator.until_killed();
         }
@@ -159,8 +171,44 @@ impl<'a> Seat<'a> {
         self.said.push_str(&said);
         let killed = self.proxy.host().pid().is_none();
         assert!(well || killed, "{} did not end well", self.name);
-        self.killed += u64::from(killed);
+        if killed {
+            self.is_killed();
+        }
         self.may_leave_lease = killed || !(said.contains(HOLDS_LEASE) || self.has_written_lease());
+    }
+
+    /// vCenter has forgotten all sessions. A login that arrived right before may have been late.
+    pub(crate) fn sessions_expired(&mut self) {
+        self.had_session = false;
+        self.sessions_since_ms = self.trace.now_ms().saturating_sub(LOGIN_MS_MAX);
+    }
+
+    /// Remembers what the trace tells, which is about to be forgotten.
+    pub(crate) fn remember_session(&mut self) {
+        self.had_session = self.has_session();
+    }
+
+    fn is_killed(&mut self) {
+        self.killed += 1;
+        self.left_sessions += u64::from(self.has_session());
+    }
+
+    /// Whether the one that runs has a session, by the proxy's record.
+    fn has_session(&self) -> bool {
+        let last = |verb| {
+            let calls = self.trace.of(&Pattern::verb(verb)).into_iter();
+            let own = calls.filter(|record| {
+                record.via == self.name
+                    && record.began_ms >= self.sessions_since_ms
+                    && record.forwarded > 0
+                    && record.fault.is_none()
+            });
+            own.map(|record| record.number).max()
+        };
+        match (last("Login"), last("Logout")) {
+            (None, None) => self.had_session,
+            (login, logout) => login > logout,
+        }
     }
 
     /// The one that runs has written the lease, by the proxy's record.
@@ -179,6 +227,7 @@ impl<'a> Seat<'a> {
     fn begin(&mut self) {
         let operator = Operator::start_with(self.ground.site(), &self.start);
         self.began_ms = self.trace.now_ms();
+        (self.had_session, self.sessions_since_ms) = (false, self.began_ms);
         self.proxy.host().set(operator.pid());
         self.operator = Some(operator);
     }

@@ -198,20 +198,30 @@ impl<'a> Stage<'a> {
     /// When something is, again and again.
     pub(crate) fn falls_silent(&mut self) {
         let began = Instant::now();
-        loop {
-            let from = self.trace.records().len();
-            sleep(SILENCE);
-            self.tend();
-            let records = self.trace.records();
-            let mut since = records.iter().skip(from);
-            let Some(loud) = since.find(|record| !is_quiet(&record.call)) else {
-                return;
-            };
-            assert!(
-                began.elapsed() < LAST_WORDS,
-                "S15: it does not fall silent: {loud}"
-            );
+        while let Err(loud) = self.is_silent() {
+            assert!(began.elapsed() < LAST_WORDS, "S15: {loud}");
         }
+    }
+
+    /// Whether nothing is asked of anybody for a while.
+    pub(crate) fn is_silent(&mut self) -> Result<(), String> {
+        let from = self.trace.records().len();
+        sleep(SILENCE);
+        self.tend();
+        let records = self.trace.records();
+        let mut since = records.iter().skip(from);
+        match since.find(|record| !is_quiet(&record.call)) {
+            None => Ok(()),
+            Some(loud) => Err(format!("it does not fall silent: {loud}")),
+        }
+    }
+
+    /// Forgets the trace, and nothing that counts.
+    pub(crate) fn forget_trace(&mut self) {
+        for seat in &mut self.seats {
+            seat.remember_session();
+        }
+        self.trace.forget();
     }
 
     /// Starts again what was killed.

@@ -148,6 +148,7 @@ fn fault(dice: &mut Dice, part: Part) -> Fault {
         (15, busy),
         (10, refuse),
         (6, fail),
+        (12, Fault::SlowTasks),
         (10, Fault::CutWatches),
         (8, Fault::ExpireSessions),
         (killing, kill),
@@ -198,7 +199,7 @@ mod tests {
                 assert!((1..=REPLICAS_MAX).contains(&replicas));
             }
         }
-        assert_eq!((edits.len(), faults.len()), (9, 10));
+        assert_eq!((edits.len(), faults.len()), (9, 11));
         let kills = rounds(1, 200, Part::Kills);
         let first_dies = |round: &Round| matches!(round.fault, Fault::Kill { replica: 0, .. });
         assert!(kills.iter().any(first_dies));

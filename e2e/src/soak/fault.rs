@@ -44,6 +44,8 @@ pub(crate) enum Fault {
         method: &'static str,
         fault: &'static str,
     },
+    /// Tasks of vCenter take their time.
+    SlowTasks,
     /// Open watches end in the middle.
     CutWatches,
     /// vCenter forgets all sessions.
@@ -66,6 +68,7 @@ impl Fault {
             Self::Busy { .. } => "429, 500 or 503",
             Self::Refuse { .. } => "SOAP fault",
             Self::FailTask { .. } => "failed task",
+            Self::SlowTasks => "slow tasks",
             Self::CutWatches => "cut watches",
             Self::ExpireSessions => "expired sessions",
             Self::Kill { .. } => "kill",
@@ -79,6 +82,7 @@ impl Fault {
     pub(crate) fn begin(self, stage: &Stage<'_>) {
         match self {
             Self::Nothing => {}
+            Self::SlowTasks => stage.slow_down_tasks(),
             Self::CutWatches => stage.seats.iter().for_each(|seat| seat.proxy.cut_watches()),
             Self::ExpireSessions => {
                 let ended = stage.control().expire_sessions();
@@ -121,6 +125,8 @@ impl Fault {
         stage.seats.iter().for_each(|seat| seat.proxy.clear());
         let cleared = stage.control().clear_rules();
         cleared.expect("the simulator answers");
+        let at_once = stage.control().set_task_delays(&[]);
+        at_once.expect("the simulator answers");
     }
 
     fn rule(self) -> Rule {
@@ -203,6 +209,7 @@ impl fmt::Display for Fault {
             }
             Self::Refuse { method, fault } => write!(f, "{method} refused with {fault}"),
             Self::FailTask { method, fault } => write!(f, "task of {method} failed with {fault}"),
+            Self::SlowTasks => f.write_str("tasks slowed down"),
             Self::CutWatches => f.write_str("watches cut"),
             Self::ExpireSessions => f.write_str("sessions expired"),
             Self::Kill { replica, at } => {

@@ -175,6 +175,15 @@ impl Report {
         self.breach.is_none() && !self.rows().iter().any(grows)
     }
 
+    /// Figures that have to be flat, and of which too little was seen.
+    pub fn unjudged(&self) -> Vec<&'static str> {
+        let rows = self.rows().into_iter().filter(|row| {
+            let verdict = row.judged.map(|judged| judged.verdict);
+            verdict == Some(Verdict::Unknown)
+        });
+        rows.map(|row| row.figure).collect()
+    }
+
     /// For people.
     pub fn table(&self) -> String {
         let mut text = format!(

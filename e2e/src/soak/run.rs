@@ -16,8 +16,6 @@ use super::world::{GROUPS, World};
 
 /// What is promised (L1): so long after the last fault the world is as wished.
 const SETTLES_WITHIN: Duration = Duration::from_secs(60);
-/// So long it is watched to stand still.
-const STANDSTILL: Duration = Duration::from_millis(1_200);
 /// Each look reads everything, which costs the machine that the operators run on.
 const LOOK: Duration = Duration::from_millis(250);
 /// Of the time, so many percent are the steady part.
@@ -176,7 +174,7 @@ impl Course<'_, '_> {
         let sample = Sample::take(self.world, at, self.report.rounds)?;
         (self.tell)(&line(&sample, took));
         self.report.samples.push(sample);
-        self.world.stage.trace.forget();
+        self.world.stage.forget_trace();
         Ok(())
     }
 
@@ -184,7 +182,7 @@ impl Course<'_, '_> {
         self.world.look()?;
         // What was done so far was needed to get here.
         let _ = self.world.stands_still();
-        sleep(STANDSTILL);
+        self.world.stage.is_silent()?;
         self.world.look()?;
         self.world.stands_still()
     }

@@ -85,7 +85,7 @@ pub(crate) struct World<'a> {
     approved: BTreeMap<(String, String), Instant>,
     /// Sessions of killed operators, as of the kills before.
     orphans: u64,
-    killed_before: u64,
+    left_before: u64,
     /// The last call of vCenter's record that was looked at.
     seen: u64,
     /// The last one of the bout before.
@@ -100,7 +100,7 @@ impl<'a> World<'a> {
             approvals: 0,
             approved: BTreeMap::new(),
             orphans: 0,
-            killed_before: 0,
+            left_before: 0,
             seen: 0,
             judged: 0,
         }
@@ -118,14 +118,21 @@ impl<'a> World<'a> {
         self.stage.seats.iter().map(|seat| seat.killed).sum()
     }
 
+    fn left_sessions(&self) -> u64 {
+        self.stage.seats.iter().map(|seat| seat.left_sessions).sum()
+    }
+
     /// Sessions that only time ends, at most: those of the killed.
     pub(crate) fn orphaned_sessions(&self) -> u64 {
-        self.orphans + self.killed() - self.killed_before
+        self.orphans + self.left_sessions() - self.left_before
     }
 
     /// vCenter has forgotten all sessions.
     pub(crate) fn sessions_expired(&mut self) {
-        self.killed_before = self.killed();
+        for seat in &mut self.stage.seats {
+            seat.sessions_expired();
+        }
+        self.left_before = self.left_sessions();
         self.orphans = 0;
     }
 
@@ -135,7 +142,7 @@ impl<'a> World<'a> {
         let sessions = self.stage.control().sessions();
         let sessions = sessions.map_err(|error| format!("{error:#}"))?;
         self.orphans = self.orphaned_sessions().min(sessions.saturating_sub(1));
-        self.killed_before = self.killed();
+        self.left_before = self.left_sessions();
         Ok(())
     }
 
@@ -271,17 +278,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// No session but one of each operator and those of the killed, no task that runs,
-    /// one lease which one of them holds.
+    /// No session but that of whoever leads and those of the killed, no task that runs, one
+    /// lease which one of them holds.
     fn costs_are_bounded(&self) -> Result<(), String> {
         let sessions = self.stage.control().sessions();
         let sessions = sessions.map_err(|error| format!("{error:#}"))?;
-        let hosts = self.stage.seats.len() as u64;
         let orphans = self.orphaned_sessions();
-        if sessions > hosts + orphans {
-            return Err(format!(
-                "S14: {sessions} sessions of {hosts} operators, {orphans} killed"
-            ));
+        if sessions > 1 + orphans {
+            return Err(format!("S14: {sessions} sessions, {orphans} of them left"));
         }
         let running = self.running_tasks()?;
         if running > 0 {
