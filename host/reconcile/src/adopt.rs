@@ -18,19 +18,36 @@ use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::{Next, stalled};
 use crate::request::{Read, Request};
 
+/// A look into a folder for left-overs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Search {
+    begun_at: Monotonic,
+    /// What was found in the demo's; none as long as that is looked into.
+    of_demo: Option<Vec<VmId>>,
+}
+
 impl Machine {
-    /// Looks once into the folder that the demo would have used, which mostly is the group's.
+    /// Looks once for left-overs: of the demo, whose folder mostly is the group's, and of a
+    /// group of that name that let go of its VMs.
     pub(crate) fn look_for_left_overs(&mut self, key: &GroupKey) -> Option<Next> {
         if self.groups.get(key)?.left_overs.is_some() {
             return None;
         }
-        let read = Read::FolderNamed(names::demo_folder_name(key));
+        let of_demo = has_the_demos_folder(key).then(Vec::new);
+        self.look_into_folder(key, of_demo);
+        Some(Next::Wait)
+    }
+
+    fn look_into_folder(&mut self, key: &GroupKey, of_demo: Option<Vec<VmId>>) {
+        let read = Read::FolderNamed(match of_demo {
+            None => names::demo_folder_name(key),
+            Some(_) => names::folder_name(key),
+        });
         let begun_at = self.now.monotonic;
         self.ask(key, |id| {
-            let stage = Stage::LookingForLeftOvers { begun_at };
+            let stage = Stage::LookingForLeftOvers(Search { begun_at, of_demo });
             (stage, Request::Read { id, read })
         });
-        Some(Next::Wait)
     }
 
     /// Marks left-overs of the demo, VMs of a former identity, and members that
@@ -132,34 +149,18 @@ impl Machine {
         unmarked.map(|vm| &vm.id).collect()
     }
 
-    pub(crate) fn left_overs_read(
-        &mut self,
-        key: &GroupKey,
-        begun_at: Monotonic,
-        result: ReadResult,
-    ) {
+    pub(crate) fn left_overs_read(&mut self, key: &GroupKey, search: Search, result: ReadResult) {
+        let Search { begun_at, of_demo } = search;
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        let is_its_own = names::demo_folder_name(key) == names::folder_name(key);
-        match result {
+        let (folder, found) = match result {
             ReadResult::Folder { id, vms, .. } => {
                 let left_overs = vms.iter().filter(|vm| is_left_over(key, vm));
-                group.left_overs = Some(left_overs.map(|vm| vm.id.clone()).collect());
-                if is_its_own && is_folder_of(key, &vms) {
-                    group.folder_is(Folder::Known(id));
-                }
-                let woken = group.woken;
-                self.wake(key, 0, woken);
+                let found: Vec<VmId> = left_overs.map(|vm| vm.id.clone()).collect();
+                (is_folder_of(key, &vms).then_some(Folder::Known(id)), found)
             }
-            ReadResult::NoFolder => {
-                group.left_overs = Some(Vec::new());
-                if is_its_own {
-                    group.folder_is(Folder::Absent { begun_at });
-                }
-                let woken = group.woken;
-                self.wake(key, 0, woken);
-            }
+            ReadResult::NoFolder => (Some(Folder::Absent { begun_at }), Vec::new()),
             ReadResult::Failed { fault } => {
                 self.try_later(key);
                 if let Verdict::Failed(_, message) = judge(&Work::Clone, &fault) {
@@ -167,10 +168,27 @@ impl Machine {
                     let reason = "OperationFailed";
                     self.report(key, Standing::Failing { reason, message });
                 }
+                return;
             }
-            _ => self.try_later(key),
+            _ => return self.try_later(key),
+        };
+        let Some(mut left_overs) = of_demo else {
+            // This was the demo's, and the group's has another name.
+            return self.look_into_folder(key, Some(found));
+        };
+        left_overs.extend(found);
+        group.left_overs = Some(left_overs);
+        if let Some(folder) = folder {
+            group.folder_is(folder);
         }
+        let woken = group.woken;
+        self.wake(key, 0, woken);
     }
+}
+
+/// The demo would have used the very folder of the group.
+fn has_the_demos_folder(key: &GroupKey) -> bool {
+    names::demo_folder_name(key) == names::folder_name(key)
 }
 
 /// A VM as the demo made them: named after the group, and unmarked.

@@ -273,10 +273,10 @@ impl Machine {
                     }
                 }
             }
-            Stage::LookingForLeftOvers { begun_at } => {
-                let begun_at = *begun_at;
+            Stage::LookingForLeftOvers(search) => {
+                let search = std::mem::take(search);
                 group.stage = Stage::Idle;
-                self.left_overs_read(key, begun_at, result);
+                self.left_overs_read(key, search, result);
             }
             Stage::ClosingFolder { begun_at } => {
                 let begun_at = *begun_at;

@@ -33,8 +33,8 @@ pub(crate) enum Stage {
     Idle,
     /// Reading the object, which is in doubt; this version was the newest one then.
     Rereading(u64),
-    /// Looking for a folder of the demo before the group is claimed.
-    LookingForLeftOvers { begun_at: Monotonic },
+    /// Looking for left-overs before the group is claimed.
+    LookingForLeftOvers(crate::adopt::Search),
     /// Writing finalizer and identity.
     Claiming,
     /// Proving that slots are empty.

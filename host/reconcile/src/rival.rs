@@ -75,7 +75,7 @@ impl Stage {
             | Stage::Reporting
             | Stage::Releasing => true,
             Stage::Idle
-            | Stage::LookingForLeftOvers { .. }
+            | Stage::LookingForLeftOvers(_)
             | Stage::Proving(_)
             | Stage::Deciding { .. }
             | Stage::ClosingFolder { .. }

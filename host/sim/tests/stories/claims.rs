@@ -85,6 +85,33 @@ fn left_overs_are_found_in_the_folder_that_the_demo_gave_the_group() {
     stage.assert_safe();
 }
 
+/// There the group's folder is another one than the demo's: both are looked into.
+#[test]
+fn vms_that_were_let_go_of_are_noticed_in_a_folder_with_a_longer_name() {
+    let of = GroupKey::new("team-a", "web");
+    let mut stage = Stage::new(Vec::new());
+    let orphaning = Spec {
+        deletion: DeletionPolicy::Orphan,
+        ..spec(2)
+    };
+    stage.act(Deed::Create(of.clone(), Box::new(Ok(orphaning))));
+    stage.world.run_for(30_000);
+    let left = stage.ids("web");
+    stage.act(Deed::Delete(of.clone()));
+    stage.world.run_for(30_000);
+    assert!(stage.world.cluster().group(&of).is_none());
+    stage.act(Deed::Create(of.clone(), Box::new(Ok(spec(2)))));
+    stage.world.run_for(30_000);
+    let status = |stage: &Stage| stage.world.cluster().group(&of).unwrap().status.clone();
+    let message = status(&stage).last_message.unwrap_or_default();
+    assert!(message.contains("2 unmarked VMs"), "{message}");
+    stage.act(Deed::Adopt(of.clone(), Some(Adoption::Adopt)));
+    stage.world.run_for(30_000);
+    assert_eq!(status(&stage).phase.as_deref(), Some("RUNNING"));
+    assert_eq!(stage.ids("web"), left, "{}", stage.story());
+    stage.assert_safe();
+}
+
 #[test]
 fn vms_that_look_like_the_demos_are_noticed_without_its_finalizer() {
     let mut stage = Stage::new(Vec::new());
