@@ -14,8 +14,8 @@ use crate::{Verdict, child, guests};
 /// watches; the sessions expire, tasks fail, operators are killed and started again. Meanwhile
 /// groups are created, scaled, resized and deleted, VMs powered off, moved and destroyed by hand, and the
 /// module is swapped. Every four rounds the faults end: within 60 s each group has to be as wished,
-/// with one VM a slot, no folder too many, no more sessions than operators, no running task, one
-/// lease; then memory, open files, threads, sessions, tasks and leases are sampled.
+/// with one VM a slot, no folder too many, no session but that of whoever leads and those of the
+/// killed, no running task, one lease, nothing asked of anybody, and no more VMs made than were asked for; then memory, open files, threads, sessions, tasks and leases are sampled.
 ///
 /// Through the first 80 % of the time the first operator lives, and its figures have to stay flat;
 /// the table says how small a leak would have shown in a run of this length. In the rest whoever

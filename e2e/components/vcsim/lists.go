@@ -106,6 +106,7 @@ type taskView struct {
 	Result      string `json:"result,omitempty"`
 	OperationID string `json:"operation_id"`
 	User        string `json:"user"`
+	EndedMs     int64  `json:"ended_ms"`
 }
 
 // listTasks gives the tasks that calls from outside made, vanished ones included.
@@ -124,6 +125,9 @@ func (sim *inventory) listTasks(trace *trace) []taskView {
 
 func describe(info *types.TaskInfo) taskView {
 	view := taskView{Moid: info.Task.Value, Name: info.Name, Entity: info.Entity.Value, State: string(info.State)}
+	if info.CompleteTime != nil {
+		view.EndedMs = info.CompleteTime.UnixMilli()
+	}
 	if info.Error != nil {
 		view.Fault = typeName(info.Error.Fault)
 	}

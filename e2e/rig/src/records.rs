@@ -119,6 +119,8 @@ pub struct Task {
     pub operation_id: String,
     /// The user of the call.
     pub user: String,
+    /// When it ended, in milliseconds since 1970; 0 while it runs.
+    pub ended_ms: i64,
 }
 
 /// Where a fault appears.

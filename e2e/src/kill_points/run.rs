@@ -204,6 +204,7 @@ fn stands_still(stage: &mut Stage<'_>, step: &Step) {
     stage.tend();
     assert_eq!(count(stage), before, "L1: it does not stand still");
     stage.falls_silent();
+    oracles::only_that_was_taken_down(stage, script::TAKEN_DOWN);
     if let Err(seen) = (step.is_done)(stage) {
         // A report may come late, but what is there stays.
         stage.until(&format!("L1: {seen}"), step.is_done);

@@ -108,6 +108,9 @@ pub(crate) const SCRIPT: &[Step] = &[
 /// The step after which the world must stand still.
 pub(crate) const LAST_BEFORE_DELETION: &str = "swap the module";
 
+/// What is taken down by then: the third VM of a group that is scaled down.
+pub(crate) const TAKEN_DOWN: &str = "web/2";
+
 /// What the script takes, and nothing else: each VM is made and destroyed once, is on once, but
 /// for the one that somebody turns off, and gets its second processor while it runs.
 pub(crate) fn effects() -> Effects {

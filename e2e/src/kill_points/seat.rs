@@ -194,7 +194,7 @@ impl<'a> Seat<'a> {
     }
 
     /// Whether the one that runs has a session, by the proxy's record.
-    fn has_session(&self) -> bool {
+    pub(crate) fn has_session(&self) -> bool {
         let last = |verb| {
             let calls = self.trace.of(&Pattern::verb(verb)).into_iter();
             let own = calls.filter(|record| {
@@ -225,9 +225,9 @@ impl<'a> Seat<'a> {
     }
 
     fn begin(&mut self) {
-        let operator = Operator::start_with(self.ground.site(), &self.start);
         self.began_ms = self.trace.now_ms();
         (self.had_session, self.sessions_since_ms) = (false, self.began_ms);
+        let operator = Operator::start_with(self.ground.site(), &self.start);
         self.proxy.host().set(operator.pid());
         self.operator = Some(operator);
     }

@@ -29,8 +29,12 @@ const SLOW_TASKS: [(&str, u32); 4] = [
 const POLL: Duration = Duration::from_millis(100);
 /// Twice what is promised: a run that is only late says how late.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// So long nothing is asked of a server in a world that stands still.
-const SILENCE: Duration = Duration::from_millis(1_500);
+/// So long nothing is asked of a server in a world that stands still: longer than one list
+/// waits for another, so that an endless row of them shows.
+const SILENCE: Duration = Duration::from_millis(2_500);
+/// Waits, watches and renewals in that time: two operators have a few of them under way, and
+/// one that waits for nothing has hundreds.
+const QUIET_CALLS_MAX: usize = 40;
 /// Reports and events may come for so long after the world is as it should be.
 const LAST_WORDS: Duration = Duration::from_secs(12);
 /// Names of the operators.
@@ -206,14 +210,27 @@ impl<'a> Stage<'a> {
     /// Whether nothing is asked of anybody for a while.
     pub(crate) fn is_silent(&mut self) -> Result<(), String> {
         let from = self.trace.records().len();
+        let killed = |stage: &Self| stage.seats.iter().map(|seat| seat.killed).sum::<u64>();
+        let killed_before = killed(self);
         sleep(SILENCE);
         self.tend();
         let records = self.trace.records();
-        let mut since = records.iter().skip(from);
-        match since.find(|record| !is_quiet(&record.call)) {
-            None => Ok(()),
+        let since = records.get(from..).unwrap_or_default();
+        let loud = since.iter().find(|record| !is_quiet(&record.call));
+        match loud {
             Some(loud) => Err(format!("it does not fall silent: {loud}")),
+            None if since.len() > QUIET_CALLS_MAX => {
+                Err(format!("{} calls that wait for nothing", since.len()))
+            }
+            // The dead are silent, too.
+            None if killed(self) != killed_before => Err("an operator has been killed".to_owned()),
+            None => Ok(()),
         }
+    }
+
+    /// Whether whoever leads has a session.
+    pub(crate) fn has_session(&self) -> bool {
+        self.seats.iter().any(Seat::has_session)
     }
 
     /// Forgets the trace, and nothing that counts.

@@ -100,9 +100,10 @@ impl Edit {
                 });
             }
             Self::Destroy { group, pick } => {
-                is_done = by_hand(group, pick, &|stage, vm| {
-                    stage.control().delete_vm(&vm.moid).is_ok()
-                });
+                let vm = member(stage, group, pick);
+                let destroyed = vm.filter(|vm| stage.control().delete_vm(&vm.moid).is_ok());
+                is_done = destroyed.is_some();
+                wishes.destroyed.extend(destroyed.map(|vm| vm.moid));
             }
         }
         if is_done {

@@ -28,6 +28,8 @@ pub(crate) struct Wishes {
     /// How many VMs people have asked for since the world settled last, by new groups, larger
     /// ones, and members that they destroyed.
     asked_for: u64,
+    /// VMs that people destroyed since then.
+    pub(crate) destroyed: Vec<String>,
 }
 
 impl Wishes {
@@ -47,6 +49,7 @@ impl Wishes {
     pub(crate) fn settled(&mut self) {
         self.leaving.clear();
         self.asked_for = 0;
+        self.destroyed.clear();
     }
 
     pub(crate) fn note(&mut self, edit: Edit) {
@@ -90,6 +93,8 @@ pub(crate) struct World<'a> {
     seen: u64,
     /// The last one of the bout before.
     judged: u64,
+    /// The VMs that there were then, by identity.
+    living: BTreeMap<String, String>,
 }
 
 impl<'a> World<'a> {
@@ -103,6 +108,7 @@ impl<'a> World<'a> {
             left_before: 0,
             seen: 0,
             judged: 0,
+            living: BTreeMap::new(),
         }
     }
 
@@ -141,7 +147,10 @@ impl<'a> World<'a> {
     pub(crate) fn count_orphaned_sessions(&mut self) -> Result<(), String> {
         let sessions = self.stage.control().sessions();
         let sessions = sessions.map_err(|error| format!("{error:#}"))?;
-        self.orphans = self.orphaned_sessions().min(sessions.saturating_sub(1));
+        let in_use = u64::from(self.stage.has_session());
+        self.orphans = self
+            .orphaned_sessions()
+            .min(sessions.saturating_sub(in_use));
         self.left_before = self.left_sessions();
         Ok(())
     }
@@ -185,7 +194,15 @@ impl<'a> World<'a> {
         self.judged = trace.last;
         let tasks = self.stage.control().tasks();
         let tasks = tasks.map_err(|error| format!("{error:#}"))?;
-        let made = bout_is_sound(&self.stage, &trace.calls, &tasks);
+        let destroyed = &self.wishes.destroyed;
+        self.living.retain(|_, vm| !destroyed.contains(vm));
+        let made = bout_is_sound(&self.stage, &trace.calls, &tasks, &self.living);
+        let vms = truth::vms(self.stage.control());
+        let strangers = &self.stage.strangers;
+        let ours = vms
+            .into_values()
+            .filter(|vm| !strangers.contains_key(&vm.moid));
+        self.living = ours.map(|vm| (vm.instance_uuid, vm.moid)).collect();
         // What has gone with nobody's wish was made anew: destroys need no bound of their own.
         let asked_for = self.wishes.asked_for;
         if made > asked_for {
