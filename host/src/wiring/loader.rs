@@ -137,7 +137,8 @@ pub(crate) struct Decided {
     pub(crate) module: String,
     /// What came of it.
     pub(crate) result: DecideResult,
-    /// What the module said meanwhile.
+    /// What the module said meanwhile. The demo shows decisions only.
+    #[cfg_attr(not(feature = "files"), expect(dead_code))]
     pub(crate) log: Vec<LogLine>,
 }
 
