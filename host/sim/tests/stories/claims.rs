@@ -3,6 +3,7 @@
 
 use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Spec};
 use vmgroup_core::marker::Marker;
+use vmgroup_core::status::Status;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::Unsent;
 use vmgroup_sim::vcenter::VmTruth;
@@ -51,6 +52,10 @@ fn left_overs_of_the_demo_wait_for_their_owner() {
     }
 }
 
+fn status_of(stage: &Stage, group: &GroupKey) -> Status {
+    stage.world.cluster().group(group).unwrap().status.clone()
+}
+
 /// The demo's folder of a group in a namespace with a hyphen could be that of two groups, so that
 /// ours has another name.
 #[test]
@@ -62,20 +67,14 @@ fn left_overs_are_found_in_the_folder_that_the_demo_gave_the_group() {
         let folder = Place::Folder("team-a-web".into());
         stage.act(Deed::AddVm(name.into(), folder));
     }
-    let status = |stage: &Stage| {
-        let object = stage.world.cluster().group(&of);
-        object
-            .map(|object| object.status.clone())
-            .unwrap_or_default()
-    };
     stage.act(Deed::Create(of.clone(), Box::new(Ok(spec(2)))));
     stage.world.run_for(20_000);
-    let message = status(&stage).last_message.unwrap_or_default();
+    let message = status_of(&stage, &of).last_message.unwrap_or_default();
     assert!(message.contains("2 unmarked VMs"), "{message}");
     assert_eq!(stage.calls(), 0);
     stage.act(Deed::Adopt(of.clone(), Some(Adoption::Adopt)));
     stage.world.run_for(20_000);
-    assert_eq!(status(&stage).phase.as_deref(), Some("RUNNING"));
+    assert_eq!(status_of(&stage, &of).phase.as_deref(), Some("RUNNING"));
     assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
     stage.act(Deed::Delete(of.clone()));
     stage.world.run_for(60_000);
@@ -102,12 +101,11 @@ fn vms_that_were_let_go_of_are_noticed_in_a_folder_with_a_longer_name() {
     assert!(stage.world.cluster().group(&of).is_none());
     stage.act(Deed::Create(of.clone(), Box::new(Ok(spec(2)))));
     stage.world.run_for(30_000);
-    let status = |stage: &Stage| stage.world.cluster().group(&of).unwrap().status.clone();
-    let message = status(&stage).last_message.unwrap_or_default();
+    let message = status_of(&stage, &of).last_message.unwrap_or_default();
     assert!(message.contains("2 unmarked VMs"), "{message}");
     stage.act(Deed::Adopt(of.clone(), Some(Adoption::Adopt)));
     stage.world.run_for(30_000);
-    assert_eq!(status(&stage).phase.as_deref(), Some("RUNNING"));
+    assert_eq!(status_of(&stage, &of).phase.as_deref(), Some("RUNNING"));
     assert_eq!(stage.ids("web"), left, "{}", stage.story());
     stage.assert_safe();
 }
