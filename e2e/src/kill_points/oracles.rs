@@ -28,9 +28,7 @@ const ENDING: [&str; 3] = ["PowerOffVM_Task", "SuspendVM_Task", "ShutdownGuest"]
 
 /// Checks a run that has ended, against one without faults; gives its effects.
 pub(crate) fn check(stage: &Stage<'_>, measure: Option<&Effects>, heals: bool) -> Effects {
-    let control = stage.control();
-    let calls = control.trace(0).expect("the simulator answers").calls;
-    let tasks = control.tasks().expect("the simulator answers");
+    let (calls, tasks) = told(stage);
     let tasks = by_moid(&tasks);
     bystanders_are_untouched(stage, &calls);
     no_slot_had_two_vms(&calls, &tasks, &BTreeMap::new());
@@ -60,9 +58,7 @@ pub(crate) fn check(stage: &Stage<'_>, measure: Option<&Effects>, heals: bool) -
 /// S4: before the groups go nothing is taken down but what a smaller group takes, also where
 /// it would have been healed since.
 pub(crate) fn only_that_was_taken_down(stage: &Stage<'_>, slot: &str) {
-    let control = stage.control();
-    let calls = control.trace(0).expect("the simulator answers").calls;
-    let tasks = control.tasks().expect("the simulator answers");
+    let (calls, tasks) = told(stage);
     let effects = effects(stage, &calls, &by_moid(&tasks));
     let takes_down = |what: &&String| ENDING.iter().any(|it| what.starts_with(it));
     let mut others = effects.keys().filter(takes_down);
@@ -86,6 +82,13 @@ pub(crate) fn bout_is_sound(
         call.method == "CloneVM_Task" && task.is_some_and(|task| task.state == "success")
     });
     made.count() as u64
+}
+
+/// All calls and tasks, by vCenter's own record.
+fn told(stage: &Stage<'_>) -> (Vec<Call>, Vec<Task>) {
+    let control = stage.control();
+    let calls = control.trace(0).expect("the simulator answers").calls;
+    (calls, control.tasks().expect("the simulator answers"))
 }
 
 fn by_moid(tasks: &[Task]) -> BTreeMap<&str, &Task> {

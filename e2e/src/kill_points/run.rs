@@ -76,21 +76,38 @@ pub fn learn(ground: &Ground) -> Learned {
 /// Tells the script with what the plan says.
 pub fn run(ground: &Ground, plan: &Plan, learned: &Learned) -> Outcome {
     let replicas = plan.replicas();
-    let heals = replicas > 1;
-    let slow = plan.has_slow_tasks();
-    under(ground, plan.for_proxy(), (replicas, heals, slow), learned)
+    let conditions = Conditions {
+        replicas,
+        heals: replicas > 1,
+        has_slow_tasks: plan.has_slow_tasks(),
+    };
+    under(ground, plan.for_proxy(), &conditions, learned)
 }
 
 /// Tells the script in a storm: rules that hit many calls.
 pub fn weather(ground: &Ground, storm: vmgroup_faults::Plan, learned: &Learned) -> Outcome {
-    under(ground, storm, (1, true, false), learned)
+    let conditions = Conditions {
+        replicas: 1,
+        heals: true,
+        has_slow_tasks: false,
+    };
+    under(ground, storm, &conditions, learned)
 }
 
-/// `heals`: power and hardware may be set more often than without faults.
+/// What a run is like, besides its faults.
+struct Conditions {
+    /// How many operators there are.
+    replicas: usize,
+    /// Power and hardware may be set more often than without faults.
+    heals: bool,
+    /// Tasks of vCenter take their time.
+    has_slow_tasks: bool,
+}
+
 fn under(
     ground: &Ground,
     plan: vmgroup_faults::Plan,
-    (replicas, heals, slow): (usize, bool, bool),
+    conditions: &Conditions,
     learned: &Learned,
 ) -> Outcome {
     let began = Instant::now();
@@ -100,12 +117,12 @@ fn under(
     };
     let mut kept = None;
     let told = catch_unwind(AssertUnwindSafe(|| {
-        let stage = kept.insert(Stage::set(ground, plan, replicas));
-        if slow {
+        let stage = kept.insert(Stage::set(ground, plan, conditions.replicas));
+        if conditions.has_slow_tasks {
             stage.slow_down_tasks();
         }
         let convergence = tell(stage);
-        oracles::check(stage, Some(&learned.effects), heals);
+        oracles::check(stage, Some(&learned.effects), conditions.heals);
         convergence
     }));
     outcome.took = began.elapsed();

@@ -209,18 +209,18 @@ impl<'a> Stage<'a> {
 
     /// Whether nothing is asked of anybody for a while.
     pub(crate) fn is_silent(&mut self) -> Result<(), String> {
-        let from = self.trace.records().len();
+        let since = self.trace.now_ms();
         let killed = |stage: &Self| stage.seats.iter().map(|seat| seat.killed).sum::<u64>();
         let killed_before = killed(self);
         sleep(SILENCE);
         self.tend();
-        let records = self.trace.records();
-        let since = records.get(from..).unwrap_or_default();
-        let loud = since.iter().find(|record| !is_quiet(&record.call));
+        let mut asked = self.trace.records();
+        asked.retain(|record| record.began_ms >= since);
+        let loud = asked.iter().find(|record| !is_quiet(&record.call));
         match loud {
             Some(loud) => Err(format!("it does not fall silent: {loud}")),
-            None if since.len() > QUIET_CALLS_MAX => {
-                Err(format!("{} calls that wait for nothing", since.len()))
+            None if asked.len() > QUIET_CALLS_MAX => {
+                Err(format!("{} calls that wait for nothing", asked.len()))
             }
             // The dead are silent, too.
             None if killed(self) != killed_before => Err("an operator has been killed".to_owned()),
