@@ -197,3 +197,38 @@ func TestTheClockOfVCenterMayBeWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutDRSACloneHasToNameItsHost(t *testing.T) {
+	b := start(t)
+	template, err := b.finder.VirtualMachine(b.ctx, templateName)
+	must(t, err)
+	pool, err := b.finder.ResourcePool(b.ctx, "*/Resources")
+	must(t, err)
+	hosts, err := b.finder.HostSystemList(b.ctx, "*/*")
+	must(t, err)
+	ref := pool.Reference()
+	spec := types.VirtualMachineCloneSpec{Location: types.VirtualMachineRelocateSpec{Pool: &ref}}
+	b.set(t, "/drs", `{"on": false}`)
+	if _, err := template.Clone(b.ctx, b.folder(t, operatorFolder), "a", spec); !isFault[types.InvalidArgument](err) {
+		t.Errorf("a clone without a host gave %v", err)
+	}
+	host := hosts[0].Reference()
+	spec.Location.Host = &host
+	task, err := template.Clone(b.ctx, b.folder(t, operatorFolder), "a", spec)
+	must(t, err)
+	must(t, task.Wait(b.ctx))
+	b.set(t, "/drs", `{"on": true}`)
+	b.clone(t, templateName, "b", nil)
+}
+
+func TestARenamedFolderIsTheSameFolder(t *testing.T) {
+	b := start(t)
+	before := b.folder(t, operatorFolder).Reference()
+	b.set(t, "/folders/rename", `{"path": "`+operatorFolder+`", "name": "other"}`)
+	if _, err := b.finder.Folder(b.ctx, operatorFolder); err == nil {
+		t.Error("the old name is still there")
+	}
+	if after := b.folder(t, "other").Reference(); after != before {
+		t.Errorf("%v became %v", before, after)
+	}
+}

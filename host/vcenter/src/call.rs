@@ -178,7 +178,7 @@ impl Session {
             return;
         };
         let root = self.root_if_known().await;
-        let cluster = self.place.cluster_without_drs.as_ref();
+        let cluster = self.place.cluster.as_ref();
         let what = if gone == self.place.pool.id {
             "resource pool"
         } else if cluster.is_some_and(|cluster| gone == cluster.id) {

@@ -20,52 +20,45 @@ const CONFIGURATION: &str = "configurationEx";
 const CONNECTION: &str = "runtime.connectionState";
 const MAINTENANCE: &str = "runtime.inMaintenanceMode";
 
-/// The cluster of a resource pool, if nobody but us chooses hosts in it.
-pub(crate) async fn cluster_without_drs(
+/// The cluster that a resource pool is of; none if it is of a host alone.
+pub(crate) async fn cluster_of(
     client: &Client,
     content: &ServiceContent,
     pool: &ManagedObjectRef,
 ) -> Result<Option<ManagedObjectRef>, Error> {
-    let read = async |object: &ManagedObjectRef, path: &str| {
-        let objects = std::slice::from_ref(object);
-        let specs = [FilterSpec::objects(&object.kind, objects, &[path])];
-        let collector = &content.property_collector;
-        let found = client.retrieve_all_properties(collector, &specs, None);
-        found.await.map(|mut found| found.pop())
-    };
-    let owner = read(pool, "owner").await?;
-    let owner = owner.and_then(|pool| pool.reference("owner").cloned());
-    let Some(cluster) = owner.filter(|owner| owner.kind == CLUSTER) else {
-        return Ok(None);
-    };
-    let configuration = read(&cluster, CONFIGURATION).await?;
-    let configuration = configuration.as_ref().and_then(|it| it.get(CONFIGURATION));
-    let drs = configuration.and_then(|it| it.get("drsConfig.enabled")?.as_bool());
-    Ok((drs == Some(false)).then_some(cluster))
+    let itself = std::slice::from_ref(pool);
+    let spec = FilterSpec::objects(&pool.kind, itself, &["owner"]);
+    let collector = &content.property_collector;
+    let found = client
+        .retrieve_all_properties(collector, &[spec], None)
+        .await?;
+    let owner = found
+        .into_iter()
+        .next()
+        .and_then(|pool| pool.reference("owner").cloned());
+    Ok(owner.filter(|owner| owner.kind == CLUSTER))
 }
 
 impl Session {
     /// The host for a clone; none where DRS or vCenter chooses. Another try of the
     /// same clone, which is another operation, may get another host.
+    ///
+    /// Whether DRS is on is asked each time: people turn it on and off, and a session
+    /// lasts for months.
     pub(crate) async fn host_for(
         &self,
         operation: &str,
     ) -> Result<Option<ManagedObjectRef>, CallResult> {
-        let Some(cluster) = &self.place.cluster_without_drs else {
+        let Some(cluster) = &self.place.cluster else {
             return Ok(None);
         };
-        let spec = FilterSpec::through(cluster, "host", "HostSystem", &[CONNECTION, MAINTENANCE]);
-        let read = retrieve_patiently(&self.client, &self.content, &[spec], None).await;
-        let hosts = match read.and_then(|hosts| self.within_session(hosts)) {
-            Ok(hosts) => hosts,
-            // What is missing is not the clone's folder, whatever the fault says.
-            Err(error) if missing_object(&error).is_some() => {
-                self.notice_gone(&error).await;
-                let message = format!("the hosts of {cluster} cannot be read: {}", chain(&error));
-                return Err(CallResult::NotSent { message });
-            }
-            Err(error) => return self.asked(Err(error), &cluster.id).await,
-        };
+        let itself = std::slice::from_ref(cluster);
+        let configuration = FilterSpec::objects(CLUSTER, itself, &[CONFIGURATION]);
+        if !is_drs_off(&self.of_cluster(cluster, configuration).await?) {
+            return Ok(None);
+        }
+        let hosts = FilterSpec::through(cluster, "host", "HostSystem", &[CONNECTION, MAINTENANCE]);
+        let hosts = self.of_cluster(cluster, hosts).await?;
         match choose(&hosts, operation) {
             Some(host) => Ok(Some(host)),
             None => Err(CallResult::Refused(Fault::Unavailable {
@@ -78,6 +71,30 @@ impl Session {
             })),
         }
     }
+
+    async fn of_cluster(
+        &self,
+        cluster: &ManagedObjectRef,
+        spec: FilterSpec,
+    ) -> Result<Vec<ObjectContent>, CallResult> {
+        let read = retrieve_patiently(&self.client, &self.content, &[spec], None).await;
+        match read.and_then(|found| self.within_session(found)) {
+            // What is missing is not the clone's folder, whatever the fault says.
+            Err(error) if missing_object(&error).is_some() => {
+                self.notice_gone(&error).await;
+                let message = format!("{cluster} cannot be read: {}", chain(&error));
+                Err(CallResult::NotSent { message })
+            }
+            read => self.asked(read, &cluster.id).await,
+        }
+    }
+}
+
+/// A configuration that does not tell it leaves the host to vCenter.
+fn is_drs_off(cluster: &[ObjectContent]) -> bool {
+    let configuration = cluster.iter().find_map(|it| it.get(CONFIGURATION));
+    let is_on = configuration.and_then(|it| it.get("drsConfig.enabled")?.as_bool());
+    is_on == Some(false)
 }
 
 /// One of those that can take a VM: operations spread evenly over them.

@@ -3,7 +3,7 @@
 
 use vmgroup_vim::{Client, FilterSpec, ManagedObjectRef, ObjectContent, ServiceContent};
 
-use crate::hosts::cluster_without_drs;
+use crate::hosts::cluster_of;
 use crate::names::{escape, listed, unescape};
 use crate::{Config, Error};
 
@@ -20,8 +20,8 @@ pub(crate) struct Place {
     /// None if it does not exist: the first group that needs a folder makes it.
     pub(crate) root: Option<ManagedObjectRef>,
     pub(crate) pool: ManagedObjectRef,
-    /// The pool's cluster, if DRS does not choose hosts there.
-    pub(crate) cluster_without_drs: Option<ManagedObjectRef>,
+    /// The pool's cluster, if it is of one.
+    pub(crate) cluster: Option<ManagedObjectRef>,
 }
 
 impl Place {
@@ -47,15 +47,15 @@ pub(crate) async fn resolve(
     let pool = finder
         .pool(&datacenter, config.resource_pool.as_deref())
         .await?;
-    let cluster = cluster_without_drs(client, content, &pool).await;
-    let cluster_without_drs = cluster.map_err(reading("ask whether DRS is on"))?;
+    let cluster = cluster_of(client, content, &pool).await;
+    let cluster = cluster.map_err(reading("find the resource pool's cluster"))?;
     Ok(Place {
         datacenter: datacenter.object,
         vm_folder,
         below,
         root,
         pool,
-        cluster_without_drs,
+        cluster,
     })
 }
 

@@ -87,12 +87,16 @@ async fn a_name_that_two_vms_have_is_no_template_and_a_new_one_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_cluster_without_drs_a_clone_names_its_host() {
-    let mut world = World::new();
-    world.control().set_drs(false).unwrap();
-    world.login().await.unwrap();
+async fn a_clone_names_its_host_as_soon_as_drs_is_off() {
+    let mut world = World::live().await;
     let folder = world.folder("n-g").await;
-    for name in ["one", "two"] {
+    for (name, is_on) in [
+        ("one", true),
+        ("two", false),
+        ("three", false),
+        ("four", true),
+    ] {
+        world.control().set_drs(is_on).unwrap();
         let state = world.done(clone_call(&folder, name)).await;
         assert!(matches!(state, TaskState::Succeeded { .. }), "{state:?}");
     }
