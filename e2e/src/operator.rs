@@ -15,8 +15,8 @@ use crate::site::{INSTALL_NAMESPACE, Site};
 /// Kubernetes gives a Pod thirty seconds; the demo's gave it ten.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const SHOWN_LINES: usize = 60;
-/// Flags of the deployed Pod that mean nothing outside it, each written `--flag=value`.
-const OF_THE_POD: [&str; 2] = ["--vc-credentials", "--health-addr"];
+/// The flag of the deployed Pod that means nothing outside it, written `--flag=value`.
+const OF_THE_POD: &str = "--vc-credentials";
 
 /// How to start an operator.
 #[derive(Debug, Clone, Default)]
@@ -252,7 +252,7 @@ fn deployed_arguments(pod: &Value) -> Vec<String> {
         serde_json::from_value(arguments.clone()).expect("the container has arguments");
     let is_of_the_pod = |argument: &String| {
         let flag = argument.split('=').next().unwrap_or_default();
-        OF_THE_POD.contains(&flag)
+        flag == OF_THE_POD
     };
     arguments.retain(|argument| !is_of_the_pod(argument));
     arguments

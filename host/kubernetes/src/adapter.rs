@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::ApiResource;
 use kube::{Api, Client};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tracing::debug;
 use vmgroup_api::{PlanApproval, VmGroup};
 use vmgroup_core::group::GroupKey;
@@ -17,7 +17,7 @@ use vmgroup_reconcile::request::Request;
 use crate::convert::group_object;
 use crate::error::Failure;
 use crate::lease::LeaseMemory;
-use crate::limits::REQUEST;
+use crate::limits::{REQUEST, REQUESTS_AT_ONCE};
 use crate::object::Object;
 use crate::watch::{Approvals, Groups, follow};
 
@@ -40,6 +40,7 @@ pub struct Adapter {
     pub(crate) client: Client,
     pub(crate) place: Arc<Place>,
     pub(crate) lease: Arc<Mutex<LeaseMemory>>,
+    requests: Arc<Semaphore>,
     events: mpsc::Sender<Event>,
 }
 
@@ -51,6 +52,7 @@ impl Adapter {
             client,
             place: Arc::new(place),
             lease: Arc::default(),
+            requests: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
             events,
         }
     }
@@ -78,8 +80,13 @@ impl Adapter {
     }
 
     /// Carries out one request, and sends its answer. The caller gives each a
-    /// task of its own.
+    /// task of its own; only so many of them ask the API server at once.
     pub async fn perform(&self, request: Request) {
+        let _place = match &request {
+            // A lease that waits for others is lost.
+            Request::WriteLease { .. } => None,
+            _ => self.requests.acquire().await.ok(),
+        };
         match request {
             Request::WriteStatus { id, target, status } => {
                 let result = self.write_status(&target, &status).await;

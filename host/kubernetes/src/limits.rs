@@ -29,6 +29,11 @@ pub const WATCH_S: u32 = 25;
 /// that something on the way ends at once is no reason to ask without end.
 pub const WATCH_SPACING: Duration = Duration::from_secs(1);
 
+/// Requests that are under way at once, beside the watches and the lease: each has a
+/// connection, which is a file of the process, and a thousand groups have news at the same
+/// moment when vCenter comes or goes.
+pub const REQUESTS_AT_ONCE: usize = 64;
+
 /// Requests that wait to be sent: as many as kube itself lets wait.
 pub const REQUESTS_WAITING_MAX: usize = 1_024;
 

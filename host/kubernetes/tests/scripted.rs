@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::status::Status;
+use vmgroup_kubernetes::limits::REQUESTS_AT_ONCE;
 use vmgroup_kubernetes::{Adapter, Place, connect};
 use vmgroup_reconcile::event::{Event, LeaseRecord, WriteResult};
 use vmgroup_reconcile::request::{MetaChange, ObjectTarget, Request, RequestId};
@@ -187,6 +188,16 @@ fn write_status() -> Request {
     }
 }
 
+fn lease_of(holder: &str) -> LeaseRecord {
+    LeaseRecord {
+        holder: holder.into(),
+        duration_s: 15,
+        transitions: 0,
+        resource_version: "11".into(),
+        refused: None,
+    }
+}
+
 fn release() -> Request {
     Request::WriteMeta {
         id: RequestId(1),
@@ -337,13 +348,7 @@ async fn who_came_first_with_the_lease_is_told_before_the_bad_news() {
         _ => refusal(409, "Conflict", "vmgroup"),
     })
     .await;
-    let lease = LeaseRecord {
-        holder: "replica-1".into(),
-        duration_s: 15,
-        transitions: 0,
-        resource_version: "11".into(),
-        refused: None,
-    };
+    let lease = lease_of("replica-1");
     let first = server
         .ask(Request::WriteLease {
             id: RequestId(1),
@@ -369,6 +374,35 @@ async fn who_came_first_with_the_lease_is_told_before_the_bad_news() {
             ..
         }
     ));
+}
+
+#[tokio::test]
+async fn requests_wait_for_their_turn_and_the_lease_does_not() {
+    let server = Scripted::new(|_| Answer::Silence).await;
+    let perform = |request: Request| {
+        let adapter = server.adapter.clone();
+        tokio::spawn(async move { adapter.perform(request).await });
+    };
+    let seen = async |count: usize| {
+        while server.seen().len() < count {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // Long enough for others to come, and shorter than any is waited for.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(server.seen().len(), count);
+    };
+    for _ in 0..2 * REQUESTS_AT_ONCE {
+        perform(write_status());
+    }
+    seen(REQUESTS_AT_ONCE).await;
+    let lease = lease_of("replica-1");
+    perform(Request::WriteLease {
+        id: RequestId(1),
+        lease,
+    });
+    seen(REQUESTS_AT_ONCE + 1).await;
+    let last = server.seen().pop().expect("a request");
+    assert!(last.path.contains("leases"), "{last:?}");
 }
 
 #[tokio::test]

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Mode, Spec};
 use vmgroup_core::limits::SLOTS_MAX;
 use vmgroup_core::names;
-use vmgroup_core::observation::Slot;
+use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::status::{SlotRecord, Standing};
 use vmgroup_core::time::Monotonic;
 
 use crate::event::ReadResult;
 use crate::group::{Folder, Group, Stage};
-use crate::inventory::{Known, Vm, VmId};
+use crate::inventory::{FolderId, Known, Vm, VmId};
+use crate::limits::LEFT_OVERS_AGAIN_MS;
 use crate::machine::Machine;
 use crate::operation::{Verdict, Work, judge};
 use crate::pipeline::{Next, stalled};
@@ -23,7 +24,7 @@ use crate::request::{Read, Request};
 pub(crate) struct Search {
     begun_at: Monotonic,
     /// What was found in the demo's; none as long as that is looked into.
-    of_demo: Option<Vec<VmId>>,
+    of_demo: Option<BTreeMap<VmId, Option<FolderId>>>,
 }
 
 impl Machine {
@@ -33,12 +34,24 @@ impl Machine {
         if self.groups.get(key)?.left_overs.is_some() {
             return None;
         }
-        let of_demo = has_the_demos_folder(key).then(Vec::new);
+        let of_demo = has_the_demos_folder(key).then(BTreeMap::new);
         self.look_into_folder(key, of_demo);
         Some(Next::Wait)
     }
 
-    fn look_into_folder(&mut self, key: &GroupKey, of_demo: Option<Vec<VmId>>) {
+    /// A person may take away what was found, or move it, and nothing tells of that.
+    pub(crate) fn look_again_for_left_overs(&mut self, key: &GroupKey) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.left_overs = None;
+        }
+        self.wake(key, LEFT_OVERS_AGAIN_MS, WakeReason::TimeCame);
+    }
+
+    fn look_into_folder(
+        &mut self,
+        key: &GroupKey,
+        of_demo: Option<BTreeMap<VmId, Option<FolderId>>>,
+    ) {
         let read = Read::FolderNamed(match of_demo {
             None => names::demo_folder_name(key),
             Some(_) => names::folder_name(key),
@@ -127,14 +140,21 @@ impl Machine {
         }
     }
 
+    /// The VM was found among the left-overs, and is where it was and as it was: who moves one
+    /// out of the folder takes it away from the group.
+    pub(crate) fn is_still_left_over(&self, key: &GroupKey, vm: &Vm) -> bool {
+        let group = self.groups.get(key);
+        let found = group.and_then(|group| group.left_overs.as_ref()?.get(&vm.id));
+        found.is_some_and(|folder| *folder == vm.folder) && is_left_over(key, vm)
+    }
+
     /// Left-overs that are still there.
     fn left_overs_of<'a>(&'a self, group: &'a Group) -> Vec<&'a VmId> {
-        let key = group.key();
-        let vms = group.left_overs.iter().flatten();
-        let unmarked = vms
-            .filter_map(|vm| Some(&self.inventory.vm(vm)?.vm))
-            .filter(|vm| is_left_over(key, vm));
-        let unmarked: Vec<&Vm> = unmarked.collect();
+        let found = group.left_overs.iter().flat_map(BTreeMap::keys);
+        let there = found.filter_map(|vm| Some(&self.inventory.vm(vm)?.vm));
+        let unmarked: Vec<&Vm> = there
+            .filter(|vm| self.is_still_left_over(group.key(), vm))
+            .collect();
         if unmarked.is_empty() {
             return Vec::new();
         }
@@ -157,10 +177,11 @@ impl Machine {
         let (folder, found) = match result {
             ReadResult::Folder { id, vms, .. } => {
                 let left_overs = vms.iter().filter(|vm| is_left_over(key, vm));
-                let found: Vec<VmId> = left_overs.map(|vm| vm.id.clone()).collect();
+                let found = left_overs.map(|vm| (vm.id.clone(), vm.folder.clone()));
+                let found: BTreeMap<_, _> = found.collect();
                 (is_folder_of(key, &vms).then_some(Folder::Known(id)), found)
             }
-            ReadResult::NoFolder => (Some(Folder::Absent { begun_at }), Vec::new()),
+            ReadResult::NoFolder => (Some(Folder::Absent { begun_at }), BTreeMap::new()),
             ReadResult::Failed { fault } => {
                 self.try_later(key);
                 if let Verdict::Failed(_, message) = judge(&Work::Clone, &fault) {

@@ -46,6 +46,11 @@ impl Window {
         }
     }
 
+    /// The clock by which it was written down was set.
+    pub(crate) fn move_by(&mut self, moved: impl Fn(&mut Timestamp)) {
+        self.begun.iter_mut().for_each(|(at, _)| moved(at));
+    }
+
     fn forget(&mut self, now: Timestamp) {
         self.begun
             .retain(|(at, _)| now.since(*at) < BUDGET_WINDOW_MS);
@@ -70,6 +75,13 @@ impl Spenders {
         let window = self.windows.entry(digest.to_owned()).or_default();
         window.spend(spending, now);
         self.windows.retain(|_, window| !window.begun.is_empty());
+    }
+
+    /// The clock by which it was written down was set.
+    pub(crate) fn move_by(&mut self, moved: impl Fn(&mut Timestamp)) {
+        let windows = self.windows.values_mut();
+        windows.for_each(|window| window.move_by(&moved));
+        self.swapped.values_mut().for_each(moved);
     }
 
     fn left(&self, digest: &str, reserved: Spending, now: Timestamp) -> Budget {

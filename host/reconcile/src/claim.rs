@@ -107,16 +107,15 @@ impl Machine {
             return Some(next);
         }
         let group = self.groups.get(key)?;
-        let left_overs = group.left_overs.as_deref().unwrap_or_default();
         if adoption.is_none() {
             if group.object.demo_finalizer {
                 return Some(adoption_required(key, "the demo's finalizer stands on it"));
             }
-            if let Some(first) = left_overs.first() {
-                let what = format!(
-                    "its folder holds {} unmarked VMs, {first} first",
-                    left_overs.len()
-                );
+            let left_overs = group.left_overs.iter().flat_map(BTreeMap::keys);
+            let count = left_overs.clone().count();
+            if let Some(first) = left_overs.min() {
+                let what = format!("its folder holds {count} unmarked VMs, {first} first");
+                self.look_again_for_left_overs(key);
                 return Some(adoption_required(key, &what));
             }
         }

@@ -7,8 +7,8 @@ use crate::limits::CLOCK_JUMP_MS;
 use crate::machine::Machine;
 
 impl Machine {
-    /// Takes the time. Members have been as they are for as long as a clock that never jumps
-    /// says, wherever the other one jumps to.
+    /// Takes the time. Members have been as they are, and what was spent counts, for as long as
+    /// a clock that never jumps says, wherever the other one jumps to.
     pub(crate) fn follow_clock(&mut self, now: Now) {
         let passed = now.monotonic.since(self.now.monotonic);
         let expected = self.now.utc.plus(passed);
@@ -28,6 +28,8 @@ impl Machine {
                 moved(&mut since.power.1);
                 moved(&mut since.health.1);
             }
+            group.spent.move_by(moved);
         }
+        self.spenders.move_by(moved);
     }
 }

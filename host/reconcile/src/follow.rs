@@ -93,6 +93,8 @@ impl Machine {
             Verdict::SessionEnded => {
                 if let Some(operation) = self.operation(key, slot) {
                     operation.stage = Stage::Queued;
+                    // Nothing of it has happened, and meanwhile other members may fail.
+                    operation.heard_at = None;
                 }
                 self.started.remove(&(key.clone(), slot));
                 self.queue.free(key, slot);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vmgroup_core::check::CheckedPlan;
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::limits::VIEW_AGE_MS_MAX;
-use vmgroup_core::observation::{FailureClass, Health, Observation, PowerState, Slot, WakeReason};
+use vmgroup_core::observation::{FailureClass, Observation, Slot, WakeReason};
 use vmgroup_core::plan::Violation;
 use vmgroup_core::status::{
     DecisionRecord, HeldPlan, Intent, IntentStep, Memo, PowerWishRecord, SlotRecord, Standing,
@@ -21,6 +21,7 @@ use crate::limits::{
     BAD_DECISIONS_WHILE_DELETING, GROUP_RETRY_FIRST_MS, GROUP_RETRY_MOST_MS, OBJECT_RETRY_FIRST_MS,
     OBJECT_RETRY_MOST_MS,
 };
+use crate::member::Since;
 use crate::operation::{self, Operation, Work};
 use crate::request::RequestId;
 use crate::rival::{First, Rival};
@@ -104,17 +105,6 @@ pub(crate) struct SlotFailure {
     pub(crate) retry_at: Monotonic,
 }
 
-/// Since when a member is as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Since {
-    /// Power state, and since when.
-    pub(crate) power: (PowerState, Timestamp),
-    /// Health, and since when.
-    pub(crate) health: (Health, Timestamp),
-    /// Its guest has answered since it was last off or out of reach.
-    pub(crate) answered: bool,
-}
-
 /// One group.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
@@ -157,8 +147,9 @@ pub(crate) struct Group {
     pub(crate) vcenter: Option<String>,
     /// The answer to its creation was lost.
     pub(crate) creation_lost: bool,
-    /// VMs that look like the demo's; none before anybody looked.
-    pub(crate) left_overs: Option<Vec<VmId>>,
+    /// VMs that look like the demo's, each with the folder in which it was found; none before
+    /// anybody looked.
+    pub(crate) left_overs: Option<BTreeMap<VmId, Option<FolderId>>>,
     /// Since when members are as they are.
     pub(crate) since: BTreeMap<VmId, Since>,
     /// When the owner last changed the power state.

@@ -8,6 +8,7 @@ use vmgroup_core::plan::Effect;
 use vmgroup_core::status::HeldPlan;
 
 use crate::group::{Group, count, is_fit};
+use crate::operation::{Operation, Work};
 
 impl Group {
     /// That is held from now on. What a mass loss holds stays so while nobody can tell whether
@@ -27,6 +28,21 @@ impl Group {
         };
     }
 
+    /// Many members were lost, some of this group's perhaps, and nothing is decided on it for
+    /// now: what is missing waits for a person's approval, however late it is asked for.
+    pub(crate) fn hold_what_is_missing(&mut self, wanted: u32) {
+        let is_clone = |(_, operation): &(&Slot, &Operation)| operation.work == Work::Clone;
+        let coming = self
+            .operations
+            .iter()
+            .filter(is_clone)
+            .map(|(slot, _)| slot);
+        let filled: BTreeSet<&Slot> = self.slots.keys().chain(coming).collect();
+        if self.held.is_none() && !self.object.deleting && count(filled.len()) < wanted {
+            self.held = Some(after_mass_loss());
+        }
+    }
+
     /// The plan is committed: what was approved with it waits no more. What a mass loss holds
     /// does, where members are missing and the plan makes none.
     pub(crate) fn unhold(&mut self, plan: &CheckedPlan) {
@@ -37,10 +53,7 @@ impl Group {
         let clones = plan.actions().iter().any(is_clone);
         let lacks = !self.seen.as_ref().is_some_and(lacks_nothing);
         let stays = self.waits_after_mass_loss() && lacks && !clones;
-        self.held = stays.then(|| HeldPlan {
-            rules: vec![Rule::MassLoss.as_str().into()],
-            ..HeldPlan::default()
-        });
+        self.held = stays.then(after_mass_loss);
     }
 
     /// Effects were held because of a mass loss. They go on waiting for approval
@@ -49,6 +62,14 @@ impl Group {
         let rule = Rule::MassLoss.as_str();
         let held = self.held.as_ref();
         held.is_some_and(|held| held.rules.iter().any(|held| held == rule))
+    }
+}
+
+/// Nothing is asked for at this moment.
+fn after_mass_loss() -> HeldPlan {
+    HeldPlan {
+        rules: vec![Rule::MassLoss.as_str().into()],
+        ..HeldPlan::default()
     }
 }
 

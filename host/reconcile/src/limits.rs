@@ -109,6 +109,12 @@ pub const BUDGET_OF_MODULE: Spending = Spending {
 pub const BUDGET_OF_SWAPPED_MODULE: Spending = BUDGET_OF_GROUP;
 /// For so long a module has taken over a short while ago.
 pub const SWAP_IS_NEW_MS: u64 = BUDGET_WINDOW_MS;
+/// A VM that was powered off to be destroyed, and on which Destroy is disabled then, is not
+/// powered off for that again so soon: a backup that protects it is over by then, and what
+/// protects it for good costs it a moment a day at most.
+pub const SPARED_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Between two looks for left-overs whose owner has not said what is to be done with them.
+pub const LEFT_OVERS_AGAIN_MS: u64 = minutes(1);
 /// Window in which members that become unknown or vanish are counted.
 pub const MASS_LOSS_WINDOW_MS: u64 = minutes(10);
 /// More than the larger of this many and 5 % of all members is a mass loss.

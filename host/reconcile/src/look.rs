@@ -8,12 +8,11 @@ use vmgroup_core::marker::Marker;
 use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot, WakeReason};
 
-use crate::adopt::is_left_over;
 use crate::backoff::Backoff;
 use crate::event::ReadResult;
 use crate::group::{Folder, Group};
-use crate::inventory::{Known, Vm};
-use crate::limits::{LOOK_MS_MAX, SEARCH_RETRY_MOST_MS, SEARCH_RETRY_MS};
+use crate::inventory::{Known, Vm, VmId};
+use crate::limits::{LOOK_MS_MAX, SEARCH_RETRY_MOST_MS, SEARCH_RETRY_MS, SPARED_MS};
 use crate::machine::Machine;
 use crate::member::{grows_while_running, holds};
 use crate::membership::Tie;
@@ -152,7 +151,7 @@ impl Machine {
         let adopts = |group: &Group| group.object.adoption == Some(Adoption::Adopt);
         let adoptable = work == Work::Adopt
             && self.groups.get(key).is_some_and(adopts)
-            && (is_left_over(key, vm) || matches!(tie, Tie::Brought | Tie::Former));
+            && (self.is_still_left_over(key, vm) || matches!(tie, Tie::Brought | Tie::Former));
         if tie != Tie::Member && !adoptable {
             if work == Work::LetGo && vm.marker.as_deref().unwrap_or_default().is_empty() {
                 self.done_already(key, slot);
@@ -163,6 +162,9 @@ impl Machine {
             return;
         }
         if let Some(hold) = blocking(&work, &Known::new(vm.clone())) {
+            if hold == Hold::DestroyDisabled {
+                self.spare(key, &vm.id);
+            }
             let message = format!("VM {} is held: {hold}", vm.id);
             self.failed(key, slot, FailureClass::Transient, &message);
             return;
@@ -173,6 +175,16 @@ impl Machine {
             NextStep::Impossible(message) => {
                 self.failed(key, slot, FailureClass::Invalid, &message);
             }
+        }
+    }
+
+    /// It is powered on again, and vCenter disables Destroy on every VM that runs: without this
+    /// it would be powered off for its deletion again and again.
+    fn spare(&mut self, key: &GroupKey, vm: &VmId) {
+        let until = self.now.monotonic.plus(SPARED_MS);
+        let group = self.groups.get_mut(key);
+        if let Some(since) = group.and_then(|group| group.since.get_mut(vm)) {
+            since.spared_until = until;
         }
     }
 

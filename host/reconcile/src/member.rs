@@ -8,14 +8,28 @@ use vmgroup_core::hash;
 use vmgroup_core::observation::{
     Connection, Drift, Health, Hold, Member, PowerState, Slot, UpdatePolicy,
 };
-use vmgroup_core::time::Timestamp;
+use vmgroup_core::time::{Monotonic, Now, Timestamp};
 
-use crate::group::{Group, Since};
+use crate::group::Group;
 use crate::health::{Past, answers, health};
 use crate::inventory::{Inventory, Known, Vm, VmId};
 use crate::limits::LABEL_VALUE_CHARS_MAX;
 use crate::membership::Membership;
 use crate::operation::Operation;
+
+/// Since when a member is as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// Power state, and since when.
+    pub(crate) power: (PowerState, Timestamp),
+    /// Health, and since when.
+    pub(crate) health: (Health, Timestamp),
+    /// Its guest has answered since it was last off or out of reach.
+    pub(crate) answered: bool,
+    /// It was powered off to be destroyed, and could not be: it is not powered off for that
+    /// again before then.
+    pub(crate) spared_until: Monotonic,
+}
 
 /// Every member that the group has, or may have, by slot.
 pub(crate) fn members(
@@ -23,7 +37,7 @@ pub(crate) fn members(
     spec: &Spec,
     sorted: &Membership,
     inventory: &Inventory,
-    now: Timestamp,
+    now: Now,
 ) -> Vec<Member> {
     let mut members = Vec::new();
     let mut present = BTreeSet::new();
@@ -40,8 +54,8 @@ pub(crate) fn members(
         for id in &all {
             let mut member = match inventory.vm(id) {
                 Some(known) if agreeing.contains(id) => read(group, slot, spec, known, now),
-                Some(known) => unknown(slot, id, Some(known), now),
-                None => unknown(slot, id, None, now),
+                Some(known) => unknown(slot, id, Some(known), now.utc),
+                None => unknown(slot, id, None, now.utc),
             };
             if all.len() > 1 {
                 member.holds.push(Hold::Duplicate);
@@ -54,8 +68,8 @@ pub(crate) fn members(
     members
 }
 
-fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestamp) -> Member {
-    let vm = &known.vm;
+fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> Member {
+    let (vm, now) = (&known.vm, at.utc);
     let record = group
         .slots
         .get_mut(&slot)
@@ -77,6 +91,7 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         power: (vm.power, now),
         health: (health, now),
         answered,
+        spared_until: Monotonic::default(),
     });
     since.answered = answered;
     since.power.1 = not_ahead(since.power.1, now);
@@ -98,8 +113,13 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         }
         since.health = (health, now);
     }
+    // While it runs vCenter does not tell: Destroy is disabled on every VM that does.
+    let is_spared = at.monotonic < since.spared_until && vm.power != PowerState::Off;
     let operation = group.operations.get(&slot);
     let mut holds = holds(known);
+    if is_spared && !group.object.deleting {
+        holds.push(Hold::DestroyDisabled);
+    }
     if operation.is_some_and(Operation::is_started) {
         // The task may show on the VM before the answer to the call that began it.
         holds.retain(|hold| *hold != Hold::ForeignTask);
@@ -119,6 +139,13 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, now: Timestam
         labels: allowed_labels(vm, spec),
         holds,
     }
+}
+
+/// How long until the first of the members that could not be destroyed is spared no more.
+pub(crate) fn spared_for(group: &Group, now: Monotonic) -> Option<u64> {
+    let spared = group.since.values().map(|since| since.spared_until);
+    let spared = spared.filter(|until| *until > now);
+    spared.min().map(|until| until.since(now))
 }
 
 /// A clock that was set back leaves nothing in the future, where it would have to
@@ -233,7 +260,6 @@ pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
 mod tests {
     use vmgroup_core::observation::FailureClass;
     use vmgroup_core::status::SlotRecord;
-    use vmgroup_core::time::Monotonic;
 
     use super::*;
     use crate::group::SlotFailure;
@@ -389,7 +415,11 @@ mod tests {
         fn at(&mut self, ms: u64, change: impl FnOnce(&mut Vm)) -> Member {
             change(&mut self.vm);
             let (spec, known) = (Spec::nothing(), Known::new(self.vm.clone()));
-            read(&mut self.group, 0, &spec, &known, Timestamp(ms))
+            let now = Now {
+                monotonic: Monotonic(ms),
+                utc: Timestamp(ms),
+            };
+            read(&mut self.group, 0, &spec, &known, now)
         }
     }
 

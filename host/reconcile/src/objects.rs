@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use vmgroup_core::group::{Adoption, GroupKey};
 use vmgroup_core::observation::WakeReason;
+use vmgroup_core::time::Monotonic;
 
 use crate::event::{Approval, GroupObject};
 use crate::group::{Group, Stage};
@@ -221,6 +222,8 @@ impl Machine {
             group.outdate_decision();
             group.drop_queued();
             group.failures.clear();
+            let members = group.since.values_mut();
+            members.for_each(|since| since.spared_until = Monotonic::default());
             group.violations.clear();
             group.bad_decisions = 0;
             group.backoff.succeed();

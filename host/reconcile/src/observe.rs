@@ -22,7 +22,7 @@ pub(crate) fn observe(
     view: &View,
 ) -> Observation {
     let wish = power_wish(group, spec, view.now.utc);
-    let members = members(group, spec, sorted, inventory, view.now.utc);
+    let members = members(group, spec, sorted, inventory, view.now);
     let mut failures: Vec<Failure> = group
         .failures
         .iter()

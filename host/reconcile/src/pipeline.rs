@@ -28,6 +28,7 @@ use crate::event::DecideResult;
 use crate::group::{Stage, count};
 use crate::limits::MASS_LOSS_WINDOW_MS;
 use crate::machine::Machine;
+use crate::member::spared_for;
 use crate::modules::Absent;
 use crate::observe::{View, observe};
 use crate::operation::Work;
@@ -121,6 +122,7 @@ impl Machine {
         if let Some(next) = is_untold.then(|| self.search_untold(key)).flatten() {
             return next;
         }
+        self.heed_mass_loss(key, &spec);
         let Some(group) = self.groups.get_mut(key) else {
             return Next::Wait;
         };
@@ -356,9 +358,11 @@ impl Machine {
         }
     }
 
-    /// Step 7: the time that the plan asks for.
+    /// Step 7: the time that the plan asks for, or when a member is spared no more.
     fn look_again(&mut self, key: &GroupKey, after_ms: Option<u64>) {
-        if let Some(after_ms) = after_ms {
+        let now = self.now.monotonic;
+        let spared = self.groups.get(key).and_then(|it| spared_for(it, now));
+        if let Some(after_ms) = after_ms.into_iter().chain(spared).min() {
             self.wake(key, after_ms, WakeReason::TimeCame);
         }
     }

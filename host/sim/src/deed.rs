@@ -91,6 +91,8 @@ pub enum Deed {
     AddDisk(Which),
     /// Takes a snapshot, or removes it.
     Snapshot(Which, bool),
+    /// Somebody, such as a backup, disables Destroy on it, or enables it again.
+    Protect(Which, bool),
     /// Writes a label on it.
     Label(Which, String, String),
     /// Sets or removes the key that holds a VM.

@@ -1,6 +1,6 @@
 //! What `vmgroup run` is told of API server and vCenter.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,8 +18,12 @@ use crate::wiring::{cluster, health};
 
 /// Where the deployment mounts the secret `vc-creds`.
 const MOUNTED_CREDENTIALS: &str = "/etc/vmgroup/vc-creds";
-/// Where the deployment's probes ask.
-const HEALTH_IN_POD: &str = "0.0.0.0:8080";
+/// Where the deployment's probes ask: at the Pod's address, of whichever family. The first
+/// takes both; a node without IPv6 does not have it.
+const HEALTH_IN_POD: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 8080),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080),
+];
 
 /// Which objects, and who acts on them.
 #[derive(Debug, Clone, Args)]
@@ -58,7 +62,8 @@ pub(crate) struct ClusterFlags {
     /// Deployments that were written for the Go demo give it; there are no metrics yet.
     #[arg(long = "metrics-addr", hide = true, value_name = "ADDRESS")]
     _metrics_addr: Option<String>,
-    /// Where /healthz and /readyz answer; in a Pod 0.0.0.0:8080 if left out, elsewhere nowhere.
+    /// Where /healthz and /readyz answer; in a Pod port 8080 of every address if left
+    /// out, elsewhere nowhere.
     #[arg(long, value_name = "ADDRESS")]
     health_addr: Option<SocketAddr>,
 }
@@ -112,11 +117,12 @@ impl ClusterFlags {
         in_cluster: bool,
     ) -> Result<(), Problem> {
         let in_pod = in_cluster && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-        let default = in_pod.then(|| HEALTH_IN_POD.parse().ok()).flatten();
-        match self.health_addr.or(default) {
-            Some(at) => health::serve(at, ends.clocks, vitals.subscribe()).await,
-            None => Ok(()),
-        }
+        let at = match &self.health_addr {
+            Some(named) => std::slice::from_ref(named),
+            None if in_pod => &HEALTH_IN_POD,
+            None => return Ok(()),
+        };
+        health::serve(at, ends.clocks, vitals.subscribe()).await
     }
 }
 

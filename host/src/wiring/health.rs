@@ -24,19 +24,27 @@ use super::driver::{Clocks, Vitals};
 use crate::limits::{ACCEPT_PAUSE, HANGS_MS, PROBE_BYTES, PROBE_TIME, PROBES_MAX};
 use crate::voice::Problem;
 
-/// Answers probes until the process ends.
+/// Answers probes until the process ends, at the first of these addresses that there is.
 pub(crate) async fn serve(
-    at: SocketAddr,
+    at: &[SocketAddr],
     clocks: Clocks,
     vitals: watch::Receiver<Vitals>,
 ) -> Result<(), Problem> {
-    let listener = TcpListener::bind(at).await.map_err(|error| {
-        Problem::new(format!("failed to listen for probes at {at}"))
-            .because(error)
-            .hint("name another address with --health-addr")
-    })?;
+    let listener = listen(at).await?;
     tokio::spawn(answer(listener, router(clocks, vitals)));
     Ok(())
+}
+
+async fn listen(at: &[SocketAddr]) -> Result<TcpListener, Problem> {
+    TcpListener::bind(at).await.map_err(|error| {
+        let at: Vec<String> = at.iter().map(SocketAddr::to_string).collect();
+        Problem::new(format!(
+            "failed to listen for probes at {}",
+            at.join(" or ")
+        ))
+        .because(error)
+        .hint("name another address with --health-addr")
+    })
 }
 
 fn router(clocks: Clocks, vitals: watch::Receiver<Vitals>) -> Router {
@@ -106,6 +114,7 @@ fn readiness(clocks: Clocks, vitals: Vitals) -> (StatusCode, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     use std::time::{Duration, Instant};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -134,6 +143,43 @@ mod tests {
         // A connection that is reset has said what it had to.
         let _ = stream.read_to_end(&mut text).await;
         String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[tokio::test]
+    async fn the_first_address_that_there_is_is_taken() {
+        let addresses = |all: &[&str]| -> Vec<SocketAddr> {
+            all.iter()
+                .map(|at| at.parse().expect("an address"))
+                .collect()
+        };
+        // No machine has the first: it is for documentation.
+        let taken = listen(&addresses(&["192.0.2.1:0", "127.0.0.1:0"])).await;
+        let at = taken.expect("a port").local_addr().expect("its address");
+        assert_eq!(at.ip().to_string(), "127.0.0.1");
+        let Err(problem) = listen(&addresses(&["192.0.2.1:1", "192.0.2.2:1"])).await else {
+            panic!("it listens where it is not");
+        };
+        let text = format!("{problem:?}");
+        assert!(text.contains("192.0.2.1:1 or 192.0.2.2:1"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn probes_of_both_families_come_to_what_a_pod_listens_on() {
+        let any = |ip: IpAddr| SocketAddr::new(ip, 0);
+        let (v6, v4) = (
+            any(Ipv6Addr::UNSPECIFIED.into()),
+            any(Ipv4Addr::UNSPECIFIED.into()),
+        );
+        let listener = listen(&[v6, v4]).await.expect("a port");
+        let at = listener.local_addr().expect("its address");
+        let mut probes = vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
+        if at.is_ipv6() {
+            probes.push(Ipv6Addr::LOCALHOST.into());
+        }
+        for probe in probes {
+            let probe = TcpStream::connect(SocketAddr::new(probe, at.port())).await;
+            probe.expect("connected");
+        }
     }
 
     const PROBE: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: operator\r\n\r\n";

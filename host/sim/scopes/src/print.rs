@@ -99,6 +99,7 @@ const AGES: &[(&str, Age)] = &[
     ("not_before", Age::UpTo(0)),
     ("again_at", Age::UpTo(0)),
     ("first_until", Age::UpTo(0)),
+    ("spared_until", Age::UpTo(0)),
     ("asking_since", Age::UpTo(RIVAL_MS)),
     ("refused_until", Age::UpTo(0)),
     ("idles_until", Age::UpTo(0)),

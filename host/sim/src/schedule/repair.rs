@@ -238,6 +238,9 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
     if vm.snapshot {
         acted |= act(world, &Deed::Snapshot(which(), false));
     }
+    if vm.destroy_disabled {
+        acted |= act(world, &Deed::Protect(which(), false)) && touch(world, vm);
+    }
     // One out of view that has no slot any more was left alone by a group that goes: it
     // stays a template, for nothing would tell of the VM.
     if vm.template && (has_slot || vm.folder != *world.vcenter().elsewhere()) {
@@ -256,6 +259,21 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
         acted |= removed.is_ok();
     }
     acted
+}
+
+/// Edits what changes nothing in the spec of the VM's group, so that what was tried without
+/// success is tried again at once.
+fn touch<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
+    let Some(group) = vm.marker().map(|marker| marker.group()) else {
+        return false;
+    };
+    let object = world.cluster().group(&group);
+    let Some(Ok(mut spec)) = object.map(|object| object.spec.clone()) else {
+        return false;
+    };
+    spec.allow
+        .insert(format!("touched-{}", world.now().monotonic.0));
+    act(world, &Deed::Edit(group, Box::new(Ok(spec))))
 }
 
 /// It has the instanceUuid that belongs to a slot of the group.

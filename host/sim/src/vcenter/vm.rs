@@ -123,7 +123,8 @@ impl VmTruth {
             snapshot: self.snapshot,
             question: self.question,
             failover: self.failover,
-            destroy_disabled: self.destroy_disabled,
+            // It is on every VM that runs, so that the adapter tells of it on others only.
+            destroy_disabled: self.destroy_disabled && self.power == PowerState::Off,
             created_at: readable.then_some(self.created_at),
             tools_running: (self.connection == Connection::Connected).then_some(self.tools_running),
             heartbeat: self.heartbeat,

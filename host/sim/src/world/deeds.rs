@@ -167,6 +167,7 @@ impl<D: Decide> World<D> {
             | Deed::Template(which, _)
             | Deed::AddDisk(which)
             | Deed::Snapshot(which, _)
+            | Deed::Protect(which, _)
             | Deed::Question(which, _)
             | Deed::Failover(which, _) => {
                 let id = self.find(which)?;
@@ -260,6 +261,7 @@ fn shape(vm: &mut VmTruth, deed: &Deed) {
             .disks
             .push(vm.disks.iter().max().map_or(2000, |key| key + 1)),
         Deed::Snapshot(_, present) => vm.snapshot = *present,
+        Deed::Protect(_, on) => vm.destroy_disabled = *on,
         Deed::Question(_, present) => vm.question = *present,
         Deed::Failover(_, present) => vm.failover = *present,
         _ => {}

@@ -52,6 +52,42 @@ fn left_overs_of_the_demo_wait_for_their_owner() {
     }
 }
 
+/// Nothing tells of it when they go: they have no marker, and no status names them.
+#[test]
+fn left_overs_that_a_person_takes_away_keep_the_group_waiting_no_more() {
+    for taken_away in [Deed::Destroy, |vm| Deed::Move(vm, Place::Elsewhere)] {
+        let mut stage = Stage::new(Vec::new());
+        let old = after_the_demo(&mut stage);
+        stage.create("web", spec(2));
+        stage.until_phase("web", "ERROR", 60);
+        for vm in old.iter().map(|vm| Which::Id(vm.clone())) {
+            stage.act(taken_away(vm));
+        }
+        stage.until_phase("web", "RUNNING", 120);
+        assert_eq!(stage.running("web"), 2, "{}", stage.story());
+    }
+}
+
+/// It cannot be marked for now; its owner takes it away before it can.
+#[test]
+fn a_left_over_that_is_moved_out_of_the_folder_is_not_adopted() {
+    let mut stage = Stage::new(Vec::new());
+    let old = after_the_demo(&mut stage);
+    let rescued = || Which::Id(old[0].clone());
+    stage.act(Deed::Hold(rescued(), true));
+    stage.create("web", spec(1));
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.world.run_for(60_000);
+    stage.world.vcenter_mut().folder_by_hand("mine");
+    stage.act(Deed::Move(rescued(), Place::Folder("mine".into())));
+    stage.act(Deed::Hold(rescued(), false));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.world.run_for(600_000);
+    let rescued = stage.world.vcenter().vm(&old[0]).unwrap();
+    assert_eq!(rescued.marker(), None, "{}", stage.story());
+    stage.assert_safe();
+}
+
 fn status_of(stage: &Stage, group: &GroupKey) -> Status {
     stage.world.cluster().group(group).unwrap().status.clone()
 }

@@ -4,8 +4,10 @@
 use vmgroup_core::group::{DeletionPolicy, Spec};
 use vmgroup_core::marker::Marker;
 use vmgroup_core::observation::PowerState;
+use vmgroup_reconcile::inventory::Fault;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{RequestFault, WorldFault};
+use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 use vmgroup_sim::random::Latency;
@@ -135,6 +137,66 @@ fn a_member_with_a_snapshot_or_a_disk_of_others_stays_and_another_one_goes() {
         assert_eq!((stage.ids("web"), stage.running("web")), (vec![lost], 1));
         stage.assert_safe();
     }
+}
+
+/// As by a backup, or for good. While the member runs vCenter does not tell: Destroy is
+/// disabled on every VM that runs.
+#[test]
+fn a_member_that_may_not_be_destroyed_is_not_powered_off_for_that_again_and_again() {
+    let mut stage = Stage::settled(spec(3));
+    let members = stage.ids("web");
+    for vm in &members {
+        stage.act(Deed::Protect(Which::Id(vm.clone()), true));
+    }
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.world.run_for(12 * 3_600_000);
+    assert_eq!(stage.running("web"), 3, "{}", stage.story());
+    assert!(stage.called(Kind::PowerOff) <= 3, "{}", stage.story());
+    stage.says("web", "Destroy");
+    for vm in &members {
+        stage.act(Deed::Protect(Which::Id(vm.clone()), false));
+    }
+    stage.world.run_for(13 * 3_600_000);
+    assert_eq!(stage.running("web"), 2, "{}", stage.story());
+    stage.assert_safe();
+}
+
+#[test]
+fn another_member_goes_for_one_that_may_not_be_destroyed_and_an_edit_asks_anew() {
+    let mut stage = Stage::settled(spec(3));
+    let last = || member(2);
+    let kept = stage.world.find(&last()).unwrap();
+    stage.act(Deed::Protect(last(), true));
+    stage.act(Deed::Scale(key("web"), 2));
+    stage.until_phase("web", "RUNNING", 120);
+    assert!(stage.ids("web").contains(&kept), "{}", stage.story());
+    assert_eq!(stage.running("web"), 2);
+    stage.act(Deed::Protect(last(), false));
+    stage.act(Deed::Scale(key("web"), 1));
+    stage.until_phase("web", "RUNNING", 120);
+    assert!(!stage.ids("web").contains(&kept), "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Its call was refused because the session had ended; meanwhile another member goes.
+#[test]
+fn a_delete_that_begins_anew_with_another_session_is_still_asked_for() {
+    let ended = RequestFault::Refused(Fault::NotAuthenticated);
+    let mut stage = Stage::new(vec![spoiled(Kind::PowerOff, 1, ended)]);
+    stage.settle(spec(3));
+    stage.act(Deed::Scale(key("web"), 2));
+    let called = stage.world.run_to(10_000, |world| {
+        let off = |fact: &Fact| matches!(fact, Fact::Called(it) if Kind::of_call(&it.call) == Kind::PowerOff);
+        world.facts().iter().any(off)
+    });
+    assert!(called, "{}", stage.story());
+    stage.world.suffer(&WorldFault::CutVCenter(60_000));
+    // The first one was to go.
+    stage.act(Deed::Destroy(member(1)));
+    stage.until_phase("web", "RUNNING", 180);
+    assert_eq!(stage.running("web"), 2);
+    assert_eq!(stage.effects(Kind::Destroy), 0, "{}", stage.story());
+    stage.assert_safe();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Many members that are lost at once: nothing is made or destroyed before a person has looked.
 
+use vmgroup_core::group::Spec;
 use vmgroup_core::observation::Connection;
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{RequestFault, WorldFault};
@@ -135,6 +136,43 @@ fn clones_that_waited_through_a_loss_wait_for_an_approval() {
     assert_eq!(stage.called(Kind::Clone) - before, 4, "{}", stage.story());
     stage.says("db", "wait for a PlanApproval");
     stage.assert_safe();
+}
+
+/// Who suspends groups to take a host out of the inventory, and resumes them after lunch.
+#[test]
+fn a_loss_while_nothing_is_decided_waits_for_an_approval_however_late() {
+    for groups in [&["web"][..], &["web", "db"]] {
+        let mut stage = Stage::new(Vec::new());
+        let replicas = 8 / u32::try_from(groups.len()).unwrap();
+        for name in groups {
+            stage.create(name, spec(replicas));
+            stage.until_phase(name, "RUNNING", 60);
+            let suspended = Spec {
+                suspend: true,
+                ..spec(replicas)
+            };
+            stage.edit(name, suspended);
+        }
+        stage.world.run_for(10_000);
+        for name in groups {
+            for id in stage.ids(name) {
+                stage.act(Deed::Destroy(Which::Id(id)));
+            }
+        }
+        stage.world.run_for(60 * 60_000);
+        for name in groups {
+            stage.edit(name, spec(replicas));
+        }
+        stage.world.run_for(30 * 60_000);
+        for name in groups {
+            assert_eq!(stage.ids(name).len(), 0, "{}", stage.story());
+            let held = stage.status(name).held.expect("a plan that waits");
+            assert_eq!(held.effects.len(), replicas as usize);
+            stage.act(Deed::Approve(key(&format!("of-{name}")), key(name)));
+            stage.until_phase(name, "RUNNING", 120);
+        }
+        stage.assert_safe();
+    }
 }
 
 /// A delete that has powered its VM off goes no further.

@@ -251,3 +251,30 @@ fn what_is_left_over_until_the_budget_is_renewed_is_said() {
     assert!(stage.ids("web").len() < left_over, "{}", stage.story());
     stage.assert_safe();
 }
+
+/// Ten of twelve are replaced in an hour. The clock may be set meanwhile.
+#[test]
+fn what_was_spent_counts_for_an_hour_by_a_clock_that_never_jumps() {
+    for jump in [-86_400_000, 3_600_000] {
+        let mut stage = Stage::settled(rolling(12));
+        let before = stage.ids("web");
+        let left = |stage: &Stage| {
+            let now = stage.ids("web");
+            before.iter().filter(|vm| now.contains(vm)).count()
+        };
+        stage.act(Deed::AddTemplate("next".into()));
+        let next = Spec {
+            template: "next".into(),
+            ..rolling(12)
+        };
+        stage.edit("web", next);
+        stage.world.run_for(20 * 60_000);
+        assert_eq!(left(&stage), 2, "{}", stage.story());
+        stage.world.suffer(&WorldFault::ClockJump(jump));
+        stage.world.run_for(15 * 60_000);
+        assert_eq!(left(&stage), 2, "after {jump} ms\n{}", stage.story());
+        stage.world.run_for(45 * 60_000);
+        assert_eq!(left(&stage), 0, "after {jump} ms\n{}", stage.story());
+        stage.assert_safe();
+    }
+}
