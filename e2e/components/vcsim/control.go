@@ -75,6 +75,7 @@ func newControl(sim *inventory, gate *gateway) http.Handler {
 	post(mux, "/vms/rename", sim.renameVM)
 	post(mux, "/folders/rename", sim.renameFolder)
 	post(mux, "/vms/move", sim.moveVM)
+	post(mux, "/vms/disk", sim.replaceDisk)
 	post(mux, "/vms/power", sim.setPower)
 	post(mux, "/vms/connection", sim.setConnection)
 	post(mux, "/vms/extra-config", sim.setExtraConfig)

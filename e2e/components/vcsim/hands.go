@@ -174,6 +174,42 @@ func (sim *inventory) setExtraConfig(ctx context.Context, want struct {
 	}))
 }
 
+// replaceDisk detaches a VM's first disk and attaches another VM's in its place:
+// as in vCenter, that has the key of the first one.
+func (sim *inventory) replaceDisk(ctx context.Context, want struct {
+	Moid string `json:"moid"`
+	From string `json:"from"`
+}) (any, error) {
+	_, vm, err := sim.handle(want.Moid)
+	if err != nil {
+		return nil, err
+	}
+	_, other, err := sim.handle(want.From)
+	if err != nil {
+		return nil, err
+	}
+	var both [2]*types.VirtualDisk
+	for i, vm := range []*object.VirtualMachine{vm, other} {
+		devices, err := vm.Device(ctx)
+		if err != nil {
+			return nil, err
+		}
+		disks := devices.SelectByType((*types.VirtualDisk)(nil))
+		if len(disks) == 0 {
+			return nil, fmt.Errorf("%s has no disk", vm.Reference())
+		}
+		both[i] = disks[0].(*types.VirtualDisk)
+		if err := vm.RemoveDevice(ctx, true, both[i]); err != nil {
+			return nil, err
+		}
+	}
+	attached := *both[1]
+	attached.Key, attached.ControllerKey, attached.UnitNumber = both[0].Key, both[0].ControllerKey, both[0].UnitNumber
+	// A size would ask for a new file.
+	attached.CapacityInKB, attached.CapacityInBytes = 0, 0
+	return nil, vm.AddDevice(ctx, &attached)
+}
+
 // setConnection also hides the configuration while a VM is inaccessible or
 // invalid, and brings it back afterwards.
 func (sim *inventory) setConnection(_ context.Context, want struct {

@@ -78,6 +78,23 @@ func newSettings(mux *http.ServeMux, sim *inventory, gate *gateway) {
 		sim.historyLags = want.Lags
 		return nil, nil
 	})
+	// A row of the database that a vCenter which crashed has left behind.
+	post(mux, "/tasks/ghost", func(_ context.Context, want struct {
+		Name string `json:"name"`
+	}) (any, error) {
+		sim.mu.Lock()
+		defer sim.mu.Unlock()
+		ghost := types.ManagedObjectReference{Type: "Task", Value: want.Name}
+		sim.retired = append(sim.retired, types.TaskInfo{
+			Key:           ghost.Value,
+			Task:          ghost,
+			DescriptionId: "VirtualMachine.clone",
+			State:         types.TaskInfoStateRunning,
+			Reason:        &types.TaskReasonUser{UserName: sim.user},
+			QueueTime:     time.Now(),
+		})
+		return nil, nil
+	})
 	post(mux, "/instance-uuids", func(_ context.Context, want struct {
 		Unique bool `json:"unique"`
 	}) (any, error) {

@@ -164,9 +164,19 @@ impl Control {
         self.post("/vms/delete", &json!({ "moid": moid }))
     }
 
+    /// Detaches a VM's first disk, and attaches another VM's in its place.
+    pub fn replace_disk(&self, moid: &str, from: &str) -> Result<()> {
+        self.post("/vms/disk", &json!({ "moid": moid, "from": from }))
+    }
+
     /// Renames a VM.
     pub fn rename_vm(&self, moid: &str, name: &str) -> Result<()> {
         self.post("/vms/rename", &json!({ "moid": moid, "name": name }))
+    }
+
+    /// The history has a task that seems to run, and that does not exist.
+    pub fn ghost_task(&self, name: &str) -> Result<()> {
+        self.post("/tasks/ghost", &json!({ "name": name }))
     }
 
     /// Turns DRS of all clusters on or off.

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_reconcile::event::Approval;
 
 use crate::document::{Document, GroupDocument, read_documents};
 use crate::error::Problem;
-use crate::limits::FILES_MAX;
+use crate::limits::{FILES_MAX, QUIET};
 use crate::schema::Schema;
 
 /// What people ask for.
@@ -21,12 +23,26 @@ pub(crate) struct Folder {
     pub(crate) approvals: BTreeMap<GroupKey, Approval>,
     /// What cannot be understood at all: nobody knows which group it would be.
     pub(crate) problems: Vec<Problem>,
+    /// It holds no file of ours at all.
+    pub(crate) is_bare: bool,
+    /// Which folder it is: another one has the same path where a file system is not mounted.
+    pub(crate) inode: u64,
 }
 
 impl Folder {
     pub(crate) fn read(path: &Path, schema: &Schema) -> io::Result<Folder> {
-        let mut folder = Folder::default();
-        for file in yaml_files(path)? {
+        let files = yaml_files(path)?;
+        let mut folder = Folder {
+            is_bare: files.is_empty(),
+            inode: fs::metadata(path)?.ino(),
+            ..Folder::default()
+        };
+        let moving = moving(&files);
+        for file in files {
+            if moving.contains(&file) {
+                folder.problems.push(being_written(&file));
+                continue;
+            }
             for document in read_documents(&file, schema) {
                 match document {
                     Ok(Document::Group(group)) => folder.add(&file, group),
@@ -68,6 +84,41 @@ impl Folder {
     /// Keys of all groups.
     pub(crate) fn keys(&self) -> BTreeSet<GroupKey> {
         self.groups.keys().cloned().collect()
+    }
+}
+
+/// Those that somebody writes at this moment. Half a file may be good YAML, and ask for less.
+fn moving(files: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let stamp = |file: &PathBuf| {
+        let seen = fs::metadata(file).ok()?;
+        Some((seen.len(), seen.ino(), seen.modified().ok()?))
+    };
+    let is_young = |file: &&PathBuf| {
+        let written = stamp(file).map(|(_, _, at)| at.elapsed());
+        written.is_some_and(|age| age.is_ok_and(|age| age < QUIET))
+    };
+    let young: Vec<(&PathBuf, _)> = files
+        .iter()
+        .filter(is_young)
+        .map(|file| (file, stamp(file)))
+        .collect();
+    if young.is_empty() {
+        return BTreeSet::new();
+    }
+    thread::sleep(QUIET);
+    let moved = young
+        .into_iter()
+        .filter(|(file, before)| stamp(file) != *before);
+    moved.map(|(file, _)| file.clone()).collect()
+}
+
+fn being_written(file: &Path) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        line: 0,
+        column: 0,
+        message: "it is being written at this moment".into(),
+        hint: Some("it is read when nobody has written to it for a moment".into()),
     }
 }
 

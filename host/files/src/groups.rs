@@ -38,6 +38,10 @@ pub(crate) struct Known {
     missing: BTreeSet<GroupKey>,
     unread_requests: BTreeSet<String>,
     unreadable: Option<String>,
+    /// The folder in which files of ours were last seen.
+    home: Option<u64>,
+    /// The last look went into that one and understood all: what is not in it is not asked for.
+    is_complete: bool,
 }
 
 impl Groups {
@@ -103,6 +107,7 @@ impl Groups {
             }
             Err(error) => {
                 // Every group goes on as it was last seen.
+                known.is_complete = false;
                 let text = error.to_string();
                 if known.unreadable.as_ref() != Some(&text) {
                     warn!(folder = %self.folder.display(), error = text, "the groups cannot be read");
@@ -155,24 +160,33 @@ impl Groups {
     }
 
     fn bury(&self, known: &mut Known, key: &GroupKey) -> Result<(), FilesError> {
-        if let Some(spec) = known.asked.get(key) {
+        let asked = known.asked.get(key);
+        if asked.is_some() {
+            info!(
+                group = %key,
+                "the group is deleted, and its file is still there: remove it, or change its \
+                 spec to create the group anew"
+            );
+        }
+        // Its file may be there, and only the folder not be mounted.
+        let record = known.records.get(key).filter(|_| !known.is_complete);
+        if let Some(spec) = asked.or(record.map(|record| &record.spec)) {
             let tombstone = Tombstone {
                 namespace: key.namespace.clone(),
                 name: key.name.clone(),
                 spec: spec.clone(),
             };
             self.state.write(&tombstone).map_err(|error| error.error)?;
-            info!(
-                group = %key,
-                "the group is deleted, and its file is still there: remove it, or change its \
-                 spec to create the group anew"
-            );
             known.tombstones.insert(key.clone(), tombstone);
         }
         self.state.remove::<Record>(key)
     }
 
     fn absorb(&self, known: &mut Known, folder: &Folder, events: &mut Vec<Event>) {
+        if !folder.is_bare {
+            known.home = Some(folder.inode);
+        }
+        known.is_complete = folder.problems.is_empty() && known.home == Some(folder.inode);
         for (key, (file, document)) in &folder.groups {
             known.missing.remove(key);
             let next = match known.records.get(key) {
@@ -247,7 +261,7 @@ impl Groups {
                 None => {}
             }
         }
-        if folder.problems.is_empty() {
+        if known.is_complete {
             let buried: Vec<GroupKey> = known.tombstones.keys().cloned().collect();
             for key in buried.iter().filter(|key| !asked.contains(key)) {
                 self.exhume(known, key, None);

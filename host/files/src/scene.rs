@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::Value;
 use vmgroup_core::group::{DeletionPolicy, GroupKey, Spec};
@@ -13,6 +14,7 @@ use vmgroup_reconcile::event::{Event, GroupObject, WriteResult};
 use vmgroup_reconcile::request::{MetaChange, ObjectTarget, Request, RequestId};
 
 use crate::groups::Groups;
+use crate::limits::QUIET;
 use crate::schema::{ApprovedEffects, Schema};
 
 pub(crate) const SCHEMA: Schema = Schema {
@@ -98,8 +100,23 @@ impl Scene {
         self.folder.path().join("state")
     }
 
+    /// Somebody has written a file, a while ago.
     pub(crate) fn put(&self, file: &str, text: &str) {
-        fs::write(self.groups().join(file), text).unwrap();
+        let file = self.groups().join(file);
+        fs::write(&file, text).unwrap();
+        let file = fs::File::options().write(true).open(file).unwrap();
+        file.set_modified(SystemTime::now() - 10 * QUIET).unwrap();
+    }
+
+    /// The file system with the groups is not there: its mount point is, and empty.
+    pub(crate) fn unmount(&self) {
+        fs::rename(self.groups(), self.folder.path().join("unmounted")).unwrap();
+        fs::create_dir(self.groups()).unwrap();
+    }
+
+    pub(crate) fn mount(&self) {
+        fs::remove_dir(self.groups()).unwrap();
+        fs::rename(self.folder.path().join("unmounted"), self.groups()).unwrap();
     }
 
     pub(crate) fn take_away(&self, file: &str) {

@@ -7,6 +7,7 @@ use vmgroup_core::time::Timestamp;
 use vmgroup_reconcile::inventory::{Heartbeat, TaskId, Vm};
 use vmgroup_vim::{MissingProperty, ObjectContent, PropertyChange, Value};
 
+use crate::disks::{Disk, disks, folder_of};
 use crate::fault::power_state;
 use crate::labels;
 use crate::names::unescape;
@@ -35,7 +36,9 @@ pub(crate) struct Record {
     memory_mib: Option<u64>,
     cpu_hot_add: Option<bool>,
     memory_hot_add: Option<bool>,
-    disks: Vec<i32>,
+    disks: Vec<Disk>,
+    /// The folder of its own files, whatever datastore they are on.
+    home: Option<String>,
     snapshot: bool,
     destroy_disabled: bool,
     created_at: Option<Timestamp>,
@@ -67,6 +70,12 @@ const TABLE: &[(&str, Setter)] = &[
     ("config.hardware.numCPU", |r, v| r.cpus = number(v)),
     ("config.hardware.memoryMB", |r, v| r.memory_mib = number(v)),
     (DEVICES, |r, v| r.disks = disks(v)),
+    (FILES, |r, v| {
+        r.home = v
+            .and_then(Value::as_str)
+            .and_then(folder_of)
+            .map(str::to_owned);
+    }),
     ("config.cpuHotAddEnabled", |r, v| r.cpu_hot_add = flag(v)),
     ("config.memoryHotAddEnabled", |r, v| {
         r.memory_hot_add = flag(v);
@@ -121,11 +130,14 @@ const SNAPSHOT: &str = "snapshot";
 /// The property with a VM's devices.
 pub(crate) const DEVICES: &str = "config.hardware.device";
 
+/// The property with the path of a VM's own file.
+const FILES: &str = "config.files.vmPathName";
+
 /// They say whose a VM is and who holds it: without them it is unreadable.
 const KEYS: &[&str] = &[MARKER, SPEC_HASH, HOLD];
 
 /// What a destroy takes along: without it a VM counts as not reached.
-const TAKEN_ALONG: &[&str] = &[DEVICES, SNAPSHOT];
+const TAKEN_ALONG: &[&str] = &[DEVICES, FILES, SNAPSHOT];
 
 /// Changes whenever the configuration does.
 const CHANGE_VERSION: &str = "config.changeVersion";
@@ -253,7 +265,9 @@ impl Record {
             !matches!(connection, Some("inaccessible" | "invalid")) && !self.is_untold(KEYS);
         let kept = |value: &Option<String>| value.clone().filter(|_| readable);
         let power = self.power.unwrap_or(PowerState::Unknown);
-        let mut disks = self.disks.clone();
+        let home = self.home.as_deref();
+        let disks = self.disks.iter().map(|disk| disk.known_as(home));
+        let mut disks: Vec<i32> = disks.collect();
         disks.sort_unstable();
         Vm {
             id: id.to_owned(),
@@ -287,16 +301,6 @@ impl Record {
             tasks: tasks.into_iter().collect(),
         }
     }
-}
-
-/// Device keys of the disks among a VM's devices.
-pub(crate) fn disks(value: Option<&Value>) -> Vec<i32> {
-    let devices = value.map(Value::items).unwrap_or_default();
-    devices
-        .iter()
-        .filter(|device| device.type_name() == "VirtualDisk")
-        .filter_map(|device| device.get("key")?.as_i64()?.try_into().ok())
-        .collect()
 }
 
 fn connection_state(word: Option<&str>) -> Connection {
@@ -412,6 +416,7 @@ pub(crate) mod tests {
                 "config.hardware.device",
                 Value::Array(vec![disk("2001"), card, disk("2000")]),
             ),
+            ("config.files.vmPathName", text("[fast] one/one.vmx")),
             ("config.cpuHotAddEnabled", text("true")),
             ("config.memoryHotAddEnabled", text("true")),
             ("config.createDate", text("1970-01-01T00:00:01Z")),
@@ -646,7 +651,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_vm_whose_devices_or_snapshots_may_not_be_read_counts_as_not_reached() {
-        for path in [DEVICES, SNAPSHOT, "config.hardware"] {
+        for path in [DEVICES, FILES, SNAPSHOT, "config.hardware"] {
             let mut record = record(&full());
             record.miss(&missing(path, "NoPermission"));
             let vm = record.vm("vm-1", nothing());
@@ -655,17 +660,45 @@ pub(crate) mod tests {
             record.set("runtime.connectionState", Some(&text("disconnected")));
             let vm = record.vm("vm-1", nothing());
             assert_eq!(vm.connection, Connection::Disconnected, "{path}");
-            // The feed tells of snapshots anew, of devices it does not.
+            // The feed tells of all anew but the devices.
             let mut again = record.entered_again();
             again.set("runtime.connectionState", Some(&text("connected")));
             let reached = again.vm("vm-1", nothing()).connection == Connection::Connected;
-            assert_eq!(reached, path == SNAPSHOT, "{path}");
+            assert_eq!(reached, [SNAPSHOT, FILES].contains(&path), "{path}");
         }
         let mut record = record(&full());
         record.miss(&missing(SNAPSHOT, "NoPermission"));
         record.set(SNAPSHOT, None);
         let vm = record.vm("vm-1", nothing());
         assert_eq!(vm.connection, Connection::Connected, "there is none");
+    }
+
+    #[test]
+    fn a_disk_is_the_vms_own_if_it_lies_with_its_files_and_is_no_volume() {
+        let known_as = |file: &str, volume: Option<&str>| {
+            let mut fields = vec![
+                ("key", text("2000")),
+                ("backing", object("", &[("fileName", text(file))])),
+            ];
+            if let Some(id) = volume {
+                fields.push(("vDiskId", object("ID", &[("id", text(id))])));
+            }
+            let mut record = record(&full());
+            let disk = object("VirtualDisk", &fields);
+            record.set(DEVICES, Some(&Value::Array(vec![disk])));
+            record.vm("vm-1", nothing()).disks[0]
+        };
+        for (file, volume, expected) in [
+            ("[fast] one/one.vmdk", None, 2000),
+            // As after a migration of this disk alone.
+            ("[large] one/one_1.vmdk", None, 2000),
+            ("[fast] one/one.vmdk", Some("volume"), -2000),
+            ("[fast] database/data.vmdk", None, -2000),
+            ("[fast] data.vmdk", None, -2000),
+            ("", None, 2000),
+        ] {
+            assert_eq!(known_as(file, volume), expected, "{file} {volume:?}");
+        }
     }
 
     #[test]

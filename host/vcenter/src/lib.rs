@@ -34,6 +34,7 @@ mod read;
 mod template;
 
 mod convert;
+mod disks;
 mod fault;
 mod labels;
 mod names;

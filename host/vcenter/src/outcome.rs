@@ -36,11 +36,22 @@ pub(crate) fn outcome(info: &TaskInfo) -> (TaskState, Option<TaskId>) {
 /// that the template is gone says nothing of the folder.
 fn failure(info: &TaskInfo, fault: &vmgroup_vim::Fault) -> Fault {
     let entity = info.entity.as_ref().map_or("", |entity| entity.id.as_str());
-    match translate(fault, entity) {
+    match of_task(fault, entity) {
         Fault::Gone if info.description_id.starts_with(CLONE) => {
             let name = info.entity_name.as_deref().map(unescape);
             missing(&name.unwrap_or_else(|| entity.to_owned()))
         }
+        fault => fault,
+    }
+}
+
+/// A task that may not do something inside of vCenter says nothing of our session, which began
+/// it.
+fn of_task(fault: &vmgroup_vim::Fault, target: &str) -> Fault {
+    match translate(fault, target) {
+        Fault::NotAuthenticated => Fault::Unavailable {
+            message: fault.to_string(),
+        },
         fault => fault,
     }
 }
@@ -54,7 +65,7 @@ fn power_on(result: &Value) -> (TaskState, Option<TaskId>) {
         return (done, None);
     };
     if let Some((vm, fault)) = result.not_attempted.first() {
-        return (TaskState::Failed(translate(fault, &vm.id)), None);
+        return (TaskState::Failed(of_task(fault, &vm.id)), None);
     }
     // One that DRS powers on has no task either, but nothing is recommended for it.
     let mut attempted = result.attempted.iter();
@@ -83,6 +94,10 @@ mod tests {
     /// A task on the template `base` that ended because an object is not there.
     fn failed(description: &str, gone: ManagedObjectRef) -> TaskState {
         let fault = object("ManagedObjectNotFound", &[("obj", Value::Ref(gone))]);
+        failed_with(description, fault)
+    }
+
+    fn failed_with(description: &str, fault: Value) -> TaskState {
         let info = object(
             "TaskInfo",
             &[
@@ -110,6 +125,40 @@ mod tests {
         assert_eq!(failed("VirtualMachine.clone", folder), wanted);
         let wanted = TaskState::Failed(Fault::Gone);
         assert_eq!(failed("VirtualMachine.destroy", template()), wanted);
+    }
+
+    #[test]
+    fn a_task_that_is_not_authenticated_says_nothing_of_the_session() {
+        let object_of = (
+            "object",
+            Value::Ref(ManagedObjectRef::new("HostSystem", "host-1")),
+        );
+        let fault = || {
+            object(
+                "NotAuthenticated",
+                &[object_of.clone(), ("privilegeId", text("x"))],
+            )
+        };
+        let state = failed_with("VirtualMachine.clone", fault());
+        assert!(
+            matches!(state, TaskState::Failed(Fault::Unavailable { .. })),
+            "{state:?}"
+        );
+        let refused = object(
+            "",
+            &[
+                ("vm", vm("vm-1")),
+                (
+                    "fault",
+                    object("LocalizedMethodFault", &[("fault", fault())]),
+                ),
+            ],
+        );
+        let (state, _) = powered_on(&[("notAttempted", refused)]);
+        assert!(
+            matches!(state, TaskState::Failed(Fault::Unavailable { .. })),
+            "{state:?}"
+        );
     }
 
     fn powered_on(fields: &[(&str, Value)]) -> (TaskState, Option<TaskId>) {

@@ -159,19 +159,23 @@ impl Replica {
             }
         }
         for task in unseen {
-            // It ended so long ago that vCenter has forgotten it.
             if !self.tasks.contains_key(&task) {
-                let forgotten = Seen {
-                    state: TaskState::Succeeded { result: None },
-                    entity: None,
-                    operation: None,
-                    ours: false,
-                    inner: None,
-                };
-                self.note_task(session, &task, forgotten);
+                self.forget_task(session, &task);
             }
         }
         Ok(())
+    }
+
+    /// It ended so long ago that vCenter does not have it any more.
+    pub(crate) fn forget_task(&mut self, session: &Session, task: &TaskId) {
+        let forgotten = Seen {
+            state: TaskState::Succeeded { result: None },
+            entity: None,
+            operation: None,
+            ours: false,
+            inner: None,
+        };
+        self.note_task(session, task, forgotten);
     }
 
     /// Forgets ended tasks that no VM names, if there are many.

@@ -95,18 +95,17 @@ impl Tasks {
         known.outer.remove(task);
     }
 
-    /// Changes the view, if a task is to be added.
-    pub(crate) async fn flush(&self, client: &Client) -> Result<(), Error> {
+    /// Changes the view, if a task is to be added. Gives those that vCenter does not have.
+    pub(crate) async fn flush(&self, client: &Client) -> Result<BTreeSet<TaskId>, Error> {
         let _changing = self.changing.lock().await;
         let Some(change) = self.change() else {
-            return Ok(());
+            return Ok(BTreeSet::new());
         };
         let (add, remove) = (refs(&change.add), refs(&change.remove));
         let unresolved = client
             .modify_list_view(&self.view, &add, &remove, None)
             .await?;
-        change.made(&unresolved);
-        Ok(())
+        Ok(change.made(&unresolved))
     }
 
     /// What the view lacks, if a task is to be added.
@@ -136,13 +135,13 @@ struct Change<'a> {
 impl Change<'_> {
     /// The view has changed. What it could not take is followed when it is named
     /// again.
-    fn made(mut self, unresolved: &[ManagedObjectRef]) {
-        let add = std::mem::take(&mut self.add);
+    fn made(mut self, unresolved: &[ManagedObjectRef]) -> BTreeSet<TaskId> {
+        let mut missing = std::mem::take(&mut self.add);
         self.remove.clear();
+        missing.retain(|task| unresolved.iter().any(|it| it.id == *task));
         let mut known = self.tasks.known();
-        for task in unresolved.iter().filter(|task| add.contains(&task.id)) {
-            known.followed.remove(&task.id);
-        }
+        known.followed.retain(|task| !missing.contains(task));
+        missing
     }
 }
 

@@ -8,7 +8,8 @@ use vmgroup_reconcile::event::CallResult;
 use vmgroup_reconcile::inventory::Fault;
 use vmgroup_vim::{Error, FilterSpec, ManagedObjectRef};
 
-use crate::convert::{DEVICES, VM, disks};
+use crate::convert::{DEVICES, VM};
+use crate::disks::disks;
 use crate::error::chain;
 use crate::fault::{names_missing, of_read};
 use crate::limits::TEMPLATE_NAME_TTL;
@@ -160,7 +161,7 @@ impl Session {
                 Ok(None)
             };
         };
-        let mut disks = disks(Some(devices));
+        let mut disks: Vec<i32> = disks(Some(devices)).iter().map(|it| it.key).collect();
         disks.sort_unstable();
         Ok(Some(Template {
             vm: vm.clone(),

@@ -154,6 +154,39 @@ fn a_group_that_stands_twice_is_held_with_both_places() {
     );
 }
 
+/// What is there of it so far may be good YAML.
+#[test]
+fn a_file_that_is_being_written_asks_for_nothing() {
+    let scene = Scene::new();
+    scene.put("web.yaml", &web(12));
+    let groups = scene.open();
+    let file = scene.groups().join("web.yaml");
+    let whole = web(12);
+    let half = whole.trim_end().strip_suffix('2').unwrap();
+    std::fs::write(&file, half).unwrap();
+    let (over, ends) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        while ends.try_recv().is_err() {
+            std::fs::write(
+                &file,
+                format!("# a remark\n{}", std::fs::read_to_string(&file).unwrap()),
+            )
+            .unwrap();
+            std::thread::sleep(crate::limits::QUIET / 4);
+        }
+    });
+    let events = changed(&groups.look());
+    assert!(events[0].contains("is being written"), "{events:?}");
+    assert_eq!(groups.look(), []);
+    over.send(()).unwrap();
+    writer.join().unwrap();
+    scene.put("web.yaml", &whole);
+    assert_eq!(changed(&groups.look()), ["default/web wants 12"]);
+    // Who writes it in one go waits for nothing but the next look.
+    std::fs::write(scene.groups().join("web.yaml"), web(11)).unwrap();
+    assert_eq!(changed(&groups.look()), ["default/web wants 11"]);
+}
+
 #[test]
 fn hidden_files_and_other_endings_are_not_read() {
     let scene = Scene::new();

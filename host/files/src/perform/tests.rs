@@ -154,6 +154,43 @@ fn a_group_that_is_deleted_while_its_file_cannot_be_read_stays_deleted() {
     }
 }
 
+/// As after a restart of the machine, when the operator is there before the network.
+#[test]
+fn a_folder_that_is_not_mounted_yet_brings_no_deleted_group_back() {
+    for restarts in [false, true] {
+        for ends_unmounted in [false, true] {
+            let scene = Scene::new();
+            scene.put("web.yaml", &web(3));
+            let mut groups = scene.open();
+            let claimed = done(groups.perform(&claim(target(&object(&groups, "web")))));
+            request_deletion(&scene.state(), &key("web")).unwrap();
+            groups.look();
+            let deleting = target(&object(&groups, "web"));
+            assert_eq!(deleting.uid, claimed.uid);
+            if !ends_unmounted {
+                done(groups.perform(&release(deleting.clone())));
+            }
+            scene.unmount();
+            if restarts {
+                drop(groups);
+                groups = scene.open();
+            }
+            groups.look();
+            if ends_unmounted {
+                done(groups.perform(&release(deleting)));
+            }
+            groups.look();
+            scene.mount();
+            assert_eq!(groups.look(), []);
+            assert_eq!(
+                groups.objects(),
+                [],
+                "restarts {restarts}, {ends_unmounted}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_deleted_group_can_be_created_again_once_its_file_was_away() {
     let scene = Scene::new();

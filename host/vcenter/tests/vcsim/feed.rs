@@ -172,6 +172,17 @@ async fn a_relist_shows_running_tasks_with_their_operation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_runs_in_the_history_alone_has_ended() {
+    let mut world = World::new();
+    world.control().ghost_task("task-99999").unwrap();
+    let id = world.login().await.unwrap();
+    world.until(|w| w.resets.contains(&id)).await;
+    let ghost = world.tasks.get("task-99999");
+    let runs = ghost.is_some_and(|task| task.state == TaskState::Running);
+    assert!(!runs, "{ghost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_of_somebody_else_shows_on_the_vm_while_it_runs() {
     let mut world = World::live().await;
     let folder = world.folder("n-g").await;

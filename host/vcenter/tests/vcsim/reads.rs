@@ -1,3 +1,4 @@
+use vmgroup_core::marker::Marker;
 use vmgroup_reconcile::event::{CallResult, ReadResult};
 use vmgroup_reconcile::inventory::{Fault, TaskState};
 use vmgroup_reconcile::request::{Call, Read};
@@ -51,6 +52,27 @@ async fn a_folder_is_destroyed_and_gone() {
         CallResult::Started(task) => {
             assert_eq!(world.ended(&task).await, TaskState::Failed(gone));
         }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Keys of devices come again: by its key alone the disk would be one that the clone made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_in_place_of_one_of_the_clones_own_is_another_one() {
+    let mut world = World::live().await;
+    let folder = world.folder("n-g").await;
+    let born = world.cloned(&folder, "one").await;
+    let marker = born.marker.as_deref().and_then(Marker::parse).unwrap();
+    assert_eq!(marker.disks, born.disks);
+    let control = world.control().clone();
+    let other = control.create_vm("database", "/vcqaDC/vm").unwrap();
+    control.replace_disk(&born.id, &other).unwrap();
+    let [key] = born.disks[..] else {
+        panic!("{born:?}");
+    };
+    world.until(|w| w.vms[&born.id].disks == [-key]).await;
+    match world.read(Read::Vm(born.id)).await {
+        ReadResult::Vm(vm) => assert_eq!(vm.disks, [-key]),
         other => panic!("{other:?}"),
     }
 }
