@@ -25,16 +25,18 @@ pub(crate) struct Folder {
     pub(crate) problems: Vec<Problem>,
     /// It holds no file of ours at all.
     pub(crate) is_bare: bool,
-    /// Which folder it is: another one has the same path where a file system is not mounted.
-    pub(crate) inode: u64,
+    /// Which folder it is, by device and inode: another one has the same path where a file
+    /// system is not mounted.
+    pub(crate) itself: (u64, u64),
 }
 
 impl Folder {
     pub(crate) fn read(path: &Path, schema: &Schema) -> io::Result<Folder> {
         let files = yaml_files(path)?;
+        let itself = fs::metadata(path)?;
         let mut folder = Folder {
             is_bare: files.is_empty(),
-            inode: fs::metadata(path)?.ino(),
+            itself: (itself.dev(), itself.ino()),
             ..Folder::default()
         };
         let moving = moving(&files);

@@ -39,9 +39,9 @@ pub(crate) struct Known {
     unread_requests: BTreeSet<String>,
     unreadable: Option<String>,
     /// The folder in which files of ours were last seen.
-    home: Option<u64>,
-    /// The last look went into that one and understood all: what is not in it is not asked for.
-    is_complete: bool,
+    home: Option<(u64, u64)>,
+    /// The last look went into that one.
+    is_home: bool,
 }
 
 impl Groups {
@@ -107,7 +107,7 @@ impl Groups {
             }
             Err(error) => {
                 // Every group goes on as it was last seen.
-                known.is_complete = false;
+                known.is_home = false;
                 let text = error.to_string();
                 if known.unreadable.as_ref() != Some(&text) {
                     warn!(folder = %self.folder.display(), error = text, "the groups cannot be read");
@@ -162,14 +162,10 @@ impl Groups {
     fn bury(&self, known: &mut Known, key: &GroupKey) -> Result<(), FilesError> {
         let asked = known.asked.get(key);
         if asked.is_some() {
-            info!(
-                group = %key,
-                "the group is deleted, and its file is still there: remove it, or change its \
-                 spec to create the group anew"
-            );
+            say_buried(key);
         }
         // Its file may be there, and only the folder not be mounted.
-        let record = known.records.get(key).filter(|_| !known.is_complete);
+        let record = known.records.get(key).filter(|_| !known.is_home);
         if let Some(spec) = asked.or(record.map(|record| &record.spec)) {
             let tombstone = Tombstone {
                 namespace: key.namespace.clone(),
@@ -184,14 +180,19 @@ impl Groups {
 
     fn absorb(&self, known: &mut Known, folder: &Folder, events: &mut Vec<Event>) {
         if !folder.is_bare {
-            known.home = Some(folder.inode);
+            known.home = Some(folder.itself);
         }
-        known.is_complete = folder.problems.is_empty() && known.home == Some(folder.inode);
+        known.is_home = known.home == Some(folder.itself);
         for (key, (file, document)) in &folder.groups {
             known.missing.remove(key);
             let next = match known.records.get(key) {
                 Some(record) => changed(record, file, document),
-                None if is_buried(known, key, document) => None,
+                None if is_buried(known, key, document) => {
+                    if !known.asked.contains_key(key) {
+                        say_buried(key);
+                    }
+                    None
+                }
                 None => Some(created(file, document)),
             };
             if let Some(next) = next {
@@ -261,7 +262,7 @@ impl Groups {
                 None => {}
             }
         }
-        if known.is_complete {
+        if folder.problems.is_empty() && known.is_home {
             let buried: Vec<GroupKey> = known.tombstones.keys().cloned().collect();
             for key in buried.iter().filter(|key| !asked.contains(key)) {
                 self.exhume(known, key, None);
@@ -353,6 +354,14 @@ fn absorb_approvals(known: &mut Known, folder: &Folder, events: &mut Vec<Event>)
     let gone = gone.filter(|key| !folder.approvals.contains_key(key));
     events.extend(gone.map(|key| Event::ApprovalGone { key: key.clone() }));
     known.approvals = folder.approvals.clone();
+}
+
+fn say_buried(key: &GroupKey) {
+    info!(
+        group = %key,
+        "the group is deleted, and its file is still there: remove it, or change its spec to \
+         create the group anew"
+    );
 }
 
 fn is_buried(known: &Known, key: &GroupKey, document: &GroupDocument) -> bool {

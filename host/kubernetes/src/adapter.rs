@@ -82,7 +82,7 @@ impl Adapter {
     /// Carries out one request, and sends its answer. The caller gives each a
     /// task of its own; only so many of them ask the API server at once.
     pub async fn perform(&self, request: Request) {
-        let _place = match &request {
+        let _turn = match &request {
             // A lease that waits for others is lost.
             Request::WriteLease { .. } => None,
             _ => self.requests.acquire().await.ok(),

@@ -2,12 +2,14 @@
 //! was approved, whether many members were lost.
 
 use vmgroup_core::check::Circumstances;
-use vmgroup_core::group::{GroupKey, Mode};
+use vmgroup_core::group::{GroupKey, Mode, Spec};
 use vmgroup_core::hash;
 use vmgroup_core::limits::USED_APPROVALS_MAX;
 
 use crate::event::Approval;
 use crate::group::Group;
+use crate::inventory::VmId;
+use crate::limits::MASS_LOSS_WINDOW_MS;
 use crate::machine::Machine;
 use crate::modules::{Absent, BUILT_IN};
 
@@ -30,6 +32,33 @@ impl Machine {
             wanted,
             approved: approved.collect(),
             reason_codes: self.modules.reason_codes(module.as_ref(), digest),
+        }
+    }
+
+    /// A member of the group vanished, not by our doing.
+    pub(crate) fn has_lost(&mut self, key: &GroupKey, vm: &VmId) {
+        let now = self.now.monotonic;
+        self.mass_loss.gone(vm, now);
+        if let Some(group) = self.groups.get_mut(key) {
+            group.lost_at = Some(now);
+        }
+    }
+
+    /// A mass loss is no sooner forgotten because nobody decides on the group meanwhile: it may
+    /// be suspended, or its module fail. Those that lost theirs before it was one hear of it.
+    pub(crate) fn heed_mass_loss(&mut self, key: &GroupKey, spec: &Spec) {
+        let now = self.now.monotonic;
+        let is_on = self.has_lost_many();
+        if self.mass_loss.has_begun(is_on) {
+            self.view_changed();
+        }
+        let group = self.groups.get_mut(key).filter(|_| is_on);
+        let lost_some = |group: &&mut Group| {
+            let lost_at = group.lost_at;
+            lost_at.is_some_and(|at| now.since(at) < MASS_LOSS_WINDOW_MS)
+        };
+        if let Some(group) = group.filter(lost_some) {
+            group.hold_what_is_missing(spec.replicas);
         }
     }
 

@@ -54,11 +54,10 @@ impl Machine {
             return;
         };
         let brought = self.membership(group).other_vcenter;
-        for (slot, record) in &group.slots {
-            if !brought.values().any(|it| it == slot) {
-                self.mass_loss.gone(&record.vm, self.now.monotonic);
-            }
-        }
+        let slots = group.slots.iter();
+        let lost = slots.filter(|(slot, _)| !brought.values().any(|it| it == *slot));
+        let lost: Vec<VmId> = lost.map(|(_, record)| record.vm.clone()).collect();
+        lost.iter().for_each(|vm| self.has_lost(key, vm));
         if let Some(group) = self.groups.get_mut(key) {
             group.creation_lost = false;
             group.folder = Folder::Unknown;

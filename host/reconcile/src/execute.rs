@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use vmgroup_core::check::Rule;
-use vmgroup_core::group::{GroupKey, Spec};
+use vmgroup_core::group::GroupKey;
 use vmgroup_core::names;
 use vmgroup_core::observation::{Slot, WakeReason};
 use vmgroup_core::time::Monotonic;
@@ -51,15 +51,6 @@ impl Machine {
 
     pub(crate) fn has_lost_many(&mut self) -> bool {
         self.mass_loss.is_on(&self.recorded, self.now.monotonic)
-    }
-
-    /// A mass loss is no sooner forgotten because nobody decides on the group meanwhile: it may
-    /// be suspended, or its module fail.
-    pub(crate) fn heed_mass_loss(&mut self, key: &GroupKey, spec: &Spec) {
-        let is_on = self.has_lost_many();
-        if let Some(group) = self.groups.get_mut(key).filter(|_| is_on) {
-            group.hold_what_is_missing(spec.replicas);
-        }
     }
 
     /// What was decided before many members were lost is decided anew.

@@ -91,10 +91,11 @@ impl Machine {
                 self.search(key, slot);
             }
             Verdict::SessionEnded => {
+                let is_half_done = matches!(self.shown(key, slot), Some(Settled::StepDone));
                 if let Some(operation) = self.operation(key, slot) {
                     operation.stage = Stage::Queued;
-                    // Nothing of it has happened, and meanwhile other members may fail.
-                    operation.heard_at = None;
+                    // Unless half of it is done, other members count that fail meanwhile.
+                    operation.heard_at = operation.heard_at.filter(|_| is_half_done);
                 }
                 self.started.remove(&(key.clone(), slot));
                 self.queue.free(key, slot);

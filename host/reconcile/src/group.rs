@@ -139,6 +139,8 @@ pub(crate) struct Group {
     /// Slots that searches in the whole vCenter have found empty; of a group that is being
     /// deleted, since then.
     pub(crate) searched: BTreeSet<Slot>,
+    /// When a member last vanished, not by our doing.
+    pub(crate) lost_at: Option<Monotonic>,
     /// Slots whose VM we destroyed ourselves.
     pub(crate) destroyed: BTreeSet<Slot>,
     /// The group's folder.
@@ -245,6 +247,7 @@ impl Group {
             unproven: BTreeMap::new(),
             untold: object.identity.is_some() && status.vcenter.is_none(),
             searched: BTreeSet::new(),
+            lost_at: None,
             destroyed: BTreeSet::new(),
             folder: status.folder.clone().map_or(Folder::Unknown, Folder::Known),
             creation_lost: false,

@@ -28,8 +28,8 @@ impl Group {
         };
     }
 
-    /// Many members were lost, some of this group's perhaps, and nothing is decided on it for
-    /// now: what is missing waits for a person's approval, however late it is asked for.
+    /// Many members were lost, some of this group's among them: what is missing waits for a
+    /// person's approval, however late a decision asks for it.
     pub(crate) fn hold_what_is_missing(&mut self, wanted: u32) {
         let is_clone = |(_, operation): &(&Slot, &Operation)| operation.work == Work::Clone;
         let coming = self
@@ -38,8 +38,10 @@ impl Group {
             .filter(is_clone)
             .map(|(slot, _)| slot);
         let filled: BTreeSet<&Slot> = self.slots.keys().chain(coming).collect();
-        if self.held.is_none() && !self.object.deleting && count(filled.len()) < wanted {
-            self.held = Some(after_mass_loss());
+        let is_missing = count(filled.len()) < wanted;
+        if is_missing && !self.object.deleting && !self.waits_after_mass_loss() {
+            let held = self.held.get_or_insert_default();
+            held.rules.push(Rule::MassLoss.as_str().into());
         }
     }
 
@@ -53,7 +55,10 @@ impl Group {
         let clones = plan.actions().iter().any(is_clone);
         let lacks = !self.seen.as_ref().is_some_and(lacks_nothing);
         let stays = self.waits_after_mass_loss() && lacks && !clones;
-        self.held = stays.then(after_mass_loss);
+        self.held = stays.then(|| HeldPlan {
+            rules: vec![Rule::MassLoss.as_str().into()],
+            ..HeldPlan::default()
+        });
     }
 
     /// Effects were held because of a mass loss. They go on waiting for approval
@@ -62,14 +67,6 @@ impl Group {
         let rule = Rule::MassLoss.as_str();
         let held = self.held.as_ref();
         held.is_some_and(|held| held.rules.iter().any(|held| held == rule))
-    }
-}
-
-/// Nothing is asked for at this moment.
-fn after_mass_loss() -> HeldPlan {
-    HeldPlan {
-        rules: vec![Rule::MassLoss.as_str().into()],
-        ..HeldPlan::default()
     }
 }
 
@@ -87,6 +84,7 @@ mod tests {
     use serde_json::json;
     use vmgroup_core::check::{self, Circumstances, Verdict};
     use vmgroup_core::plan::{Action, Plan, Reason};
+    use vmgroup_core::status::SlotRecord;
     use vmgroup_core::time::Timestamp;
 
     use super::*;
@@ -137,6 +135,28 @@ mod tests {
         let held = after(by_budget, &seeing(&[0], &[]));
         assert_eq!(held, (budget.clone(), true));
         assert_eq!(after(by_budget, &seeing(&[0, 1], &[])), (budget, false));
+    }
+
+    #[test]
+    fn what_is_missing_after_a_mass_loss_waits_whatever_else_does() {
+        let waits_with = |held: Option<Rule>, slots: u32, deleting: bool| {
+            let mut group = group();
+            group.object.deleting = deleting;
+            group.held = held.map(held_by);
+            for slot in 0..slots {
+                let record = SlotRecord {
+                    vm: format!("vm-{slot}"),
+                    started: true,
+                };
+                group.slots.insert(slot, record);
+            }
+            group.hold_what_is_missing(2);
+            group.waits_after_mass_loss()
+        };
+        assert!(waits_with(None, 1, false));
+        assert!(waits_with(Some(Rule::Budget), 1, false));
+        assert!(!waits_with(None, 2, false));
+        assert!(!waits_with(None, 1, true));
     }
 
     /// A plan of that effect, which a person has approved although many members were lost.

@@ -46,7 +46,8 @@ pub struct Vm {
     pub cpu_hot_add: bool,
     /// Memory can be added while it runs.
     pub memory_hot_add: bool,
-    /// Device keys of its disks, sorted.
+    /// Device keys of its disks, sorted; negated of those that were made apart from it and
+    /// attached, which it was never born with.
     pub disks: Vec<i32>,
     /// It has a snapshot.
     pub snapshot: bool,

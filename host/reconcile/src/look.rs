@@ -202,10 +202,7 @@ impl Machine {
                 let Some(mut marker) = self.marker(key, slot, &instance_uuid) else {
                     return NextStep::Over;
                 };
-                // A VM that had a marker keeps what it was born with.
-                let before = vm.marker.as_deref().and_then(Marker::parse);
-                let disks = before.map_or_else(|| vm.disks.clone(), |before| before.disks);
-                marker.disks = disks;
+                marker.disks = own_disks(vm);
                 NextStep::Call(Call::Mark {
                     vm: vm.id.clone(),
                     marker: marker.to_text(),
@@ -252,6 +249,15 @@ impl Machine {
             };
             (Stage::Calling(id), request)
         });
+    }
+}
+
+/// What an adopted VM counts as born with: what its marker says, if it has one; otherwise all but
+/// what was attached to it.
+fn own_disks(vm: &Vm) -> Vec<i32> {
+    match vm.marker.as_deref().and_then(Marker::parse) {
+        Some(before) => before.disks,
+        None => vm.disks.iter().copied().filter(|key| *key >= 0).collect(),
     }
 }
 
@@ -306,6 +312,21 @@ pub(crate) fn too_slow() -> String {
 mod tests {
     use super::*;
     use crate::inventory::tests::{marked, vm};
+
+    #[test]
+    fn what_was_attached_to_an_adopted_vm_is_not_its_own() {
+        let disks = vec![-2_001, 2_000];
+        let left_over = Vm {
+            disks: disks.clone(),
+            ..vm("vm-1")
+        };
+        assert_eq!(own_disks(&left_over), [2_000]);
+        let member = Vm {
+            disks,
+            ..marked("vm-1", |marker| marker.disks = vec![2_000, 2_002])
+        };
+        assert_eq!(own_disks(&member), [2_000, 2_002]);
+    }
 
     fn spec(cpus: u32, memory_mib: u64) -> Spec {
         Spec {

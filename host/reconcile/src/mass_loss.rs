@@ -13,6 +13,7 @@ use crate::limits::{MASS_LOSS_LEAST, MASS_LOSS_PERCENT, MASS_LOSS_WINDOW_MS};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MassLoss {
     lost: BTreeMap<VmId, Loss>,
+    was_on: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,12 @@ impl MassLoss {
     pub(crate) fn gone(&mut self, vm: &VmId, lost_at: Monotonic) {
         let is_gone = true;
         self.lost.insert(vm.clone(), Loss { lost_at, is_gone });
+    }
+
+    /// It is on, and was not when this was last asked.
+    pub(crate) fn has_begun(&mut self, is_on: bool) -> bool {
+        let was_on = std::mem::replace(&mut self.was_on, is_on);
+        is_on && !was_on
     }
 
     /// A member is back.

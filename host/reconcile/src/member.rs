@@ -119,6 +119,7 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
     let mut holds = holds(known);
     if is_spared && !group.object.deleting {
         holds.push(Hold::DestroyDisabled);
+        holds.sort();
     }
     if operation.is_some_and(Operation::is_started) {
         // The task may show on the VM before the answer to the call that began it.

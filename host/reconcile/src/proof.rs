@@ -237,7 +237,7 @@ impl Machine {
             self.strike(key, &record.vm);
             self.vm_is_gone(&record.vm);
             if !ours {
-                self.mass_loss.gone(&record.vm, self.now.monotonic);
+                self.has_lost(key, &record.vm);
                 let detail = format!("{} of slot {slot} was removed by somebody else", record.vm);
                 self.note(Some(key), true, "member vanished", detail);
             }
@@ -249,7 +249,6 @@ impl Machine {
     /// group does not have any more, if its owner lets it stay behind. A group that is being
     /// deleted reads them first.
     fn let_others_go(&mut self, key: &GroupKey) {
-        let now = self.now.monotonic;
         let Some(group) = self.groups.get(key).filter(|it| !it.object.deleting) else {
             return;
         };
@@ -269,7 +268,7 @@ impl Machine {
         }
         for (slot, taken) in others {
             if let Some(vm) = taken {
-                self.mass_loss.gone(&vm, now);
+                self.has_lost(key, &vm);
             }
             self.forget_slot(key, slot);
         }

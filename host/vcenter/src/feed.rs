@@ -51,11 +51,8 @@ impl Feed {
             }
             replica.put_task(session, task);
         }
-        // The history is a database: what it takes for running may have ended with a vCenter
-        // that crashed.
-        for task in session.tasks.flush(client).await? {
-            replica.forget_task(session, &task);
-        }
+        session.tasks.flush(client).await?;
+        replica.forget_missing_tasks(session);
         let default = &session.content.property_collector;
         let collector = client.create_property_collector(default, None).await?;
         let paths = feed_paths();

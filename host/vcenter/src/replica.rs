@@ -119,6 +119,7 @@ impl Replica {
             self.look_up(session, unseen).await?;
         }
         session.tasks.flush(&session.client).await?;
+        self.forget_missing_tasks(session);
         self.prune(session);
         Ok(())
     }
@@ -166,8 +167,18 @@ impl Replica {
         Ok(())
     }
 
+    /// The history is a database: what it takes for running may have ended with a vCenter that
+    /// crashed.
+    pub(crate) fn forget_missing_tasks(&mut self, session: &Session) {
+        for task in session.tasks.take_missing() {
+            if self.tasks.get(&task).is_some_and(Seen::is_running) {
+                self.forget_task(session, &task);
+            }
+        }
+    }
+
     /// It ended so long ago that vCenter does not have it any more.
-    pub(crate) fn forget_task(&mut self, session: &Session, task: &TaskId) {
+    fn forget_task(&mut self, session: &Session, task: &TaskId) {
         let forgotten = Seen {
             state: TaskState::Succeeded { result: None },
             entity: None,

@@ -31,6 +31,8 @@ struct Known {
     followed: BTreeSet<TaskId>,
     add: BTreeSet<TaskId>,
     remove: BTreeSet<TaskId>,
+    /// Those that the view could not take.
+    missing: BTreeSet<TaskId>,
     /// Operation ids of the tasks that this session's calls started.
     started: BTreeMap<TaskId, String>,
     /// A power-on is a task of a task: the inner one and the one that was answered.
@@ -95,17 +97,23 @@ impl Tasks {
         known.outer.remove(task);
     }
 
-    /// Changes the view, if a task is to be added. Gives those that vCenter does not have.
-    pub(crate) async fn flush(&self, client: &Client) -> Result<BTreeSet<TaskId>, Error> {
+    /// Changes the view, if a task is to be added.
+    pub(crate) async fn flush(&self, client: &Client) -> Result<(), Error> {
         let _changing = self.changing.lock().await;
         let Some(change) = self.change() else {
-            return Ok(BTreeSet::new());
+            return Ok(());
         };
         let (add, remove) = (refs(&change.add), refs(&change.remove));
         let unresolved = client
             .modify_list_view(&self.view, &add, &remove, None)
             .await?;
-        Ok(change.made(&unresolved))
+        change.made(&unresolved);
+        Ok(())
+    }
+
+    /// Those that were to be followed and that vCenter does not have: told once.
+    pub(crate) fn take_missing(&self) -> BTreeSet<TaskId> {
+        std::mem::take(&mut self.known().missing)
     }
 
     /// What the view lacks, if a task is to be added.
@@ -135,13 +143,14 @@ struct Change<'a> {
 impl Change<'_> {
     /// The view has changed. What it could not take is followed when it is named
     /// again.
-    fn made(mut self, unresolved: &[ManagedObjectRef]) -> BTreeSet<TaskId> {
-        let mut missing = std::mem::take(&mut self.add);
+    fn made(mut self, unresolved: &[ManagedObjectRef]) {
+        let add = std::mem::take(&mut self.add);
         self.remove.clear();
-        missing.retain(|task| unresolved.iter().any(|it| it.id == *task));
         let mut known = self.tasks.known();
-        known.followed.retain(|task| !missing.contains(task));
-        missing
+        for task in unresolved.iter().filter(|task| add.contains(&task.id)) {
+            known.followed.remove(&task.id);
+            known.missing.insert(task.id.clone());
+        }
     }
 }
 

@@ -55,7 +55,8 @@ fn of(hold: Hold) -> (Rule, &'static str) {
         ),
         Hold::ForeignDisk => (
             Rule::Disks,
-            "it has a disk that the clone did not create; detach the disk first",
+            "it has a disk that the clone did not create, or that lies apart from its own files; \
+             detach it first, or bring its files together on one datastore",
         ),
         Hold::ForeignSnapshot => (
             Rule::Disks,
@@ -63,7 +64,8 @@ fn of(hold: Hold) -> (Rule, &'static str) {
         ),
         Hold::DestroyDisabled => (
             Rule::Disks,
-            "vCenter has disabled Destroy on it; enable the method first",
+            "vCenter has disabled Destroy on it; enable the method, and edit the spec or wait for \
+             a day",
         ),
     }
 }

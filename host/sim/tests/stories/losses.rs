@@ -141,7 +141,8 @@ fn clones_that_waited_through_a_loss_wait_for_an_approval() {
 /// Who suspends groups to take a host out of the inventory, and resumes them after lunch.
 #[test]
 fn a_loss_while_nothing_is_decided_waits_for_an_approval_however_late() {
-    for groups in [&["web"][..], &["web", "db"]] {
+    let eight = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    for groups in [&["web"][..], &["web", "db"], &eight] {
         let mut stage = Stage::new(Vec::new());
         let replicas = 8 / u32::try_from(groups.len()).unwrap();
         for name in groups {
