@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use vmgroup_sdk::{Health, Hold, Member, Observation, PowerState};
+use vmgroup_sdk::{Health, Hold, Member, Observation, OperationKind, PowerState};
 
 /// Counts that shrink as the steps take members down. A member with an
 /// operation in flight, and one that others may be unable to reach, counts
@@ -20,7 +20,7 @@ pub(crate) struct Headroom {
     min_alive: u64,
     /// As the owner wants them. A VM whose health has no source is believed.
     serving: u64,
-    /// Past their start, whatever has become of them.
+    /// Past their start, whatever has become of them, or past the time that one takes.
     settled: u64,
     /// Those that never got past it, too.
     present: u64,
@@ -30,6 +30,8 @@ pub(crate) struct Headroom {
     shrinking: bool,
     deletes: u64,
     disruptions: u64,
+    now: u64,
+    heal_after_ms: u64,
 }
 
 impl Headroom {
@@ -51,8 +53,13 @@ impl Headroom {
             shrinking: false,
             deletes: desired.budget.deletes.into(),
             disruptions: desired.budget.disruptions.into(),
+            now: seen.context.now,
+            heal_after_ms: desired.heal_after_ms,
         };
-        let busy: BTreeSet<u32> = seen.operations.iter().map(|o| o.slot).collect();
+        // A change of hardware takes nobody down, and may be tried for ever.
+        let operations = seen.operations.iter();
+        let takes_down = operations.filter(|o| o.kind != OperationKind::Reconfigure);
+        let busy: BTreeSet<u32> = takes_down.map(|o| o.slot).collect();
         let counts = |m: &&Member| {
             m.is_there() && !m.holds.contains(&Hold::Question) && !busy.contains(&m.slot)
         };
@@ -167,7 +174,8 @@ impl Headroom {
 
     fn count(&mut self, member: &Member, change: impl Fn(&mut u64)) {
         change(&mut self.present);
-        if member.health != Health::Starting {
+        let age_ms = self.now.saturating_sub(member.health_since);
+        if member.health != Health::Starting || age_ms >= self.heal_after_ms {
             change(&mut self.settled);
         }
         if self.serves(member) {
@@ -181,8 +189,7 @@ impl Headroom {
 
 #[cfg(test)]
 mod tests {
-    use vmgroup_sdk::OperationKind;
-    use vmgroup_sdk::testing::{member, observation, operation};
+    use vmgroup_sdk::testing::{NOW, member, observation, operation};
 
     use super::*;
 
@@ -268,6 +275,32 @@ mod tests {
         let mut headroom = Headroom::new(&seen);
         assert!(headroom.remove(&seen.members[0], true));
         assert!(!headroom.replace(&seen.members[1]));
+    }
+
+    #[test]
+    fn one_that_never_comes_up_keeps_no_broken_one_from_being_replaced() {
+        let mut seen = three_members();
+        seen.members[0].health = Health::Starting;
+        seen.members[1].health = Health::Failed;
+        let replaces = |since: u64| {
+            let mut seen = seen.clone();
+            seen.members[0].health_since = since;
+            Headroom::new(&seen).replace(&seen.members[1])
+        };
+        let heal_after = seen.desired.heal_after_ms;
+        assert!(!replaces(NOW - heal_after + 1));
+        assert!(replaces(NOW - heal_after));
+    }
+
+    #[test]
+    fn a_change_of_hardware_that_waits_takes_nobody_down() {
+        let mut seen = three_members();
+        seen.members[1].health = Health::Failed;
+        seen.operations = vec![
+            operation(OperationKind::Reconfigure, 0),
+            operation(OperationKind::Reconfigure, 2),
+        ];
+        assert!(Headroom::new(&seen).replace(&seen.members[1]));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use vmgroup_sdk::{Effect, Health, Member, Observation, RemovalPolicy};
 
 use crate::draft::{Draft, Priority};
 use crate::headroom::Headroom;
+use crate::heal::wait_for_budget;
 use crate::{reasons, surge, update};
 
 /// Deletes what exceeds replicas + spares + `surge`.
@@ -40,6 +41,9 @@ pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, sur
             surplus -= 1;
             free = free.saturating_sub(1);
         }
+    }
+    if surplus > 0 && !headroom.has_deletes() {
+        wait_for_budget(draft, "remove a member too many");
     }
     if surplus > 0 {
         draft.note(format!(
@@ -81,7 +85,7 @@ fn standing(seen: &Observation, member: &Member) -> Standing {
 #[cfg(test)]
 mod tests {
     use vmgroup_sdk::testing::{member, observation, operation};
-    use vmgroup_sdk::{Hold, OperationKind};
+    use vmgroup_sdk::{HealPolicy, Hold, OperationKind};
 
     use super::*;
 
@@ -129,6 +133,24 @@ mod tests {
             seen.members[broken].holds = vec![Hold::Administrator];
         }
         assert_eq!(removed(&seen), [0; 0]);
+    }
+
+    #[test]
+    fn what_the_budget_keeps_is_looked_at_when_it_renews() {
+        let mut seen = seen(3, 4);
+        seen.desired.budget.deletes = 0;
+        let look = |seen: &Observation, surge| {
+            let mut draft = Draft::new(seen);
+            remove_surplus(&mut draft, &mut Headroom::new(seen), surge);
+            draft.into_plan().next_look.map(|look| look.after_ms)
+        };
+        assert_eq!(look(&seen, 0), None, "the owner's scale-down is free");
+        // A surge is allowed while one is to be replaced.
+        (seen.desired.heal, seen.desired.max_surge) = (HealPolicy::Replace, 1);
+        seen.members[0].health = Health::Failed;
+        seen.members[0].health_since = 0;
+        seen.members[0].holds = vec![Hold::ForeignSnapshot];
+        assert_eq!(look(&seen, 0), Some(3_600_000));
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum PowerOff {
-    /// By their operating system; the power is never cut.
+    /// By their operating system; the power is never cut, unless no VMware Tools are there to
+    /// be asked.
     Soft,
     /// By their operating system; where an operation has failed since one last
     /// succeeded, the power is cut.

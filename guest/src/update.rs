@@ -30,9 +30,9 @@ pub(crate) fn follow_spec(
 ) {
     let policy = draft.seen.desired.update;
     match policy {
-        UpdatePolicy::InPlace => reconfigure_hot(draft),
+        UpdatePolicy::InPlace => reconfigure_in_place(draft),
         UpdatePolicy::PowerCycle | UpdatePolicy::RollingReplace => {
-            reconfigure_hot(draft);
+            reconfigure_in_place(draft);
             power_cycle(draft, headroom, memory, settings);
             if policy == UpdatePolicy::RollingReplace {
                 replace(draft, headroom);
@@ -61,9 +61,17 @@ fn boots_for(seen: &Observation, member: &Member) -> Option<u64> {
     (member.health == Health::Starting && remaining_ms > 0).then_some(remaining_ms)
 }
 
-fn reconfigure_hot(draft: &mut Draft<'_>) {
+fn reconfigure_in_place(draft: &mut Draft<'_>) {
+    let seen = draft.seen;
+    let failed = |member: &Member| seen.failures.iter().any(|it| it.slot == member.slot);
     for member in draft.open_members() {
-        if member.drift == Drift::InPlace && member.power != PowerState::Suspended {
+        // What somebody has shut down comes back, whether its hardware can be changed or not.
+        let comes_first = seen.desired.update == UpdatePolicy::InPlace
+            && member.power == PowerState::Off
+            && seen.desired.power.state == PowerState::On
+            && failed(member);
+        let is_suspended = member.power == PowerState::Suspended;
+        if member.drift == Drift::InPlace && !is_suspended && !comes_first {
             let action = Effect::Reconfigure(member.id.clone())
                 .because(reasons::UPDATE_IN_PLACE, "differs from the spec");
             draft.act(Priority::Update, member.slot, action);
@@ -164,6 +172,21 @@ mod tests {
         for policy in [UpdatePolicy::InPlace, UpdatePolicy::PowerCycle] {
             assert_eq!(effects(&seen(policy, Drift::InPlace)).len(), 3);
         }
+    }
+
+    #[test]
+    fn a_change_that_is_refused_does_not_keep_a_member_off() {
+        let mut seen = seen(UpdatePolicy::InPlace, Drift::InPlace);
+        seen.members.truncate(1);
+        seen.members[0].power = PowerState::Off;
+        assert_eq!(effects(&seen), [Effect::Reconfigure("vm-0".into())]);
+        seen.failures = vec![Failure {
+            slot: 0,
+            class: FailureClass::Invalid,
+            count: 1,
+            last: 0,
+        }];
+        assert_eq!(effects(&seen), []);
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Machine {
                         .unseen_from()
                         .is_some_and(|at| self.now.monotonic >= at) =>
                     {
-                        self.session.want_relist("the feed does not show a task");
+                        self.session.miss("the feed does not show a task");
                     }
                     None => {}
                 }
@@ -248,7 +248,7 @@ impl Machine {
                     operation.heard_at = Some(now);
                     operation.stage = Stage::Settling(now.plus(SETTLE_MS));
                     self.session
-                        .want_relist("a task of the cluster's own may have ended");
+                        .miss("a task of the cluster's own may have ended");
                 }
             }
             Settled::NotYet if certain && operation.work == Work::Clone => self.search(key, slot),
@@ -265,7 +265,7 @@ impl Machine {
                     operation.stage = Stage::Settling(now.plus(SETTLE_MS));
                 }
                 self.session
-                    .want_relist("the feed did not show the effect of a task");
+                    .miss("the feed did not show the effect of a task");
             }
             Settled::NotYet => {}
         }
@@ -371,6 +371,7 @@ impl Machine {
         let failure = SlotFailure {
             class,
             of_delete: operation.work == Work::Delete,
+            of_hardware: operation.work == Work::Reconfigure && class == FailureClass::Invalid,
             message: message.clone(),
             count: count + 1,
             last: now.utc,

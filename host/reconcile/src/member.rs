@@ -74,11 +74,14 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
         .slots
         .get_mut(&slot)
         .filter(|record| record.vm == vm.id);
+    let had_started = record.as_ref().is_some_and(|record| record.started);
     let started = record.is_some_and(|record| {
         record.started |= vm.power == spec.power_state;
         record.started
     });
-    let before = group.since.get(&vm.id).is_some_and(|since| since.answered);
+    // Who has just begun to look knows no more than that it has been up before.
+    let before = group.since.get(&vm.id);
+    let before = before.map_or(had_started, |since| since.answered);
     let up = vm.power == PowerState::On && vm.connection == Connection::Connected;
     let answered = up && (before || answers(vm));
     let past = Past {
@@ -113,18 +116,6 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
         }
         since.health = (health, now);
     }
-    // While it runs vCenter does not tell: Destroy is disabled on every VM that does.
-    let is_spared = at.monotonic < since.spared_until && vm.power != PowerState::Off;
-    let operation = group.operations.get(&slot);
-    let mut holds = holds(known);
-    if is_spared && !group.object.deleting {
-        holds.push(Hold::DestroyDisabled);
-        holds.sort();
-    }
-    if operation.is_some_and(Operation::is_started) {
-        // The task may show on the VM before the answer to the call that began it.
-        holds.retain(|hold| *hold != Hold::ForeignTask);
-    }
     Member {
         id: vm.id.clone(),
         slot,
@@ -133,13 +124,35 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
         connection: vm.connection,
         health,
         health_since: since.health.1,
-        drift: drift(known, spec),
+        drift: match group.failures.get(&slot) {
+            Some(failure) if failure.of_hardware => drift_if_refused(known, spec),
+            _ => drift(known, spec),
+        },
         cpus: vm.cpus,
         memory_mib: vm.memory_mib,
         created_at: vm.created_at,
         labels: allowed_labels(vm, spec),
-        holds,
+        holds: member_holds(group, slot, known, at.monotonic),
     }
+}
+
+/// Why nothing may be done to the member, as things stand with its group.
+fn member_holds(group: &Group, slot: Slot, known: &Known, now: Monotonic) -> Vec<Hold> {
+    let vm = &known.vm;
+    let mut holds = holds(known);
+    let operation = group.operations.get(&slot);
+    if operation.is_some_and(Operation::is_started) {
+        // The task may show on the VM before the answer to the call that began it.
+        holds.retain(|hold| *hold != Hold::ForeignTask);
+    }
+    // While it runs vCenter does not tell: Destroy is disabled on every VM that does.
+    let since = group.since.get(&vm.id);
+    let is_spared = since.is_some_and(|since| now < since.spared_until);
+    if is_spared && vm.power != PowerState::Off && !group.object.deleting {
+        holds.push(Hold::DestroyDisabled);
+        holds.sort();
+    }
+    holds
 }
 
 /// How long until the first of the members that could not be destroyed is spared no more.
@@ -243,6 +256,15 @@ fn drift(known: &Known, spec: &Spec) -> Drift {
         _ if vm.power == PowerState::Off => Drift::InPlace,
         _ if grows_while_running(vm, spec) => Drift::InPlace,
         _ => Drift::PowerCycle,
+    }
+}
+
+/// The same, where vCenter has refused new hardware: beyond the limits of hot-add, say. While
+/// the VM is off it may do.
+fn drift_if_refused(known: &Known, spec: &Spec) -> Drift {
+    match drift(known, spec) {
+        Drift::InPlace if known.vm.power == PowerState::On => Drift::PowerCycle,
+        drift => drift,
     }
 }
 
@@ -490,6 +512,7 @@ mod tests {
         let failure = SlotFailure {
             class: FailureClass::Transient,
             of_delete: false,
+            of_hardware: false,
             message: "no host".into(),
             count: 1,
             last: Timestamp(0),

@@ -98,10 +98,21 @@ impl Machine {
     /// Begins anew from the object, as after a restart; the object itself is
     /// read again first.
     pub(crate) fn restore(&mut self, key: &GroupKey) {
-        if let Some(group) = self.drop_group(key) {
+        if let Some(group) = self.groups.get(key) {
+            let object = group.object.clone();
+            self.begin_anew(object);
             self.closing.retain(|_, owner| owner != key);
-            self.begin(group.object);
             self.doubt(key, WakeReason::Started);
+        }
+    }
+
+    /// The group as its object tells. What it has spent in the last hour is spent.
+    pub(crate) fn begin_anew(&mut self, object: GroupObject) {
+        let key = object.key.clone();
+        let before = self.drop_group(&key);
+        self.begin(object);
+        if let (Some(before), Some(group)) = (before, self.groups.get_mut(&key)) {
+            group.spent = before.spent;
         }
     }
 

@@ -228,6 +228,11 @@ pub(crate) fn power_step(work: &Work, vm: &Vm) -> NextStep {
         (Work::PowerOff(PowerOffMode::Soft), PowerState::On) if vm.tools_running == Some(true) => {
             NextStep::Call(Call::ShutdownGuest(id))
         }
+        // It starts, or was asked before and is on its way down: that is no reason to cut its
+        // power. One without tools has nobody to be asked.
+        (Work::PowerOff(PowerOffMode::Soft), PowerState::On) if vm.tools_running == Some(false) => {
+            NextStep::Impossible("its guest operating system does not listen at this moment".into())
+        }
         (Work::PowerOff(_), _) => NextStep::Call(Call::PowerOff(id)),
         (Work::Suspend, PowerState::On) => NextStep::Call(Call::Suspend(id)),
         (Work::Suspend, PowerState::Off) => {
@@ -360,7 +365,8 @@ mod tests {
         let asked = NextStep::Call(Call::ShutdownGuest(id()));
         let cut = NextStep::Call(Call::PowerOff(id()));
         assert_eq!(call(PowerState::On, Some(true)), asked);
-        assert_eq!(call(PowerState::On, Some(false)), cut);
+        let silent = call(PowerState::On, Some(false));
+        assert!(matches!(silent, NextStep::Impossible(_)), "{silent:?}");
         assert_eq!(call(PowerState::On, None), cut);
         assert_eq!(call(PowerState::Suspended, Some(true)), cut);
         assert_eq!(call(PowerState::Off, Some(true)), NextStep::Over);

@@ -280,6 +280,7 @@ impl Machine {
                 return;
             }
         };
+        let observing = self.mode(key) == Mode::Observe;
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
@@ -291,10 +292,13 @@ impl Machine {
         if checked.approval().is_none() {
             group.hold(held.as_ref().map(check::Held::to_status), observation);
         }
-        group.memo = checked.memo().map(|text| Memo {
-            module: module.into(),
-            text: text.into(),
-        });
+        // What is only observed is not remembered for done.
+        if !observing {
+            group.memo = checked.memo().map(|text| Memo {
+                module: module.into(),
+                text: text.into(),
+            });
+        }
         if !checked.actions().is_empty() {
             group.last_decision = Some(record(module, group.object.generation, &checked));
         }
@@ -308,7 +312,6 @@ impl Machine {
             };
             self.wake(key, window.max(NEXT_LOOK_MS_MIN), WakeReason::TimeCame);
         }
-        let observing = self.mode(key) == Mode::Observe;
         let waiting = held.as_ref().map_or(0, |held| held.effects().count());
         let planned = checked.actions().len() + waiting;
         let standing = match held {

@@ -240,6 +240,13 @@ impl Session {
         self.relist_wanted.get_or_insert_with(|| reason.into());
     }
 
+    /// The view lacks something, unless one that is under way shows it.
+    pub(crate) fn miss(&mut self, reason: &str) {
+        if self.relisting.is_none() {
+            self.want_relist(reason);
+        }
+    }
+
     /// Ends the session; it stays down until `credentials_changed` or the end
     /// of its backoff.
     pub(crate) fn reset(&mut self, now: Now) {

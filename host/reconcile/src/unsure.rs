@@ -122,17 +122,17 @@ impl Machine {
         &self,
         is_meant: impl Fn(&Task, OperationId<'_>) -> bool,
     ) -> Option<&Task> {
-        self.inventory.tasks().find(|task| {
+        let running = self.inventory.tasks().filter(|task| task.is_running());
+        running.into_iter().find(|task| {
             let named = task.operation_id.as_deref().and_then(OperationId::parse);
-            let may_clone = match named {
+            match named {
                 Some(named) => is_meant(task, named),
                 None => {
                     let entity = task.entity.as_deref();
                     let on_member = entity.is_some_and(|id| self.recorded.contains_key(id));
                     !on_member && !self.is_followed(&task.id)
                 }
-            };
-            may_clone && task.is_running()
+            }
         })
     }
 

@@ -39,8 +39,7 @@ impl Machine {
                         group.reread = object.resource_version < known && asked_at != known;
                         let woken = group.woken;
                         if !group.reread && group.is_hearsay {
-                            self.drop_group(&key);
-                            self.begin(*object);
+                            self.begin_anew(*object);
                         } else if !group.reread {
                             self.replace_object(*object);
                             self.wake(&key, 0, woken);

@@ -85,7 +85,11 @@ impl Vcenter {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub fn perform(&self, request: Request) -> impl Future<Output = ()> + Send + use<> {
+    pub fn perform(&self, mut request: Request) -> impl Future<Output = ()> + Send + use<> {
+        if let Request::Track { vms } = &mut request {
+            // It may be a long list, and wait for its turn behind others like it.
+            *self.inner.tracked() = std::mem::take(vms);
+        }
         let answer = answer_to_failure(&request);
         let (turn, patience) = self.inner.queue(&request);
         let this = self.clone();
@@ -125,7 +129,7 @@ impl Vcenter {
             Request::Login { id, .. } => inner.login(id, patience).await,
             Request::Logout => inner.logout().await,
             Request::Relist { id, .. } => inner.relist(id, patience).await,
-            Request::Track { vms } => inner.track(vms, patience).await,
+            Request::Track { .. } => inner.track(patience).await,
             Request::Read { id, read } => {
                 let _place = inner.reads.acquire().await;
                 let result = match inner.session() {
@@ -285,8 +289,9 @@ impl Inner {
         }
     }
 
-    async fn track(&self, vms: Vec<VmId>, mut patience: Patience) {
-        self.tracked().clone_from(&vms);
+    /// Those that were named last: the requests before may still wait, and have nothing to add.
+    async fn track(&self, mut patience: Patience) {
+        let vms = self.tracked().clone();
         if let Some(session) = self.session() {
             // With the session what it tracks is over anyway.
             let _ = patience

@@ -267,11 +267,14 @@ fn hands_off(called: &Called, vm: &VmTruth) -> Option<&'static str> {
     }
 }
 
+/// A guest that boots is silent, too; for how long it may be is a matter of the machine's.
 fn replaced(spec: &Spec, vm: &VmTruth) -> bool {
+    let is_silent = vm.heartbeat == Heartbeat::Gray && !vm.tools_running;
     (spec.update == UpdatePolicy::RollingReplace && outdated(spec, vm))
         || (spec.heal == HealPolicy::Replace
             && (vm.power != spec.power_state
-                || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow)))
+                || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow)
+                || is_silent))
 }
 
 fn outdated(spec: &Spec, vm: &VmTruth) -> bool {

@@ -146,6 +146,11 @@ impl Draw {
             },
             power_state: self.power_state(),
             power_grace_ms: 2_000,
+            settings: if self.random.per_mille(100) {
+                r#"{"powerOff":"soft"}"#.into()
+            } else {
+                "{}".into()
+            },
             update,
             max_surge: Amount::Count(max_surge),
             max_unavailable: Amount::Count(max_unavailable),

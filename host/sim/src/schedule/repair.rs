@@ -6,6 +6,7 @@ use vmgroup_core::marker::{HOLD_KEY, Marker};
 use vmgroup_core::names;
 use vmgroup_core::observation::{Connection, Slot};
 use vmgroup_reconcile::event::GroupObject;
+use vmgroup_reconcile::inventory::Heartbeat;
 
 use super::draw::{POISON, TEMPLATE, key};
 use crate::deed::{Deed, Place, Which};
@@ -234,6 +235,9 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
     }
     if vm.failover {
         acted |= act(world, &Deed::Failover(which(), false));
+    }
+    if matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow) {
+        acted |= act(world, &Deed::Guest(which(), Heartbeat::Green));
     }
     if vm.snapshot {
         acted |= act(world, &Deed::Snapshot(which(), false));

@@ -420,6 +420,26 @@ fn a_clock_that_was_set_back_does_not_put_the_owners_wish_off() {
     assert_eq!(stage.running("web"), 0, "{}", stage.story());
 }
 
+/// Its tools may have stopped because it shuts down already.
+#[test]
+fn a_guest_that_does_not_listen_keeps_its_power_where_only_it_may_shut_down() {
+    let soft = Spec {
+        settings: r#"{"powerOff":"soft"}"#.into(),
+        ..spec(1)
+    };
+    let mut stage = Stage::settled(soft);
+    let id = stage.ids("web").remove(0);
+    stage.shape(&id, |vm| vm.tools_running = false);
+    stage.ask_for_power_off("web");
+    stage.world.run_for(1_800_000);
+    assert_eq!(stage.called(Kind::PowerOff), 0, "{}", stage.story());
+    stage.says("web", "does not listen");
+    stage.shape(&id, |vm| vm.tools_running = true);
+    stage.until_phase("web", "RUNNING", 600);
+    assert_eq!((stage.running("web"), stage.called(Kind::PowerOff)), (0, 0));
+    stage.assert_safe();
+}
+
 #[test]
 fn a_clock_that_is_set_back_makes_no_wish_of_what_somebody_else_did() {
     let reported = Spec {

@@ -3,6 +3,7 @@
 use vmgroup_core::group::Adoption;
 use vmgroup_core::names;
 use vmgroup_core::observation::{Connection, PowerState};
+use vmgroup_reconcile::inventory::Heartbeat;
 
 use super::{Draw, NAMES, key};
 use crate::deed::{Deed, Place, Which};
@@ -70,7 +71,11 @@ impl Draw {
         let nth = usize::try_from(self.random.below(3)).unwrap_or(0);
         let which = Which::Nth(key(name), nth);
         let number = self.random.below(1_000);
-        match self.random.below(20) {
+        match self.random.below(21) {
+            20 => {
+                let all = [Heartbeat::Red, Heartbeat::Yellow, Heartbeat::Green];
+                Deed::Guest(which, self.one_of(&all))
+            }
             0 | 1 => Deed::Power(which, PowerState::Off),
             2 => Deed::Power(which, PowerState::Suspended),
             3 | 4 => Deed::Destroy(which),
