@@ -81,7 +81,7 @@ impl Machine {
             }
             operations.insert(slot, operation);
         }
-        group.standing = Some(standing);
+        group.standing = Some((group.object.generation, standing));
         let mut with_intent = group.clone();
         with_intent.operations.extend(operations.clone());
         let (plan, module) = plan.unzip();

@@ -13,6 +13,7 @@ use vmgroup_core::time::Monotonic;
 
 use crate::alone::broken;
 use crate::group::Folder;
+use crate::inventory::Vm;
 use crate::machine::{Asker, Machine};
 use crate::operation::{Operation, Stage, Work};
 use crate::pipeline::Next;
@@ -195,8 +196,7 @@ impl Machine {
         let Some(operation) = group.operations.get(&slot) else {
             return false;
         };
-        let is_new = !operation.is_started() && operation.heard_at.is_none();
-        let waited = is_new && !group.object.deleting;
+        let waited = operation.heard_at.is_none() && !group.object.deleting;
         let effect = operation.takes_down().filter(|_| waited);
         let (Some(effect), Ok(spec)) = (effect, &group.object.spec) else {
             return true;
@@ -211,6 +211,22 @@ impl Machine {
         };
         self.note(Some(key), false, "not begun any more", why);
         false
+    }
+
+    /// The same for the VM as the look right before the call shows it: the feed may be late, or
+    /// have lost that the member has recovered.
+    pub(crate) fn is_allowed_as_seen(&mut self, key: &GroupKey, slot: Slot, vm: &Vm) -> bool {
+        let Some(shown) = self.inventory.vm(&vm.id).map(|known| known.vm.clone()) else {
+            return true;
+        };
+        self.inventory.put(vm.clone());
+        let allowed = self.is_still_allowed(key, slot);
+        self.inventory.put(shown);
+        if !allowed {
+            self.session
+                .want_relist("a look shows what the feed does not");
+        }
+        allowed
     }
 
     pub(crate) fn operation(&mut self, key: &GroupKey, slot: Slot) -> Option<&mut Operation> {

@@ -186,8 +186,8 @@ pub(crate) struct Group {
     pub(crate) meta_refused: Option<String>,
     /// Waits between these tries.
     pub(crate) meta_backoff: Backoff,
-    /// Where the group stands.
-    pub(crate) standing: Option<Standing>,
+    /// Where the group stands, and the generation of which that is said.
+    pub(crate) standing: Option<(i64, Standing)>,
     /// The reason that an event told of last.
     pub(crate) told: Option<String>,
     /// The last observation, for the status.

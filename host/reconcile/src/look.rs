@@ -169,6 +169,10 @@ impl Machine {
             self.failed(key, slot, FailureClass::Transient, &message);
             return;
         }
+        if !self.is_allowed_as_seen(key, slot, vm) {
+            self.abandon(key, slot);
+            return;
+        }
         match self.next_step(key, slot, &work, vm) {
             NextStep::Call(call) => self.call(key, slot, call),
             NextStep::Over => self.done_already(key, slot),

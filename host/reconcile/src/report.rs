@@ -16,7 +16,7 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        group.standing = Some(standing);
+        group.standing = Some((group.object.generation, standing));
         self.write_status(key);
     }
 
@@ -72,15 +72,20 @@ impl Machine {
     /// The whole status of a group as it is known at this moment.
     pub(crate) fn status(&self, group: &Group) -> Status {
         let before = &group.object.status;
-        let standing = group.standing.clone().unwrap_or_else(|| Standing::Unknown {
+        let generation = group.object.generation;
+        let starting = || Standing::Unknown {
             reason: "Starting",
             message: "the operator has just started".into(),
-        });
+        };
+        let (of, standing) = (group.standing.clone()).unwrap_or_else(|| (generation, starting()));
         // What a suspended group was seen with was not looked at since.
         let counted = !matches!(standing, Standing::Unknown { .. } | Standing::Suspended);
         let seen = group.seen.as_ref().filter(|_| counted);
-        let generation = group.object.generation;
         let summary = standing.summary(generation, &before.conditions, self.now.utc);
+        if group.rival.is_some() && of != generation {
+            // The other host decides on what has been edited since.
+            return before.clone();
+        }
         if group.rival.is_some() {
             // What is recorded of its VMs is the other host's to write.
             return Status {
@@ -212,7 +217,8 @@ mod tests {
             ..object("web")
         };
         let mut group = Group::restore(object, None, Timestamp(0));
-        group.standing = Some(Standing::Progressing("one of two".into()));
+        let standing = Standing::Progressing("one of two".into());
+        group.standing = Some((group.object.generation, standing));
         group
     }
 

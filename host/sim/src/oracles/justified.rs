@@ -182,7 +182,7 @@ impl<'a> Past<'a> {
         let may_go = valid.iter().any(|(object, spec)| {
             let deleted = object.deleting && spec.deletion == DeletionPolicy::Delete;
             let wanted = usize::try_from(spec.replicas).unwrap_or(usize::MAX);
-            deleted || left >= wanted || replaced(spec, target)
+            deleted || left >= wanted || replaced(spec, target, called.at)
         });
         let may_be_down = || {
             valid.iter().any(|(_, spec)| {
@@ -267,14 +267,16 @@ fn hands_off(called: &Called, vm: &VmTruth) -> Option<&'static str> {
     }
 }
 
-/// A guest that boots is silent, too; for how long it may be is a matter of the machine's.
-fn replaced(spec: &Spec, vm: &VmTruth) -> bool {
+/// A guest that boots is silent, too; for how long it may be is a matter of the machine's. One
+/// that has come round a moment ago may still be taken for broken.
+fn replaced(spec: &Spec, vm: &VmTruth, at: Monotonic) -> bool {
     let is_silent = vm.heartbeat == Heartbeat::Gray && !vm.tools_running;
     (spec.update == UpdatePolicy::RollingReplace && outdated(spec, vm))
         || (spec.heal == HealPolicy::Replace
             && (vm.power != spec.power_state
                 || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow)
-                || is_silent))
+                || is_silent
+                || vm.meddled_within(LOOKED_MS, at)))
 }
 
 fn outdated(spec: &Spec, vm: &VmTruth) -> bool {

@@ -3,8 +3,8 @@
 
 use vmgroup_core::group::{DeletionPolicy, Spec};
 use vmgroup_core::marker::Marker;
-use vmgroup_core::observation::PowerState;
-use vmgroup_reconcile::inventory::Fault;
+use vmgroup_core::observation::{HealPolicy, PowerState};
+use vmgroup_reconcile::inventory::{Fault, Heartbeat};
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{RequestFault, WorldFault};
 use vmgroup_sim::history::Fact;
@@ -175,6 +175,26 @@ fn another_member_goes_for_one_that_may_not_be_destroyed_and_an_edit_asks_anew()
     stage.act(Deed::Scale(key("web"), 1));
     stage.until_phase("web", "RUNNING", 120);
     assert!(!stage.ids("web").contains(&kept), "{}", stage.story());
+    stage.assert_safe();
+}
+
+/// Found by profile usual, seed 8341: the feed had lost that.
+#[test]
+fn a_member_that_has_recovered_by_then_is_not_replaced() {
+    let healed = Spec {
+        heal: HealPolicy::Replace,
+        heal_after_ms: 60_000,
+        ..spec(2)
+    };
+    let mut stage = Stage::settled(healed);
+    let before = stage.ids("web");
+    stage.act(Deed::Guest(member(0), Heartbeat::Yellow));
+    stage.world.run_for(30_000);
+    stage.world.suffer(&WorldFault::LoseUpdates(0, 1_000));
+    stage.act(Deed::Guest(member(0), Heartbeat::Green));
+    stage.world.run_for(600_000);
+    assert_eq!(stage.ids("web"), before, "{}", stage.story());
+    assert_eq!(stage.calls(), stage.called(Kind::CreateFolder) + 4);
     stage.assert_safe();
 }
 
