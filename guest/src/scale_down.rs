@@ -42,7 +42,7 @@ pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, sur
             free = free.saturating_sub(1);
         }
     }
-    if surplus > 0 && !headroom.has_deletes() {
+    if surplus > free && !headroom.has_deletes() {
         wait_for_budget(draft, "remove a member too many");
     }
     if surplus > 0 {

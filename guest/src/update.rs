@@ -12,7 +12,9 @@
 //! Broken members halt what takes good ones down: if the new spec is at fault,
 //! it does not spread.
 
-use vmgroup_sdk::{Drift, Effect, Health, Member, Observation, PowerState, Reason, UpdatePolicy};
+use vmgroup_sdk::{
+    Drift, Effect, FailureClass, Health, Member, Observation, PowerState, Reason, UpdatePolicy,
+};
 
 use crate::draft::{Draft, Priority};
 use crate::headroom::Headroom;
@@ -63,13 +65,16 @@ fn boots_for(seen: &Observation, member: &Member) -> Option<u64> {
 
 fn reconfigure_in_place(draft: &mut Draft<'_>) {
     let seen = draft.seen;
-    let failed = |member: &Member| seen.failures.iter().any(|it| it.slot == member.slot);
+    let is_refused = |member: &Member| {
+        let mut failures = seen.failures.iter().filter(|it| it.slot == member.slot);
+        failures.any(|it| it.class == FailureClass::Invalid)
+    };
     for member in draft.open_members() {
         // What somebody has shut down comes back, whether its hardware can be changed or not.
         let comes_first = seen.desired.update == UpdatePolicy::InPlace
             && member.power == PowerState::Off
             && seen.desired.power.state == PowerState::On
-            && failed(member);
+            && is_refused(member);
         let is_suspended = member.power == PowerState::Suspended;
         if member.drift == Drift::InPlace && !is_suspended && !comes_first {
             let action = Effect::Reconfigure(member.id.clone())
@@ -140,7 +145,7 @@ fn unused_first<'a>(members: Vec<&'a Member>, headroom: &Headroom) -> Vec<&'a Me
 #[cfg(test)]
 mod tests {
     use vmgroup_sdk::testing::{member, observation};
-    use vmgroup_sdk::{Failure, FailureClass, Plan};
+    use vmgroup_sdk::{Failure, Plan};
 
     use super::*;
 

@@ -371,7 +371,6 @@ impl Machine {
         let failure = SlotFailure {
             class,
             of_delete: operation.work == Work::Delete,
-            of_hardware: operation.work == Work::Reconfigure && class == FailureClass::Invalid,
             message: message.clone(),
             count: count + 1,
             last: now.utc,

@@ -95,8 +95,6 @@ pub(crate) struct SlotFailure {
     pub(crate) class: FailureClass,
     /// The VM was to be destroyed, and may be gone all the same.
     pub(crate) of_delete: bool,
-    /// vCenter refused the VM's new hardware as it stands.
-    pub(crate) of_hardware: bool,
     /// What failed and why, in one sentence.
     pub(crate) message: String,
     /// How many.

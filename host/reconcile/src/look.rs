@@ -179,6 +179,9 @@ impl Machine {
             NextStep::Impossible(message) => {
                 self.failed(key, slot, FailureClass::Invalid, &message);
             }
+            NextStep::NotNow(message) => {
+                self.failed(key, slot, FailureClass::Transient, &message);
+            }
         }
     }
 
@@ -360,7 +363,7 @@ mod tests {
             NextStep::Call(Call::Reconfigure {
                 cpus, memory_mib, ..
             }) => format!("{cpus} CPUs, {memory_mib} MiB"),
-            NextStep::Impossible(why) => why,
+            NextStep::Impossible(why) | NextStep::NotNow(why) => why,
             NextStep::Over => "over".to_owned(),
             NextStep::Call(other) => panic!("{other:?}"),
         };

@@ -74,14 +74,11 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
         .slots
         .get_mut(&slot)
         .filter(|record| record.vm == vm.id);
-    let had_started = record.as_ref().is_some_and(|record| record.started);
     let started = record.is_some_and(|record| {
         record.started |= vm.power == spec.power_state;
         record.started
     });
-    // Who has just begun to look knows no more than that it has been up before.
-    let before = group.since.get(&vm.id);
-    let before = before.map_or(had_started, |since| since.answered);
+    let before = group.since.get(&vm.id).is_some_and(|since| since.answered);
     let up = vm.power == PowerState::On && vm.connection == Connection::Connected;
     let answered = up && (before || answers(vm));
     let past = Past {
@@ -124,10 +121,7 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
         connection: vm.connection,
         health,
         health_since: since.health.1,
-        drift: match group.failures.get(&slot) {
-            Some(failure) if failure.of_hardware => drift_if_refused(known, spec),
-            _ => drift(known, spec),
-        },
+        drift: drift(known, spec),
         cpus: vm.cpus,
         memory_mib: vm.memory_mib,
         created_at: vm.created_at,
@@ -256,15 +250,6 @@ fn drift(known: &Known, spec: &Spec) -> Drift {
         _ if vm.power == PowerState::Off => Drift::InPlace,
         _ if grows_while_running(vm, spec) => Drift::InPlace,
         _ => Drift::PowerCycle,
-    }
-}
-
-/// The same, where vCenter has refused new hardware: beyond the limits of hot-add, say. While
-/// the VM is off it may do.
-fn drift_if_refused(known: &Known, spec: &Spec) -> Drift {
-    match drift(known, spec) {
-        Drift::InPlace if known.vm.power == PowerState::On => Drift::PowerCycle,
-        drift => drift,
     }
 }
 
@@ -512,7 +497,6 @@ mod tests {
         let failure = SlotFailure {
             class: FailureClass::Transient,
             of_delete: false,
-            of_hardware: false,
             message: "no host".into(),
             count: 1,
             last: Timestamp(0),

@@ -213,6 +213,8 @@ pub(crate) enum NextStep {
     Over,
     /// It cannot be done.
     Impossible(String),
+    /// It cannot be done for now, and may be later.
+    NotNow(String),
 }
 
 /// The next step of power work on a VM as a fresh read shows it. Clone, adopt,
@@ -231,7 +233,7 @@ pub(crate) fn power_step(work: &Work, vm: &Vm) -> NextStep {
         // It starts, or was asked before and is on its way down: that is no reason to cut its
         // power. One without tools has nobody to be asked.
         (Work::PowerOff(PowerOffMode::Soft), PowerState::On) if vm.tools_running == Some(false) => {
-            NextStep::Impossible("its guest operating system does not listen at this moment".into())
+            NextStep::NotNow("its guest operating system does not listen at this moment".into())
         }
         (Work::PowerOff(_), _) => NextStep::Call(Call::PowerOff(id)),
         (Work::Suspend, PowerState::On) => NextStep::Call(Call::Suspend(id)),
@@ -366,7 +368,7 @@ mod tests {
         let cut = NextStep::Call(Call::PowerOff(id()));
         assert_eq!(call(PowerState::On, Some(true)), asked);
         let silent = call(PowerState::On, Some(false));
-        assert!(matches!(silent, NextStep::Impossible(_)), "{silent:?}");
+        assert!(matches!(silent, NextStep::NotNow(_)), "{silent:?}");
         assert_eq!(call(PowerState::On, None), cut);
         assert_eq!(call(PowerState::Suspended, Some(true)), cut);
         assert_eq!(call(PowerState::Off, Some(true)), NextStep::Over);

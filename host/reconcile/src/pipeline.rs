@@ -22,7 +22,7 @@ use vmgroup_core::observation::{Observation, Phase, Slot, WakeReason};
 use vmgroup_core::outcome::{Backoff, Outcome};
 use vmgroup_core::plan::{Answer, Plan};
 use vmgroup_core::render;
-use vmgroup_core::status::{DecisionRecord, Memo, Standing};
+use vmgroup_core::status::{DecisionRecord, Standing};
 
 use crate::event::DecideResult;
 use crate::group::{Stage, count};
@@ -294,10 +294,7 @@ impl Machine {
         }
         // What is only observed is not remembered for done.
         if !observing {
-            group.memo = checked.memo().map(|text| Memo {
-                module: module.into(),
-                text: text.into(),
-            });
+            group.remember(module, checked.memo());
         }
         if !checked.actions().is_empty() {
             group.last_decision = Some(record(module, group.object.generation, &checked));

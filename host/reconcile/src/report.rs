@@ -3,12 +3,22 @@
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::limits::{LISTED_COPIES_MAX, LISTED_MEMBERS_MAX};
 use vmgroup_core::observation::{Drift, Health, Member, Observation, WakeReason};
-use vmgroup_core::status::{MemberStatus, Standing, Status};
+use vmgroup_core::status::{MemberStatus, Memo, Standing, Status};
 
 use crate::group::{Folder, Group, Stage, count};
 use crate::limits::{MEMO_GAP_MS, REPORT_GAP_MS};
 use crate::machine::{Machine, target};
 use crate::request::Request;
+
+impl Group {
+    /// The module's memory from now on.
+    pub(crate) fn remember(&mut self, module: &str, text: Option<&str>) {
+        self.memo = text.map(|text| Memo {
+            module: module.into(),
+            text: text.into(),
+        });
+    }
+}
 
 impl Machine {
     /// The pass ends here: the status is written if it changed.

@@ -267,15 +267,12 @@ fn hands_off(called: &Called, vm: &VmTruth) -> Option<&'static str> {
     }
 }
 
-/// A guest that boots is silent, too; for how long it may be is a matter of the machine's. One
-/// that has come round a moment ago may still be taken for broken.
+/// What has come round a moment ago may still be taken for broken.
 fn replaced(spec: &Spec, vm: &VmTruth, at: Monotonic) -> bool {
-    let is_silent = vm.heartbeat == Heartbeat::Gray && !vm.tools_running;
     (spec.update == UpdatePolicy::RollingReplace && outdated(spec, vm))
         || (spec.heal == HealPolicy::Replace
             && (vm.power != spec.power_state
                 || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow)
-                || is_silent
                 || vm.meddled_within(LOOKED_MS, at)))
 }
 

@@ -4,9 +4,8 @@ use vmgroup_core::group::{Amount, Spec};
 use vmgroup_core::observation::{HealPolicy, PowerState, UpdatePolicy};
 use vmgroup_reconcile::inventory::{Fault as VimFault, Heartbeat};
 use vmgroup_sim::deed::{Deed, Which};
-use vmgroup_sim::faults::{RequestFault, Unsent, WorldFault};
+use vmgroup_sim::faults::{RequestFault, WorldFault};
 use vmgroup_sim::kind::Kind;
-use vmgroup_sim::options::VCenterOptions;
 use vmgroup_sim::vcenter::VmTruth;
 
 use crate::stage::{Stage, member, spec, spoiled};
@@ -250,51 +249,6 @@ fn what_is_left_over_until_the_budget_is_renewed_is_said() {
     let left_over = stage.ids("web").len();
     stage.world.run_for(3_600_000);
     assert!(stage.ids("web").len() < left_over, "{}", stage.story());
-    stage.assert_safe();
-}
-
-/// As beyond the limits of hot-add, which its flag does not tell.
-#[test]
-fn a_change_that_is_refused_while_the_member_runs_is_made_while_it_is_off() {
-    let refused = RequestFault::Refused(VimFault::Invalid {
-        message: "beyond the limit of hot-plug memory".into(),
-    });
-    let hot = VCenterOptions {
-        hot_add: true,
-        ..VCenterOptions::default()
-    };
-    let mut stage = Stage::on(hot, vec![spoiled(Kind::Reconfigure, 1, refused)]);
-    stage.settle(cycling(1));
-    let larger = Spec {
-        memory_mib: 2 * cycling(1).memory_mib,
-        ..cycling(1)
-    };
-    stage.edit("web", larger);
-    stage.until_phase("web", "RUNNING", 300);
-    let cycles = stage.called(Kind::ShutdownGuest) + stage.called(Kind::PowerOff);
-    assert_eq!(cycles, 1, "{}", stage.story());
-    assert_eq!(stage.running("web"), 1);
-    stage.assert_safe();
-}
-
-/// Nobody knows since when it is silent, only that it has been up before.
-#[test]
-fn a_guest_that_fell_silent_is_replaced_though_the_operator_was_restarted() {
-    let healed = Spec {
-        heal: HealPolicy::Replace,
-        heal_after_ms: 600_000,
-        ..spec(2)
-    };
-    let mut stage = Stage::settled(healed);
-    let before = stage.ids("web");
-    stage.shape(&before[0], |vm| {
-        (vm.tools_running, vm.heartbeat) = (false, Heartbeat::Gray);
-    });
-    stage.world.run_for(300_000);
-    stage.world.suffer(&WorldFault::Crash(0, Unsent::Dropped));
-    stage.world.run_for(900_000);
-    assert!(!stage.ids("web").contains(&before[0]), "{}", stage.story());
-    assert_eq!(stage.running("web"), 2);
     stage.assert_safe();
 }
 
