@@ -25,7 +25,7 @@ use vmgroup_sim::world::World;
 
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
 
-/// Clones what is missing, deletes the highest surplus, powers on what is off,
+/// Clones what is missing, deletes the highest surplus unless it is held, powers on what is off,
 /// deletes all while the group is being deleted.
 struct SmallLogic;
 
@@ -50,6 +50,7 @@ impl Decide for SmallLogic {
             free.iter()
                 .rev()
                 .take(surplus)
+                .filter(|it| it.holds.is_empty())
                 .map(|it| Effect::Delete(it.id.clone())),
         );
         effects.extend(
