@@ -91,11 +91,11 @@ impl Machine {
         // What a suspended group was seen with was not looked at since.
         let counted = !matches!(standing, Standing::Unknown { .. } | Standing::Suspended);
         let seen = group.seen.as_ref().filter(|_| counted);
-        let summary = standing.summary(generation, &before.conditions, self.now.utc);
         if group.rival.is_some() && of != generation {
             // The other host decides on what has been edited since.
             return before.clone();
         }
+        let summary = standing.summary(generation, &before.conditions, self.now.utc);
         if group.rival.is_some() {
             // What is recorded of its VMs is the other host's to write.
             return Status {

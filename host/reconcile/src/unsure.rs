@@ -122,8 +122,8 @@ impl Machine {
         &self,
         is_meant: impl Fn(&Task, OperationId<'_>) -> bool,
     ) -> Option<&Task> {
-        let running = self.inventory.tasks().filter(|task| task.is_running());
-        running.into_iter().find(|task| {
+        let mut running = self.inventory.tasks().filter(|task| task.is_running());
+        running.find(|task| {
             let named = task.operation_id.as_deref().and_then(OperationId::parse);
             match named {
                 Some(named) => is_meant(task, named),
