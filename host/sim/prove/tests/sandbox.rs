@@ -9,6 +9,7 @@ use vmgroup_sim::trace::Detail;
 #[test]
 fn a_schedule_in_the_sandbox_is_the_same_as_natively() {
     let sandbox = Sandbox::new().expect("`cargo xtask guests` has built the modules");
+    let (mut schedules, mut idle) = (0, 0);
     for seed in 1..=4 {
         for profile in Profile::ALL {
             let schedule = Schedule::draw(seed, profile);
@@ -16,7 +17,10 @@ fn a_schedule_in_the_sandbox_is_the_same_as_natively() {
             let boxed = schedule.run(|it| sandbox.cast(it), Detail::Everything);
             assert_eq!(boxed.trace, native.trace, "{schedule}");
             assert_eq!(boxed.ends, native.ends, "{schedule}");
-            assert!(native.decisions > 0, "{schedule}");
+            schedules += 1;
+            idle += u32::from(native.decisions == 0);
         }
     }
+    // A suspended group that is deleted before its time is nobody's to decide.
+    assert!(4 * idle < schedules, "{idle} of {schedules} decide nothing");
 }

@@ -67,14 +67,16 @@ pub fn s1_bound(facts: &[Fact]) -> Vec<Breach> {
                 };
                 let known_as_gone = gone
                     .get(&called.group)
-                    .filter(|(_, restored_at)| unheard(*restored_at));
+                    .filter(|(_, restored_at)| unheard(*restored_at))
+                    .map(|(uid, _)| uid);
                 let bound = uids
                     .get(&called.group)
-                    .or(known_as_gone.map(|(uid, _)| uid))
-                    .and_then(|uid| revisions.get(uid))
-                    .map_or(0, |known| {
-                        known.bound(called.held_up.then_some(&called.operation_id))
-                    });
+                    .into_iter()
+                    .chain(known_as_gone)
+                    .filter_map(|uid| revisions.get(uid))
+                    .map(|known| known.bound(called.held_up.then_some(&called.operation_id)))
+                    .max()
+                    .unwrap_or(0);
                 // The one call of a host that stood still; L1 heals it.
                 let late = held_up.entry(&called.group).or_default();
                 *late += u32::from(called.held_up);
@@ -182,7 +184,11 @@ pub fn s2_unique(facts: &[Fact]) -> Vec<Breach> {
 pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let mut objects: BTreeMap<GroupKey, Vec<(Monotonic, &GroupObject)>> = BTreeMap::new();
+    // What the last restore took away, of which it takes a moment to hear.
+    let mut lost = (Monotonic(0), BTreeMap::new());
     let mut adopted: BTreeSet<&str> = BTreeSet::new();
+    // When a member was last asked for something; it may take its time.
+    let mut asked: BTreeMap<&str, Monotonic> = BTreeMap::new();
     for fact in facts {
         match fact {
             Fact::Revised { at, object } => {
@@ -194,11 +200,16 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
             }
             Fact::Restored { at, objects: all } => {
                 let all = all.iter().map(|it| (it.key.clone(), vec![(*at, it)]));
-                objects = all.collect();
+                lost = (*at, std::mem::replace(&mut objects, all.collect()));
             }
             Fact::Called(called) if executes(called) => {
-                let revisions = objects.get(&called.group).map_or(&[][..], Vec::as_slice);
-                let known = known_since_commit(revisions, called);
+                let (restored_at, lost) = &lost;
+                let unheard = called.at.since(*restored_at) <= RESTORE_HEARD_MS;
+                let known: Vec<&GroupObject> = std::iter::once(&objects)
+                    .chain(unheard.then_some(lost))
+                    .filter_map(|objects| objects.get(&called.group))
+                    .flat_map(|revisions| known_since_commit(revisions, called))
+                    .collect();
                 breaches.extend(foreign_clone(&known, called));
                 let Some(target) = &called.target else {
                     continue;
@@ -214,7 +225,9 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
                     && adoptions.any(|it| it == Some(Adoption::Adopt));
                 if adopting {
                     adopted.insert(&target.id);
-                } else if !ours && !called.held_up && !target.meddled_within(LOOKED_MS, called.at) {
+                } else if ours {
+                    asked.insert(&target.id, called.at);
+                } else if !called.held_up && !target.meddled_within(LOOKED_MS, called.at) {
                     breaches.push(Breach {
                         oracle: "S3",
                         at: called.at,
@@ -235,16 +248,23 @@ pub fn s3_foreign(facts: &[Fact], vcenter: &VCenter, now: Monotonic) -> Vec<Brea
             _ => {}
         }
     }
-    breaches.extend(changed(vcenter, now, &adopted));
+    breaches.extend(changed(vcenter, now, &adopted, &asked));
     breaches
 }
 
 /// VMs of others that are not as people left them.
-fn changed(vcenter: &VCenter, now: Monotonic, adopted: &BTreeSet<&str>) -> Vec<Breach> {
+fn changed(
+    vcenter: &VCenter,
+    now: Monotonic,
+    adopted: &BTreeSet<&str>,
+    asked: &BTreeMap<&str, Monotonic>,
+) -> Vec<Breach> {
     let touched = vcenter.foreign().filter(|was| {
         // A restored backup agrees with its marker: without its original it is the
-        // member.
-        let may_be_member = was.agreed().is_some() || adopted.contains(was.id.as_str());
+        // member. What it was asked for as one goes on if people then take the marker away.
+        let id = was.id.as_str();
+        let was_member = asked.get(id).is_some_and(|at| Some(*at) <= was.meddled_at);
+        let may_be_member = was.agreed().is_some() || adopted.contains(id) || was_member;
         !may_be_member && vcenter.vm(&was.id) != Some(was)
     });
     let touched = touched.map(|was| Breach {

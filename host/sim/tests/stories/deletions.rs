@@ -126,6 +126,29 @@ fn a_vm_of_the_group_that_turns_up_in_its_folder_at_the_end_goes_too() {
     }
 }
 
+/// Found by profile leased, seed 342881: S3 took the backup, which had been a member when it
+/// was called for, for a VM of somebody else's.
+#[test]
+fn a_marker_that_is_taken_away_after_the_call_saves_nobody() {
+    let slow = VCenterOptions {
+        destroy: Latency::between(5_000, 5_000),
+        ..VCenterOptions::default()
+    };
+    let mut stage = Stage::on(slow, Vec::new());
+    stage.create("web", spec(1));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.act(Deed::Twin(member(0), "backup".into(), Place::Elsewhere));
+    stage.act(Deed::Destroy(member(0)));
+    stage.world.run_for(5_000);
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(4_000);
+    assert_eq!(stage.called(Kind::Destroy), 1, "{}", stage.story());
+    stage.act(Deed::Unmark(Which::Named("backup".into())));
+    stage.until_empty(120);
+    assert!(stage.world.find(&Which::Named("backup".into())).is_err());
+    stage.assert_safe();
+}
+
 /// Found by profile usual, seed 1754649: L2 asked the spec of an object that somebody else's
 /// finalizer had kept, and that was edited after the operator had let it go.
 #[test]

@@ -236,3 +236,35 @@ fn s7_sees_an_effect_again_under_the_number_of_a_former_object() {
     let breaches = s7_effect_once(&[effect(10), gone, effect(30)]);
     assert_eq!(names_of(&breaches), ["S7"]);
 }
+
+/// Found by profile restores, seed 356295: a clone was on its way when a restore brought an
+/// earlier object of that name back.
+#[test]
+fn s1_and_s3_know_that_a_restore_is_heard_of_later() {
+    let factory =
+        Box::new(|_: usize, _: u32, _| -> Box<dyn Host> { Box::new(Sleeper { awake: false }) });
+    let world = World::new(Options::default(), FaultPlan::default(), TinyLogic, factory);
+    let broken = |at| {
+        let earlier = GroupObject {
+            uid: "uid-0".into(),
+            identity: Some("another".into()),
+            ..object(1, small_spec(1, "base"), Vec::new())
+        };
+        let restored = Fact::Restored {
+            at: Monotonic(20),
+            objects: vec![earlier],
+        };
+        let mut clone = called(at, clone_into("group-v1", &key()));
+        clone.population = 3;
+        let facts = [
+            revised(10, object(1, small_spec(3, "base"), Vec::new())),
+            restored,
+            Fact::Called(Box::new(clone)),
+        ];
+        let mut breaches = s1_bound(&facts);
+        breaches.extend(s3_foreign(&facts, world.vcenter(), Monotonic(at)));
+        names_of(&breaches)
+    };
+    assert_eq!(broken(22), Vec::<&str>::new());
+    assert_eq!(broken(22_000), ["S1", "S3"]);
+}
