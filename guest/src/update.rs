@@ -12,9 +12,7 @@
 //! Broken members halt what takes good ones down: if the new spec is at fault,
 //! it does not spread.
 
-use vmgroup_sdk::{
-    Drift, Effect, FailureClass, Health, Member, Observation, PowerState, Reason, UpdatePolicy,
-};
+use vmgroup_sdk::{Drift, Effect, Health, Member, Observation, PowerState, Reason, UpdatePolicy};
 
 use crate::draft::{Draft, Priority};
 use crate::headroom::Headroom;
@@ -64,19 +62,9 @@ fn boots_for(seen: &Observation, member: &Member) -> Option<u64> {
 }
 
 fn reconfigure_in_place(draft: &mut Draft<'_>) {
-    let seen = draft.seen;
-    let is_refused = |member: &Member| {
-        let mut failures = seen.failures.iter().filter(|it| it.slot == member.slot);
-        failures.any(|it| it.class == FailureClass::Invalid)
-    };
     for member in draft.open_members() {
-        // What somebody has shut down comes back, whether its hardware can be changed or not.
-        let comes_first = seen.desired.update == UpdatePolicy::InPlace
-            && member.power == PowerState::Off
-            && seen.desired.power.state == PowerState::On
-            && is_refused(member);
         let is_suspended = member.power == PowerState::Suspended;
-        if member.drift == Drift::InPlace && !is_suspended && !comes_first {
+        if member.drift == Drift::InPlace && !is_suspended {
             let action = Effect::Reconfigure(member.id.clone())
                 .because(reasons::UPDATE_IN_PLACE, "differs from the spec");
             draft.act(Priority::Update, member.slot, action);
@@ -145,7 +133,7 @@ fn unused_first<'a>(members: Vec<&'a Member>, headroom: &Headroom) -> Vec<&'a Me
 #[cfg(test)]
 mod tests {
     use vmgroup_sdk::testing::{member, observation};
-    use vmgroup_sdk::{Failure, Plan};
+    use vmgroup_sdk::{Failure, FailureClass, Plan};
 
     use super::*;
 
@@ -177,21 +165,6 @@ mod tests {
         for policy in [UpdatePolicy::InPlace, UpdatePolicy::PowerCycle] {
             assert_eq!(effects(&seen(policy, Drift::InPlace)).len(), 3);
         }
-    }
-
-    #[test]
-    fn a_change_that_is_refused_does_not_keep_a_member_off() {
-        let mut seen = seen(UpdatePolicy::InPlace, Drift::InPlace);
-        seen.members.truncate(1);
-        seen.members[0].power = PowerState::Off;
-        assert_eq!(effects(&seen), [Effect::Reconfigure("vm-0".into())]);
-        seen.failures = vec![Failure {
-            slot: 0,
-            class: FailureClass::Invalid,
-            count: 1,
-            last: 0,
-        }];
-        assert_eq!(effects(&seen), []);
     }
 
     #[test]

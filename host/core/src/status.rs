@@ -94,6 +94,20 @@ pub struct SlotRecord {
     /// The member was once in the state that the group wants.
     #[serde(default)]
     pub started: bool,
+    /// Its guest has answered since it was last off or out of reach.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answered: bool,
+}
+
+impl SlotRecord {
+    /// Of a VM of which nothing has been seen yet.
+    pub fn new(vm: String) -> Self {
+        SlotRecord {
+            vm,
+            started: false,
+            answered: false,
+        }
+    }
 }
 
 /// What the operator has committed to do, written before it is done. A step

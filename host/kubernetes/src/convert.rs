@@ -223,14 +223,7 @@ mod tests {
     fn a_status_is_read_as_it_was_written() {
         let status = Status {
             phase: Some("PENDING".into()),
-            slots: [(
-                7,
-                vmgroup_core::status::SlotRecord {
-                    vm: "vm-9".into(),
-                    started: false,
-                },
-            )]
-            .into(),
+            slots: [(7, vmgroup_core::status::SlotRecord::new("vm-9".into()))].into(),
             ..Status::default()
         };
         let written = serde_json::to_value(&status).expect("JSON");

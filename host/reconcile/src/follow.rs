@@ -104,9 +104,9 @@ impl Machine {
                     .feed_lost("the session has ended".into(), self.now);
                 self.view_changed();
             }
-            Verdict::Failed(class, message) => {
-                self.failed(key, slot, class, &message);
-            }
+            Verdict::Failed(FailureClass::Invalid, message)
+                if self.is_refused_hardware(key, slot, &message) => {}
+            Verdict::Failed(class, message) => self.failed(key, slot, class, &message),
         }
     }
 

@@ -15,6 +15,7 @@ use vmgroup_core::time::{Monotonic, Timestamp};
 
 use crate::backoff::Backoff;
 use crate::budget::Window;
+use crate::drift::Refused;
 use crate::event::GroupObject;
 use crate::inventory::{FolderId, VmId};
 use crate::limits::{
@@ -129,6 +130,8 @@ pub(crate) struct Group {
     pub(crate) operations: BTreeMap<Slot, Operation>,
     /// Failures by slot.
     pub(crate) failures: BTreeMap<Slot, SlotFailure>,
+    /// The hardware of the spec, as far as vCenter refuses it.
+    pub(crate) refused: Option<Refused>,
     /// Every slot that has, or may have, a VM.
     pub(crate) slots: BTreeMap<Slot, SlotRecord>,
     /// Slots whose VM could be neither found nor proven gone, and when to try again.
@@ -243,6 +246,7 @@ impl Group {
             first: First::default(),
             operations,
             failures: BTreeMap::new(),
+            refused: None,
             slots: status.slots.clone(),
             unproven: BTreeMap::new(),
             untold: object.identity.is_some() && status.vcenter.is_none(),

@@ -145,8 +145,8 @@ mod tests {
             group.held = held.map(held_by);
             for slot in 0..slots {
                 let record = SlotRecord {
-                    vm: format!("vm-{slot}"),
                     started: true,
+                    ..SlotRecord::new(format!("vm-{slot}"))
                 };
                 group.slots.insert(slot, record);
             }

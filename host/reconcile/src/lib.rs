@@ -29,6 +29,8 @@ mod observe;
 
 mod member;
 
+mod drift;
+
 mod health;
 
 mod commit;

@@ -9,12 +9,13 @@ use vmgroup_core::names::{self, OperationId};
 use vmgroup_core::observation::{FailureClass, Hold, PowerState, Slot, WakeReason};
 
 use crate::backoff::Backoff;
+use crate::drift::grows_while_running;
 use crate::event::ReadResult;
 use crate::group::{Folder, Group};
 use crate::inventory::{Known, Vm, VmId};
 use crate::limits::{LOOK_MS_MAX, SEARCH_RETRY_MOST_MS, SEARCH_RETRY_MS, SPARED_MS};
 use crate::machine::Machine;
-use crate::member::{grows_while_running, holds};
+use crate::member::holds;
 use crate::membership::Tie;
 use crate::operation::{NextStep, Stage, Verdict, Work, judge, power_step};
 use crate::request::{Call, CloneCall, Request, RequestId};

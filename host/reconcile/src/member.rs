@@ -1,15 +1,12 @@
 //! What a decision sees of a member: the VM as the feed shows it, and since when it is so.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use vmgroup_core::group::Spec;
-use vmgroup_core::hash;
-use vmgroup_core::observation::{
-    Connection, Drift, Health, Hold, Member, PowerState, Slot, UpdatePolicy,
-};
+use vmgroup_core::observation::{Connection, Drift, Health, Hold, Member, PowerState, Slot};
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
 
+use crate::drift::{Refused, drift};
 use crate::group::Group;
 use crate::health::{Past, answers, health};
 use crate::inventory::{Inventory, Known, Vm, VmId};
@@ -24,8 +21,6 @@ pub(crate) struct Since {
     pub(crate) power: (PowerState, Timestamp),
     /// Health, and since when.
     pub(crate) health: (Health, Timestamp),
-    /// Its guest has answered since it was last off or out of reach.
-    pub(crate) answered: bool,
     /// It was powered off to be destroyed, and could not be: it is not powered off for that
     /// again before then.
     pub(crate) spared_until: Monotonic,
@@ -39,6 +34,7 @@ pub(crate) fn members(
     inventory: &Inventory,
     now: Now,
 ) -> Vec<Member> {
+    group.refused.take_if(|refused| refused.is_over(spec, now));
     let mut members = Vec::new();
     let mut present = BTreeSet::new();
     let slots: BTreeSet<Slot> = sorted
@@ -65,6 +61,7 @@ pub(crate) fn members(
         }
     }
     group.since.retain(|id, _| present.contains(id));
+    group.refused.take_if(|refused| !refused.concerns(&members));
     members
 }
 
@@ -74,13 +71,12 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
         .slots
         .get_mut(&slot)
         .filter(|record| record.vm == vm.id);
-    let started = record.is_some_and(|record| {
-        record.started |= vm.power == spec.power_state;
-        record.started
-    });
-    let before = group.since.get(&vm.id).is_some_and(|since| since.answered);
     let up = vm.power == PowerState::On && vm.connection == Connection::Connected;
-    let answered = up && (before || answers(vm));
+    let (started, answered) = record.map_or((false, false), |record| {
+        record.started |= vm.power == spec.power_state;
+        record.answered = up && (record.answered || answers(vm));
+        (record.started, record.answered)
+    });
     let past = Past {
         wished: spec.power_state,
         started,
@@ -90,10 +86,8 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
     let since = group.since.entry(vm.id.clone()).or_insert(Since {
         power: (vm.power, now),
         health: (health, now),
-        answered,
         spared_until: Monotonic::default(),
     });
-    since.answered = answered;
     since.power.1 = not_ahead(since.power.1, now);
     since.health.1 = not_ahead(since.health.1, now);
     if since.power.0 != vm.power {
@@ -106,7 +100,7 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
             group.failures.remove(&slot);
             let waits =
                 |operation: &Operation| !operation.is_started() && operation.takes_down().is_some();
-            let is_as_specified = drift(known, spec) == Drift::None;
+            let is_as_specified = drift(known, spec, None) == Drift::None;
             if is_as_specified && group.operations.get(&slot).is_some_and(waits) {
                 group.operations.remove(&slot);
             }
@@ -121,7 +115,7 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
         connection: vm.connection,
         health,
         health_since: since.health.1,
-        drift: drift(known, spec),
+        drift: drift(known, spec, group.refused.as_ref()),
         cpus: vm.cpus,
         memory_mib: vm.memory_mib,
         created_at: vm.created_at,
@@ -149,11 +143,13 @@ fn member_holds(group: &Group, slot: Slot, known: &Known, now: Monotonic) -> Vec
     holds
 }
 
-/// How long until the first of the members that could not be destroyed is spared no more.
+/// How long until the first of the members that could not be destroyed is spared no more, or
+/// refused hardware is asked for again.
 pub(crate) fn spared_for(group: &Group, now: Monotonic) -> Option<u64> {
     let spared = group.since.values().map(|since| since.spared_until);
     let spared = spared.filter(|until| *until > now);
-    spared.min().map(|until| until.since(now))
+    let refused = group.refused.as_ref().map(Refused::until);
+    spared.chain(refused).min().map(|until| until.since(now))
 }
 
 /// A clock that was set back leaves nothing in the future, where it would have to
@@ -230,40 +226,6 @@ pub(crate) fn holds(known: &Known) -> Vec<Hold> {
     holds
 }
 
-/// The least that would bring a VM to the spec.
-fn drift(known: &Known, spec: &Spec) -> Drift {
-    let vm = &known.vm;
-    if !known.is_readable() {
-        return Drift::Unknown;
-    }
-    // Where templates are never followed, an old one does not keep the hardware from it.
-    let keeps = matches!(
-        spec.update,
-        UpdatePolicy::InPlace | UpdatePolicy::PowerCycle
-    );
-    let recorded = vm.spec_hash.as_ref();
-    let hardware = hash::reconfigured(vm.spec_hash.as_deref(), spec);
-    let is_kept = keeps && hardware.is_some() && hardware.as_ref() != recorded;
-    match hash::compare(vm.spec_hash.as_deref(), spec) {
-        hash::Difference::None => Drift::None,
-        hash::Difference::Template if !is_kept => Drift::Replace,
-        _ if vm.power == PowerState::Off => Drift::InPlace,
-        _ if grows_while_running(vm, spec) => Drift::InPlace,
-        _ => Drift::PowerCycle,
-    }
-}
-
-/// Nothing has to be taken away, and what has to be added can be while it runs.
-pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
-    let grows = |has: u64, wanted: u64, hot_add| match has.cmp(&wanted) {
-        Ordering::Less => hot_add,
-        Ordering::Equal => true,
-        Ordering::Greater => false,
-    };
-    grows(vm.cpus.into(), spec.cpus.into(), vm.cpu_hot_add)
-        && grows(vm.memory_mib, spec.memory_mib, vm.memory_hot_add)
-}
-
 #[cfg(test)]
 mod tests {
     use vmgroup_core::observation::FailureClass;
@@ -332,65 +294,6 @@ mod tests {
     }
 
     #[test]
-    fn drift_asks_for_the_least_that_brings_a_vm_to_the_spec() {
-        let spec = |cpus, memory_mib, template: &str| Spec {
-            cpus,
-            memory_mib,
-            template: template.into(),
-            ..Spec::nothing()
-        };
-        let wanted = spec(2, 2_048, "base");
-        let made_for = |made_for: Spec, change: fn(&mut Vm)| {
-            let mut vm = Vm {
-                spec_hash: Some(hash::spec_hash(&made_for)),
-                power: PowerState::On,
-                cpus: made_for.cpus,
-                memory_mib: made_for.memory_mib,
-                cpu_hot_add: true,
-                memory_hot_add: true,
-                ..vm("vm-1")
-            };
-            change(&mut vm);
-            drift(&Known::new(vm), &wanted)
-        };
-        let less = || spec(1, 1_024, "base");
-        let more = || spec(4, 4_096, "base");
-        for (made, change, expected) in [
-            (spec(2, 2_048, "base"), (|_| {}) as fn(&mut Vm), Drift::None),
-            (
-                spec(2, 2_048, "base"),
-                |vm| vm.instance_uuid = None,
-                Drift::Unknown,
-            ),
-            (
-                spec(2, 2_048, "old"),
-                |vm| vm.power = PowerState::Off,
-                Drift::Replace,
-            ),
-            (less(), |_| {}, Drift::InPlace),
-            (less(), |vm| vm.cpu_hot_add = false, Drift::PowerCycle),
-            (less(), |vm| vm.memory_hot_add = false, Drift::PowerCycle),
-            (
-                spec(2, 1_024, "base"),
-                |vm| vm.cpu_hot_add = false,
-                Drift::InPlace,
-            ),
-            (
-                spec(1, 2_048, "base"),
-                |vm| vm.memory_hot_add = false,
-                Drift::InPlace,
-            ),
-            (more(), |_| {}, Drift::PowerCycle),
-            (spec(4, 1_024, "base"), |_| {}, Drift::PowerCycle),
-            (spec(1, 4_096, "base"), |_| {}, Drift::PowerCycle),
-            (more(), |vm| vm.power = PowerState::Off, Drift::InPlace),
-        ] {
-            let told = format!("{} CPUs, {} MiB", made.cpus, made.memory_mib);
-            assert_eq!(made_for(made, change), expected, "{told}");
-        }
-    }
-
-    #[test]
     fn a_member_that_is_not_in_view_is_unreachable_and_one_that_is_may_be_anything() {
         let now = Timestamp(7);
         let absent = unknown(3, "vm-1", None, now);
@@ -434,11 +337,7 @@ mod tests {
     /// A member that has never been powered on.
     fn looks() -> Looks {
         let mut group = Group::restore(object("web"), None, Timestamp(0));
-        let record = SlotRecord {
-            vm: "vm-1".into(),
-            started: false,
-        };
-        group.slots.insert(0, record);
+        group.slots.insert(0, SlotRecord::new("vm-1".into()));
         Looks {
             group,
             vm: vm("vm-1"),
@@ -489,6 +388,19 @@ mod tests {
             Health::Starting,
             "nobody saw what it did meanwhile"
         );
+    }
+
+    #[test]
+    fn a_guest_that_answered_before_a_restart_is_not_starting_after_it() {
+        let mut looks = looks();
+        looks.at(0, |vm| {
+            (vm.power, vm.tools_running) = (PowerState::On, Some(true));
+        });
+        let recorded = std::mem::take(&mut looks.group.slots);
+        looks.group = Group::restore(object("web"), None, Timestamp(0));
+        looks.group.slots = recorded;
+        let silent = looks.at(5, |vm| vm.tools_running = Some(false));
+        assert_eq!((silent.health, silent.health_since.0), (Health::Unready, 5));
     }
 
     #[test]

@@ -106,13 +106,15 @@ impl Machine {
         }
     }
 
-    /// The group as its object tells. What it has spent in the last hour is spent.
+    /// The group as its object tells. What it has spent in the last hour is spent, and what was
+    /// refused it is refused.
     pub(crate) fn begin_anew(&mut self, object: GroupObject) {
         let key = object.key.clone();
         let before = self.drop_group(&key);
         self.begin(object);
         if let (Some(before), Some(group)) = (before, self.groups.get_mut(&key)) {
             group.spent = before.spent;
+            group.refused = before.refused;
         }
     }
 

@@ -358,7 +358,7 @@ impl Machine {
         }
     }
 
-    /// Step 7: the time that the plan asks for, or when a member is spared no more.
+    /// Step 7: the time that the plan asks for, or when something is tried again.
     fn look_again(&mut self, key: &GroupKey, after_ms: Option<u64>) {
         let now = self.now.monotonic;
         let spared = self.groups.get(key).and_then(|it| spared_for(it, now));

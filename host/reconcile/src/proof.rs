@@ -209,11 +209,7 @@ impl Machine {
         group.destroyed.remove(&slot);
         // Whatever failed before, the slot is filled: a clone may have failed half way.
         group.failures.remove(&slot);
-        let record = SlotRecord {
-            vm: vm.clone(),
-            started: false,
-        };
-        if let Some(before) = group.slots.insert(slot, record) {
+        if let Some(before) = group.slots.insert(slot, SlotRecord::new(vm.clone())) {
             self.strike(key, &before.vm);
             // What fills the slot now is in its place: a host that was added again gives its
             // VMs other MoIDs.

@@ -25,7 +25,7 @@ pub(crate) fn standing(group: &Group, observation: &Observation, plan: &CheckedP
     let standing = with_wait(plan, observation, but_for_failures(observation, planned));
     match with_held(group, standing) {
         // Whatever failed, nothing is left to be done about it.
-        Standing::Ready => Standing::Ready,
+        Standing::Ready => refused(group).unwrap_or(Standing::Ready),
         Standing::Unknown { reason, message } => {
             let message = match group.unproven.iter().next() {
                 Some((slot, unproven)) => {
@@ -220,7 +220,7 @@ pub(crate) fn failing(group: &Group) -> Option<Standing> {
         .values()
         .max_by_key(|failure| rank(failure.class));
     let Some(worst) = worst else {
-        return unanswered(group);
+        return unanswered(group).or_else(|| refused(group));
     };
     let message = worst.message.clone();
     let reason = match worst.class {
@@ -238,6 +238,14 @@ pub(crate) fn failing(group: &Group) -> Option<Standing> {
         }
     };
     Some(Standing::Stalled { reason, message })
+}
+
+/// Hardware that vCenter refuses, and about which nothing can be done here.
+fn refused(group: &Group) -> Option<Standing> {
+    let spec = group.object.spec.as_ref().ok();
+    let message = group.refused.as_ref()?.asks(spec?.update)?;
+    let reason = "Refused";
+    (!group.object.deleting).then_some(Standing::Stalled { reason, message })
 }
 
 /// What came of a clone cannot be told.

@@ -303,11 +303,7 @@ mod tests {
         assert!(!is_unknown(&machine), "it is no member");
         // Its configuration cannot be read, but it has a slot.
         let group = machine.groups.get_mut(&object("web").key).expect("a group");
-        let record = SlotRecord {
-            vm: "vm-1".into(),
-            started: false,
-        };
-        group.slots.insert(3, record);
+        group.slots.insert(3, SlotRecord::new("vm-1".into()));
         assert!(is_unknown(&machine));
     }
 

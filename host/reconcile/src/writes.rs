@@ -224,8 +224,8 @@ mod tests {
             _ => None,
         });
         let record = SlotRecord {
-            vm: "vm-7".into(),
             started: true,
+            ..SlotRecord::new("vm-7".into())
         };
         let mut written = shown.clone();
         written.resource_version += 1;

@@ -73,6 +73,17 @@ impl Default for ClusterOptions {
     }
 }
 
+/// When something is refused to a VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refuses {
+    /// Never.
+    Never,
+    /// While it runs.
+    Running,
+    /// While it is off, too.
+    Always,
+}
+
 /// How the simulated vCenter behaves.
 #[derive(Debug, Clone)]
 pub struct VCenterOptions {
@@ -95,6 +106,10 @@ pub struct VCenterOptions {
     pub tells_operations: bool,
     /// What is cloned from templates takes processors and memory while it runs.
     pub hot_add: bool,
+    /// When vCenter refuses new hardware, whatever a VM is said to take.
+    pub refuses_hardware: Refuses,
+    /// What is cloned from templates has VMware Tools.
+    pub tools: bool,
     /// From power on to running Tools and an address.
     pub boot: Latency,
     /// From asking the guest to shut down to powered off.
@@ -126,6 +141,8 @@ impl Default for VCenterOptions {
             refuse_at_call: false,
             tells_operations: true,
             hot_add: false,
+            refuses_hardware: Refuses::Never,
+            tools: true,
             boot: Latency::between(2_000, 5_000),
             shutdown: Latency::between(2_000, 5_000),
             feed_collect_ms: 20,

@@ -10,7 +10,7 @@ use vmgroup_reconcile::machine::{Caps, Config};
 use crate::deed::Deed;
 use crate::faults::{Fault, FaultPlan, LossRates};
 use crate::host::{Decide, Host};
-use crate::options::{Options, VCenterOptions};
+use crate::options::{Options, Refuses, VCenterOptions};
 use crate::trace::Detail;
 use crate::world::{Factory, World};
 
@@ -58,6 +58,10 @@ pub struct Ways {
     pub nameless_tasks: bool,
     /// Members take processors and memory while they run.
     pub hot_add: bool,
+    /// They are said to, and vCenter refuses it.
+    pub refuses_hot: bool,
+    /// What is cloned has no VMware Tools.
+    pub no_tools: bool,
 }
 
 /// One thing that happens.
@@ -135,6 +139,12 @@ impl Schedule {
                 refuse_at_call: self.ways.refuses_at_call,
                 tells_operations: !self.ways.nameless_tasks,
                 hot_add: self.ways.hot_add,
+                refuses_hardware: if self.ways.refuses_hot {
+                    Refuses::Running
+                } else {
+                    Refuses::Never
+                },
+                tools: !self.ways.no_tools,
                 ..VCenterOptions::default()
             },
             ..Options::default()

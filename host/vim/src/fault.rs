@@ -227,9 +227,29 @@ fn kind(name: &str, detail: &Value) -> FaultKind {
         "NotSupported" | "MethodNotFound" | "NotImplemented" | "MethodDisabled" => {
             FaultKind::NotSupported
         }
+        name if is_about_hardware(name) => FaultKind::NotSupported,
         "RuntimeFault" | "SystemError" | "UnexpectedFault" => FaultKind::Runtime,
         _ => FaultKind::Other,
     }
+}
+
+/// Hardware that the VM, its version or its host does not take (vSphere API reference, of the
+/// types that extend `VmConfigFault`).
+fn is_about_hardware(name: &str) -> bool {
+    matches!(
+        name,
+        "CpuHotPlugNotSupported"
+            | "InvalidVmConfig"
+            | "MemoryHotPlugNotSupported"
+            | "MemorySizeNotRecommended"
+            | "MemorySizeNotSupported"
+            | "MemorySizeNotSupportedByDatastore"
+            | "NotEnoughCpus"
+            | "NotEnoughLogicalCpus"
+            | "NumVirtualCoresPerSocketNotSupported"
+            | "NumVirtualCpusIncompatible"
+            | "NumVirtualCpusNotSupported"
+    )
 }
 
 /// The text without control characters, so that it cannot forge lines where it is shown, and cut.

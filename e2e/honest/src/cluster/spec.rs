@@ -38,8 +38,9 @@ pub(super) fn written(wish: Wish) -> Option<Value> {
 pub(super) fn status(number: u32) -> Status {
     let slots = (0..number).map(|slot| {
         let record = SlotRecord {
-            vm: format!("vm-{slot}"),
             started: slot > 1,
+            answered: slot > 2,
+            ..SlotRecord::new(format!("vm-{slot}"))
         };
         (slot, record)
     });

@@ -139,7 +139,17 @@ impl Cluster {
                 why: "has no replicas to change",
             });
         };
-        self.edit(now, key, Ok(Spec { replicas, ..spec }))
+        // No API server takes more of them for alive than there are.
+        let min_alive = spec.min_alive.min(replicas);
+        self.edit(
+            now,
+            key,
+            Ok(Spec {
+                replicas,
+                min_alive,
+                ..spec
+            }),
+        )
     }
 
     /// Asks for deletion: the object goes with its last finalizer.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use vmgroup_core::group::{Amount, DeletionPolicy, GroupKey, Mode, Spec};
-use vmgroup_core::observation::{HealPolicy, PowerState, RemovalPolicy, UpdatePolicy};
+use vmgroup_core::group::{GroupKey, Spec};
+use vmgroup_core::observation::PowerState;
 use vmgroup_core::time::Monotonic;
 use vmgroup_reconcile::inventory;
 
@@ -12,9 +12,10 @@ use crate::deed::{Deed, Place};
 use crate::faults::{Fault, LossRates, RequestFault, Unsent, WorldFault};
 use crate::kind::Kind;
 use crate::random::Random;
-use crate::samples::small_spec;
 
 mod deeds;
+
+mod spec;
 
 /// Faults end, and deeds are done, by then; unless deeds are kept apart.
 const TROUBLED_MS: u64 = 60_000;
@@ -22,8 +23,9 @@ const TROUBLED_MS: u64 = 60_000;
 /// A right is missing for at most so long.
 const DENIED_MS_MAX: u64 = 1_200_000;
 
-/// The template that exists.
+/// The templates that exist.
 pub(super) const TEMPLATE: &str = "base";
+const NEXT_TEMPLATE: &str = "next";
 
 /// The group whose module is poison, and that module's name.
 pub(super) const POISONED: &str = "bad";
@@ -32,9 +34,14 @@ pub(super) const POISON: &str = "poison";
 /// The module that most groups name, if they name one.
 const NAMES: [&str; 2] = ["web", "db"];
 
-/// The group of that name.
+/// The group of that name. Where the second one is, names of folders have two readings.
 pub(super) fn key(name: &str) -> GroupKey {
-    GroupKey::new("default", name)
+    let namespace = if name == NAMES[1] {
+        "team-a"
+    } else {
+        "default"
+    };
+    GroupKey::new(namespace, name)
 }
 
 impl Schedule {
@@ -48,6 +55,7 @@ impl Schedule {
         };
         let mut items = vec![
             Item::Deed(Monotonic(0), Deed::AddTemplate(TEMPLATE.into())),
+            Item::Deed(Monotonic(0), Deed::AddTemplate(NEXT_TEMPLATE.into())),
             Item::Deed(Monotonic(0), Deed::AddVm("bystander".into(), Place::Root)),
         ];
         let first = Deed::Create(key(NAMES[0]), Box::new(Ok(draw.spec())));
@@ -79,6 +87,9 @@ impl Schedule {
             refuses_at_call: draw.random.per_mille(300),
             nameless_tasks: draw.random.per_mille(300),
             hot_add: draw.random.per_mille(500),
+            // What an edit brings then is not what is made so.
+            refuses_hot: profile.comparison != Comparison::Direct && draw.random.per_mille(200),
+            no_tools: draw.random.per_mille(150),
         };
         Schedule {
             seed,
@@ -129,75 +140,6 @@ impl Draw {
     fn one_of<T: Clone>(&mut self, all: &[T]) -> T {
         let index = self.random.below(all.len() as u64);
         all[usize::try_from(index).unwrap_or(0)].clone()
-    }
-
-    fn spec(&mut self) -> Spec {
-        let meddled = !self.profile.objects_only;
-        let replicas = self.small(5);
-        let update = self.one_of(&UpdatePolicy::ALL[1..]);
-        let (max_unavailable, max_surge) = self.room(update);
-        Spec {
-            cpus: 1 + self.small(2),
-            memory_mib: 1024 * (1 + self.random.below(2)),
-            template: if meddled && self.random.per_mille(80) {
-                "missing".into()
-            } else {
-                TEMPLATE.into()
-            },
-            power_state: self.power_state(),
-            power_grace_ms: 2_000,
-            settings: if self.random.per_mille(100) {
-                r#"{"powerOff":"soft"}"#.into()
-            } else {
-                "{}".into()
-            },
-            update,
-            max_surge: Amount::Count(max_surge),
-            max_unavailable: Amount::Count(max_unavailable),
-            min_alive: 0,
-            spares: u32::from(self.random.per_mille(100)),
-            removal: self.one_of(&RemovalPolicy::ALL[1..]),
-            heal: if meddled && self.random.per_mille(300) {
-                HealPolicy::Replace
-            } else {
-                HealPolicy::Never
-            },
-            heal_after_ms: 60_000,
-            deletion: if meddled && self.random.per_mille(80) {
-                DeletionPolicy::Orphan
-            } else {
-                DeletionPolicy::Delete
-            },
-            suspend: meddled && self.random.per_mille(30),
-            mode: if meddled && self.random.per_mille(30) {
-                Mode::Observe
-            } else {
-                Mode::Apply
-            },
-            ..small_spec(replicas, TEMPLATE)
-        }
-    }
-
-    /// How many may be unavailable, and how many more there may be: room for what the policy
-    /// does, so that the group comes to an end.
-    fn room(&mut self, update: UpdatePolicy) -> (u32, u32) {
-        let surge = self.small(2);
-        match update {
-            _ if !self.random.per_mille(100) => (1 + self.small(2), surge),
-            UpdatePolicy::PowerCycle => (1, surge),
-            UpdatePolicy::RollingReplace => (0, 1 + surge),
-            _ => (0, surge),
-        }
-    }
-
-    fn power_state(&mut self) -> PowerState {
-        if self.profile.rare && self.random.per_mille(150) {
-            PowerState::Suspended
-        } else if self.random.per_mille(150) {
-            PowerState::Off
-        } else {
-            PowerState::On
-        }
     }
 
     /// A group whose module is poison.

@@ -8,7 +8,7 @@ use vmgroup_core::observation::{Connection, Slot};
 use vmgroup_reconcile::event::GroupObject;
 use vmgroup_reconcile::inventory::Heartbeat;
 
-use super::draw::{POISON, TEMPLATE, key};
+use super::draw::{POISON, TEMPLATE};
 use crate::deed::{Deed, Place, Which};
 use crate::history::Fact;
 use crate::host::Decide;
@@ -71,7 +71,8 @@ pub(super) fn answer<D: Decide>(world: &mut World<D>) -> bool {
             .is_some_and(|held| !held.effects.is_empty())
         {
             let name = format!("approval-{}-{}", group.key.name, world.now().monotonic.0);
-            answered |= act(world, &Deed::Approve(key(&name), group.key.clone()));
+            let approval = GroupKey::new(&group.key.namespace, name);
+            answered |= act(world, &Deed::Approve(approval, group.key.clone()));
         }
         let message = group.status.last_message.as_deref().unwrap_or_default();
         if message.contains("another VM may have its name") {
@@ -236,7 +237,8 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
     if vm.failover {
         acted |= act(world, &Deed::Failover(which(), false));
     }
-    if matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow) {
+    let is_silent = vm.ip.is_some() && !vm.tools_running;
+    if is_silent || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow) {
         acted |= act(world, &Deed::Guest(which(), Heartbeat::Green));
     }
     if vm.snapshot {

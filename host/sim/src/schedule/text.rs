@@ -40,6 +40,11 @@ impl fmt::Display for Schedule {
                 self.ways.hot_add,
                 "members take processors and memory while they run",
             ),
+            (
+                self.ways.refuses_hot,
+                "vCenter refuses new hardware while a VM runs, whatever the VM is said to take",
+            ),
+            (self.ways.no_tools, "members have no VMware Tools"),
         ];
         for (_, words) in ways.iter().filter(|(is_so, _)| *is_so) {
             writeln!(f, "  {words}")?;

@@ -13,6 +13,7 @@ use vmgroup_reconcile::request::{Call, CloneCall};
 use super::{Due, SessionId, VCenter, VmTruth};
 use crate::history::{Called, Effect, Fact};
 use crate::kind::Kind;
+use crate::options::Refuses;
 use crate::random::Latency;
 
 /// Who asks, and under which operation id.
@@ -265,7 +266,16 @@ impl VCenter {
                 let cold_cpus = *cpus < vm.cpus || (*cpus > vm.cpus && !vm.cpu_hot_add);
                 let cold_memory = *memory_mib < vm.memory_mib
                     || (*memory_mib > vm.memory_mib && !vm.memory_hot_add);
+                let changes = (*cpus, *memory_mib) != (vm.cpus, vm.memory_mib);
+                let refuses = match self.options.refuses_hardware {
+                    Refuses::Never => false,
+                    Refuses::Running => changes && vm.power == PowerState::On,
+                    Refuses::Always => changes,
+                };
                 match vm.power {
+                    _ if refuses => Err(Fault::Invalid {
+                        message: "MemorySizeNotSupported: too much for this VM".into(),
+                    }),
                     PowerState::On if cold_cpus => Err(not_hot("CpuHotPlugNotSupported")),
                     PowerState::On if cold_memory => Err(not_hot("MemoryHotPlugNotSupported")),
                     PowerState::Suspended if cold_cpus || cold_memory => wrong_power,
@@ -329,9 +339,9 @@ impl VCenter {
 }
 
 fn not_hot(name: &str) -> Fault {
-    Fault::Other {
-        name: name.into(),
-        message: "the virtual machine does not support it while it is powered on".into(),
+    // The adapter's word for what a VM does not take.
+    Fault::Invalid {
+        message: format!("{name}: not supported while the virtual machine is powered on"),
     }
 }
 

@@ -42,6 +42,7 @@ impl VCenter {
             failover: false,
             destroy_disabled: false,
             created_at: now.utc,
+            tools: self.options.tools,
             tools_running: false,
             heartbeat: Heartbeat::Gray,
             ip: None,

@@ -286,7 +286,8 @@ impl VCenter {
 
     pub(super) fn guest_up(&mut self, now: Now, id: &VmId, boots: u64) {
         let number = self.number();
-        if let Some(vm) = self.vms.get_mut(id).filter(|vm| vm.boots == boots) {
+        let booted = self.vms.get_mut(id).filter(|vm| vm.boots == boots);
+        if let Some(vm) = booted.filter(|vm| vm.tools) {
             vm.tools_running = true;
             vm.heartbeat = Heartbeat::Green;
             vm.ip = Some(format!("192.0.2.{}", number % 254 + 1));

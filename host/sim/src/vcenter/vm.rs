@@ -48,6 +48,8 @@ pub struct VmTruth {
     pub created_at: Timestamp,
     /// VMware Tools run in it.
     pub tools_running: bool,
+    /// VMware Tools are installed.
+    pub tools: bool,
     /// What the guest's heartbeat says.
     pub heartbeat: Heartbeat,
     /// Address that the guest reports.
@@ -126,7 +128,8 @@ impl VmTruth {
             // It is on every VM that runs, so that the adapter tells of it on others only.
             destroy_disabled: self.destroy_disabled && self.power == PowerState::Off,
             created_at: readable.then_some(self.created_at),
-            tools_running: (self.connection == Connection::Connected).then_some(self.tools_running),
+            tools_running: (self.connection == Connection::Connected && self.tools)
+                .then_some(self.tools_running),
             heartbeat: self.heartbeat,
             ip: self.ip.clone(),
             labels: self.labels.clone(),

@@ -247,12 +247,16 @@ fn shape(vm: &mut VmTruth, deed: &Deed) {
                 vm.tools_running = false;
                 vm.heartbeat = Heartbeat::Gray;
                 vm.ip = None;
-            } else if vm.power == PowerState::On {
+            } else if vm.power == PowerState::On && vm.tools {
                 vm.tools_running = true;
                 vm.heartbeat = Heartbeat::Green;
             }
         }
-        Deed::Guest(_, heartbeat) => vm.heartbeat = *heartbeat,
+        Deed::Guest(_, heartbeat) if vm.tools && vm.power == PowerState::On => {
+            vm.heartbeat = *heartbeat;
+            vm.tools_running = *heartbeat != Heartbeat::Gray;
+        }
+        Deed::Guest(..) => {}
         Deed::Label(_, name, value) => {
             vm.labels.insert(name.clone(), value.clone());
         }

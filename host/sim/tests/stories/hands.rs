@@ -66,6 +66,27 @@ fn a_member_whose_guest_hangs_is_replaced_only_where_the_owner_allows_it() {
     }
 }
 
+/// After a restart it counted as one that is starting, and was never replaced.
+#[test]
+fn a_guest_that_falls_silent_is_replaced_also_after_a_restart() {
+    let wanted = Spec {
+        heal: HealPolicy::Replace,
+        heal_after_ms: 60_000,
+        ..spec(2)
+    };
+    let mut stage = Stage::settled(wanted);
+    stage.world.run_for(60_000);
+    let before = stage.ids("web");
+    stage.world.crash(0, Unsent::Dropped);
+    stage.act(Deed::Guest(member(0), Heartbeat::Gray));
+    stage.world.run_for(30_000);
+    assert_eq!(stage.ids("web"), before, "it is given its time");
+    stage.world.run_for(600_000);
+    assert_ne!(stage.ids("web"), before, "{}", stage.story());
+    assert_eq!(stage.vms("web").len(), 2);
+    stage.assert_safe();
+}
+
 #[test]
 fn a_member_that_fails_over_is_left_to_vcenter_until_it_is_back() {
     let mut stage = with_short_grace(2);

@@ -44,6 +44,8 @@ mod losses;
 
 mod rollouts;
 
+mod hardware;
+
 mod restores;
 
 mod rights;

@@ -53,6 +53,12 @@ async fn every_fault_that_callers_act_on_is_typed() {
         ("InvalidLogin", "", FaultKind::InvalidLogin, NotExecuted),
         ("PasswordExpired", "", FaultKind::InvalidLogin, NotExecuted),
         (
+            "MemoryHotPlugNotSupported",
+            "",
+            FaultKind::NotSupported,
+            NotExecuted,
+        ),
+        (
             "NoPermission",
             r#"<object type="VirtualMachine">vm-7</object><privilegeId>VirtualMachine.Inventory.Delete</privilegeId>"#,
             FaultKind::NoPermission {

@@ -112,6 +112,7 @@ fn member_in(slot: u32) -> VmTruth {
         failover: false,
         destroy_disabled: false,
         created_at: Timestamp(0),
+        tools: true,
         tools_running: true,
         heartbeat: Heartbeat::Green,
         ip: None,

@@ -73,7 +73,12 @@ impl Draw {
         let number = self.random.below(1_000);
         match self.random.below(21) {
             20 => {
-                let all = [Heartbeat::Red, Heartbeat::Yellow, Heartbeat::Green];
+                let all = [
+                    Heartbeat::Red,
+                    Heartbeat::Yellow,
+                    Heartbeat::Gray,
+                    Heartbeat::Green,
+                ];
                 Deed::Guest(which, self.one_of(&all))
             }
             0 | 1 => Deed::Power(which, PowerState::Off),

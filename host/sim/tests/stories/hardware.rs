@@ -1,0 +1,94 @@
+//! Hardware that vCenter does not give a VM as it is asked for.
+
+use vmgroup_core::group::Spec;
+use vmgroup_core::observation::{PowerState, UpdatePolicy};
+use vmgroup_reconcile::limits::REFUSED_MS;
+use vmgroup_sim::deed::Deed;
+use vmgroup_sim::kind::Kind;
+use vmgroup_sim::options::{Refuses, VCenterOptions};
+
+use crate::stage::{Stage, member, spec};
+
+/// VMs that say they take memory while they run, and a vCenter that refuses it.
+fn refusing(refuses_hardware: Refuses, update: UpdatePolicy) -> Stage {
+    let options = VCenterOptions {
+        hot_add: true,
+        refuses_hardware,
+        ..VCenterOptions::default()
+    };
+    let mut stage = Stage::on(options, Vec::new());
+    let wanted = Spec { update, ..spec(3) };
+    stage.settle(wanted.clone());
+    stage.world.run_for(30_000);
+    let grown = Spec {
+        memory_mib: 65_536,
+        ..wanted
+    };
+    stage.edit("web", grown);
+    stage
+}
+
+fn grown(stage: &Stage) -> usize {
+    let vms = stage.world.vcenter().vms();
+    vms.filter(|vm| vm.memory_mib == 65_536).count()
+}
+
+/// It was asked for again and again while the members ran.
+#[test]
+fn memory_that_is_refused_while_a_member_runs_takes_a_power_cycle() {
+    let mut stage = refusing(Refuses::Running, UpdatePolicy::PowerCycle);
+    stage.until_phase("web", "RUNNING", 300);
+    assert_eq!(grown(&stage), 3, "{}", stage.story());
+    assert_eq!(stage.running("web"), 3);
+    // Once each while it ran and once while it was off; nobody's power was cut.
+    assert_eq!(stage.called(Kind::Reconfigure), 6);
+    assert_eq!(stage.called(Kind::ShutdownGuest), 3);
+    assert_eq!(stage.called(Kind::PowerOff), 0);
+    stage.assert_safe();
+}
+
+#[test]
+fn where_no_power_cycle_is_allowed_a_person_makes_it() {
+    let mut stage = refusing(Refuses::Running, UpdatePolicy::InPlace);
+    stage.world.run_for(3_600_000);
+    assert_eq!(stage.called(Kind::Reconfigure), 3, "asked once each");
+    assert_eq!(stage.running("web"), 3);
+    stage.says("web", "could not reconfigure slot");
+    stage.says("web", "refuses this hardware while the VM runs");
+    assert_eq!(stage.status("web").phase.as_deref(), Some("ERROR"));
+    for slot in 0..3 {
+        stage.act(Deed::Power(member(slot), PowerState::Off));
+        stage.world.run_for(600_000);
+    }
+    assert_eq!(grown(&stage), 3, "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 60);
+    stage.assert_safe();
+}
+
+#[test]
+fn memory_that_is_refused_for_good_costs_one_member_a_power_cycle_a_day() {
+    let mut stage = refusing(Refuses::Always, UpdatePolicy::PowerCycle);
+    stage.world.run_for(600_000);
+    stage.says("web", "refuses this hardware also while the VM is off");
+    let asked = |stage: &Stage| {
+        let [running, off] = [Kind::ShutdownGuest, Kind::Reconfigure].map(|it| stage.called(it));
+        (running, off)
+    };
+    let first = asked(&stage);
+    assert_eq!(first.0, 1, "{}", stage.story());
+    assert_eq!(stage.running("web"), 3);
+    stage.world.run_for(REFUSED_MS - 1_200_000);
+    assert_eq!(asked(&stage), first);
+    stage.world.run_for(3_600_000);
+    assert_eq!(asked(&stage).0, 2);
+    assert_eq!(stage.running("web"), 3, "{}", stage.story());
+    // Their owner thinks better of it.
+    let again = Spec {
+        update: UpdatePolicy::PowerCycle,
+        ..spec(3)
+    };
+    stage.edit("web", again);
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(asked(&stage).0, 2);
+    stage.assert_safe();
+}
