@@ -42,6 +42,7 @@ pub struct Adapter {
     pub(crate) lease: Arc<Mutex<LeaseMemory>>,
     requests: Arc<Semaphore>,
     events: mpsc::Sender<Event>,
+    renewals: mpsc::Sender<Event>,
 }
 
 impl Adapter {
@@ -53,8 +54,16 @@ impl Adapter {
             place: Arc::new(place),
             lease: Arc::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
+            renewals: events.clone(),
             events,
         }
+    }
+
+    /// What it sees of the lease goes to `renewals`: who hears of it behind everything else
+    /// may hear of it too late.
+    #[must_use]
+    pub fn with_renewals(self, renewals: mpsc::Sender<Event>) -> Self {
+        Adapter { renewals, ..self }
     }
 
     /// Reads: groups, approvals and the lease, until `events` has no receiver
@@ -126,6 +135,12 @@ impl Adapter {
     /// Hands an event to the machine; false if it has ended.
     pub(crate) async fn send(&self, event: Event) -> bool {
         self.events.send(event).await.is_ok()
+    }
+
+    /// Hands an event of the lease to the machine.
+    pub(crate) async fn send_renewal(&self, event: Event) {
+        // Nobody hears it when the operator ends.
+        let _ = self.renewals.send(event).await;
     }
 
     /// The machine has ended.

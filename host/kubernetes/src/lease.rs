@@ -81,7 +81,7 @@ impl Adapter {
             Ok(lease) => {
                 let seen = Some(record_of(&lease));
                 memory.seen = Some(Some(lease));
-                self.send(Event::LeaseSeen {
+                self.send_renewal(Event::LeaseSeen {
                     lease: seen,
                     id: Some(id),
                 })
@@ -91,14 +91,14 @@ impl Adapter {
                 if let Some(lease) = instead {
                     let seen = lease.as_ref().map(record_of);
                     memory.seen = Some(lease);
-                    self.send(Event::LeaseSeen {
+                    self.send_renewal(Event::LeaseSeen {
                         lease: seen,
                         id: None,
                     })
                     .await;
                 }
                 let message = failure.message();
-                self.send(Event::LeaseFailed { id, message }).await;
+                self.send_renewal(Event::LeaseFailed { id, message }).await;
             }
         }
     }
@@ -113,7 +113,7 @@ impl Adapter {
         if memory.writes == writes_before && news {
             let seen = lease.as_ref().map(record_of);
             memory.seen = Some(lease);
-            self.send(Event::LeaseSeen {
+            self.send_renewal(Event::LeaseSeen {
                 lease: seen,
                 id: None,
             })

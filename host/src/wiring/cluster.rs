@@ -25,7 +25,8 @@ pub(crate) async fn objects(
         )
     })?;
     tracing::info!(url = connection.url, "watching the API server");
-    let adapter = vmgroup_kubernetes::Adapter::new(connection.client, place, ends.events.clone());
+    let adapter = vmgroup_kubernetes::Adapter::new(connection.client, place, ends.events.clone())
+        .with_renewals(ends.renewals.clone());
     let watching = adapter.clone();
     tokio::spawn(async move { watching.watch().await });
     Ok(Arc::new(Objects(adapter)))

@@ -57,11 +57,36 @@ pub(crate) struct Vitals {
     pub(crate) listed: bool,
 }
 
+/// What happens, in the order in which the machine takes it in.
+pub(crate) struct Inbox {
+    /// Before everything else.
+    pub(crate) first: mpsc::Receiver<Event>,
+    /// In the order in which it came.
+    pub(crate) heard: mpsc::Receiver<Event>,
+}
+
+impl Inbox {
+    /// The next event; none if nobody is left who could send one.
+    async fn next(&mut self) -> Option<Event> {
+        tokio::select! {
+            biased;
+            Some(event) = self.first.recv() => Some(event),
+            event = self.heard.recv() => event,
+        }
+    }
+
+    /// What has come already.
+    fn next_there_is(&mut self) -> Option<Event> {
+        let first = self.first.try_recv();
+        first.or_else(|_| self.heard.try_recv()).ok()
+    }
+}
+
 /// Drives the machine until `stop` comes; then lets it say farewell.
 pub(crate) async fn drive(
     mut machine: Machine,
     clocks: Clocks,
-    mut events: mpsc::Receiver<Event>,
+    mut inbox: Inbox,
     hands: Arc<Hands>,
     seen: watch::Sender<Vitals>,
     stop: impl Future<Output = ()>,
@@ -76,7 +101,7 @@ pub(crate) async fn drive(
         let event = tokio::select! {
             biased;
             () = &mut stop => break,
-            event = events.recv() => match event {
+            event = inbox.next() => match event {
                 Some(event) => event,
                 None => break,
             },
@@ -96,7 +121,7 @@ pub(crate) async fn drive(
         loop {
             tokio::select! {
                 biased;
-                event = events.recv() => match event {
+                event = inbox.next() => match event {
                     Some(event) => farewell.extend(machine.step(event, clocks.now())),
                     None => break,
                 },
@@ -104,7 +129,7 @@ pub(crate) async fn drive(
             }
         }
         // The last one may have been answered between the two looks.
-        while let Ok(event) = events.try_recv() {
+        while let Some(event) = inbox.next_there_is() {
             farewell.extend(machine.step(event, clocks.now()));
         }
     };
@@ -112,7 +137,7 @@ pub(crate) async fn drive(
         tracing::warn!("calls that were under way have not been answered");
     }
     // Adapters that wait for a place in the channel must not wait for ever.
-    let drain = tokio::spawn(async move { while events.recv().await.is_some() {} });
+    let drain = tokio::spawn(async move { while inbox.next().await.is_some() {} });
     for request in farewell {
         if let Request::Note(note) = request {
             telemetry::note(&note);
@@ -138,5 +163,36 @@ async fn until(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_lease_waits_behind_nothing() {
+        let (events, heard) = mpsc::channel(8);
+        let (renewals, first) = mpsc::channel(8);
+        let mut inbox = Inbox { first, heard };
+        let lease = || Event::LeaseSeen {
+            lease: None,
+            id: None,
+        };
+        for _ in 0..3 {
+            events.send(Event::FeedIdle).await.expect("a place");
+        }
+        renewals.send(lease()).await.expect("a place");
+        let is_lease = |event: Option<Event>| matches!(event, Some(Event::LeaseSeen { .. }));
+        assert!(is_lease(inbox.next().await));
+        renewals.send(lease()).await.expect("a place");
+        assert!(is_lease(inbox.next_there_is()));
+        // Whoever renews may have ended before the others.
+        drop(renewals);
+        assert!(matches!(inbox.next().await, Some(Event::FeedIdle)));
+        assert!(matches!(inbox.next_there_is(), Some(Event::FeedIdle)));
+        drop(events);
+        assert!(matches!(inbox.next().await, Some(Event::FeedIdle)));
+        assert!(inbox.next().await.is_none());
     }
 }

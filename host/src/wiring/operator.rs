@@ -12,7 +12,7 @@ use vmgroup_reconcile::Machine;
 use vmgroup_reconcile::event::Event;
 use vmgroup_reconcile::machine::Config;
 
-use super::driver::{Clocks, Vitals, drive};
+use super::driver::{Clocks, Inbox, Vitals, drive};
 use super::hands::{Adapter, Hands};
 use super::loader::{self, Modules};
 use super::objects::{Folder, schema};
@@ -38,21 +38,25 @@ pub(crate) struct Folders {
     pub(crate) state: PathBuf,
 }
 
-/// The channel into the machine, and both clocks.
+/// The channels into the machine, and both clocks.
 pub(crate) struct Ends {
     pub(crate) clocks: Clocks,
     pub(crate) events: mpsc::Sender<Event>,
-    heard: mpsc::Receiver<Event>,
+    /// Past all others: what is heard of the lease.
+    pub(crate) renewals: mpsc::Sender<Event>,
+    inbox: Inbox,
 }
 
 impl Ends {
-    /// A channel that nobody reads yet.
+    /// Channels that nobody reads yet.
     pub(crate) fn new() -> Ends {
         let (events, heard) = mpsc::channel(EVENTS_WAITING_MAX);
+        let (renewals, first) = mpsc::channel(EVENTS_WAITING_MAX);
         Ends {
             clocks: Clocks::start(),
             events,
-            heard,
+            renewals,
+            inbox: Inbox { first, heard },
         }
     }
 
@@ -115,7 +119,7 @@ pub(crate) async fn run(
     let _watch = begin_modules(&modules, start.module)?;
     let hands = Hands::new(objects, vcenter, modules.store(), ends.events);
     let machine = Machine::new(start.config, ends.clocks.now());
-    drive(machine, ends.clocks, ends.heard, hands, seen, stop).await;
+    drive(machine, ends.clocks, ends.inbox, hands, seen, stop).await;
     Ok(())
 }
 
