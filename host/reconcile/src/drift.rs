@@ -1,61 +1,77 @@
 //! What would bring a member to the spec, and what vCenter has refused of that.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use vmgroup_core::group::{GroupKey, Spec};
+use vmgroup_core::group::{Amount, GroupKey, Spec};
 use vmgroup_core::hash;
 use vmgroup_core::observation::{Drift, Member, PowerState, Slot, UpdatePolicy};
 use vmgroup_core::time::{Monotonic, Now};
 
-use crate::group::Group;
-use crate::inventory::{Known, Vm, VmId};
+use crate::inventory::{Fault, Known, Vm, VmId};
 use crate::limits::REFUSED_MS;
 use crate::machine::Machine;
 use crate::operation::Work;
 
-/// Hardware that vCenter refuses the members of a group.
+/// One VM that is refused its hardware while it is off may be to blame; two are not.
+const PROOF: usize = 2;
+
+/// Hardware that vCenter refuses the members of a group, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
+    terms: Terms,
+    /// While they run, of these.
+    running: BTreeMap<VmId, String>,
+    /// While they are off, too.
+    off: BTreeMap<VmId, String>,
+    /// It is asked for again then.
+    refused_until: Monotonic,
+}
+
+/// On what it was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Terms {
     cpus: u32,
     memory_mib: u64,
-    /// While they run, of these.
-    running: BTreeSet<VmId>,
-    /// While one is off, too: so is that of all others.
-    off: bool,
-    /// What vCenter says.
-    message: String,
-    /// It is asked again then.
-    refused_until: Monotonic,
+    update: UpdatePolicy,
+    max_unavailable: Amount,
+}
+
+impl Terms {
+    fn of(spec: &Spec) -> Self {
+        Terms {
+            cpus: spec.cpus,
+            memory_mib: spec.memory_mib,
+            update: spec.update,
+            max_unavailable: spec.max_unavailable,
+        }
+    }
 }
 
 impl Refused {
     fn new(spec: &Spec, now: Monotonic) -> Self {
         Refused {
-            cpus: spec.cpus,
-            memory_mib: spec.memory_mib,
-            running: BTreeSet::new(),
-            off: false,
-            message: String::new(),
+            terms: Terms::of(spec),
+            running: BTreeMap::new(),
+            off: BTreeMap::new(),
             refused_until: now.plus(REFUSED_MS),
         }
     }
 
-    /// The owner wants other hardware, or it is time to ask again.
+    /// The owner wants something else, or it is time to ask again.
     pub(crate) fn is_over(&self, spec: &Spec, now: Now) -> bool {
-        let is_wanted = (self.cpus, self.memory_mib) == (spec.cpus, spec.memory_mib);
-        !is_wanted || now.monotonic >= self.refused_until
+        self.terms != Terms::of(spec) || now.monotonic >= self.refused_until
     }
 
-    /// Some member is not as it should be for it.
-    pub(crate) fn concerns(&self, members: &[Member]) -> bool {
-        let waits = |member: &Member| match member.drift {
-            Drift::None | Drift::Replace => false,
-            Drift::Unknown | Drift::InPlace | Drift::PowerCycle => {
-                self.off || self.running.contains(&member.id)
-            }
+    /// Forgets those that are as they should be, or are gone. False if none is left.
+    pub(crate) fn concerns(&mut self, members: &[Member]) -> bool {
+        let waits = |vm: &VmId| {
+            let member = members.iter().find(|member| member.id == *vm);
+            member.is_some_and(|it| !matches!(it.drift, Drift::None | Drift::Replace))
         };
-        members.iter().any(waits)
+        self.running.retain(|vm, _| waits(vm));
+        self.off.retain(|vm, _| waits(vm));
+        !self.running.is_empty() || !self.off.is_empty()
     }
 
     /// When it is asked for again.
@@ -63,22 +79,35 @@ impl Refused {
         self.refused_until
     }
 
+    /// Nothing that is known would bring the VM there.
+    fn is_hopeless(&self, vm: &VmId) -> bool {
+        self.off.len() >= PROOF || self.off.contains_key(vm)
+    }
+
+    /// Remembers what vCenter says; false if that is nothing new.
+    fn note(&mut self, vm: VmId, power: PowerState, message: String) -> bool {
+        let said = match power {
+            PowerState::On => self.running.insert(vm, message),
+            PowerState::Off => self.off.insert(vm, message),
+            PowerState::Suspended | PowerState::Unknown => Some(message),
+        };
+        said.is_none()
+    }
+
     /// What its owner has to do about it, if the operator may do nothing.
-    pub(crate) fn asks(&self, policy: UpdatePolicy) -> Option<String> {
-        let message = &self.message;
-        if self.off {
+    pub(crate) fn asks(&self) -> Option<String> {
+        if let Some(message) = self.off.values().next() {
             return Some(format!(
-                "{message}; vCenter refuses this hardware also while the VM is off: change \
-                 spec.resources, or the VM, and it is asked again within a day"
+                "{message}; vCenter refuses this hardware also while the VM is off: change spec.cpu \
+                 or spec.memory; it is asked for again within a day"
             ));
         }
-        let waits = policy == UpdatePolicy::InPlace && !self.running.is_empty();
-        waits.then(|| {
-            format!(
-                "{message}; vCenter refuses this hardware while the VM runs: power the VM off, or \
-                 let PowerCycle be the update strategy"
-            )
-        })
+        let waits = self.terms.update == UpdatePolicy::InPlace;
+        let message = self.running.values().next().filter(|_| waits)?;
+        Some(format!(
+            "{message}; vCenter refuses this hardware while the VM runs: power the VM off, or set \
+             spec.updateStrategy.type to PowerCycle"
+        ))
     }
 }
 
@@ -99,10 +128,9 @@ pub(crate) fn drift(known: &Known, spec: &Spec, refused: Option<&Refused>) -> Dr
     match hash::compare(vm.spec_hash.as_deref(), spec) {
         hash::Difference::None => Drift::None,
         hash::Difference::Template if !is_kept => Drift::Replace,
-        // Nothing that is known would bring it there.
-        _ if refused.is_some_and(|refused| refused.off) => Drift::Unknown,
+        _ if refused.is_some_and(|refused| refused.is_hopeless(&vm.id)) => Drift::Unknown,
         _ if vm.power == PowerState::Off => Drift::InPlace,
-        _ if refused.is_some_and(|refused| refused.running.contains(&vm.id)) => Drift::PowerCycle,
+        _ if refused.is_some_and(|it| it.running.contains_key(&vm.id)) => Drift::PowerCycle,
         _ if grows_while_running(vm, spec) => Drift::InPlace,
         _ => Drift::PowerCycle,
     }
@@ -119,53 +147,41 @@ pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
         && grows(vm.memory_mib, spec.memory_mib, vm.memory_hot_add)
 }
 
-impl Group {
-    /// Remembers that vCenter refuses a member its new hardware; `false` if that is of no
-    /// consequence.
-    fn refuse(&mut self, slot: Slot, power: PowerState, message: String, now: Monotonic) -> bool {
-        let Ok(spec) = &self.object.spec else {
-            return false;
-        };
-        let operation = self.operations.get(&slot);
-        let asked = operation.filter(|it| {
-            it.work == Work::Reconfigure && it.generation == Some(self.object.generation)
-        });
-        let Some(vm) = asked.and_then(|operation| operation.vm.clone()) else {
-            return false;
-        };
-        let refused = self.refused.get_or_insert_with(|| Refused::new(spec, now));
-        match power {
-            PowerState::On => {
-                refused.running.insert(vm);
-            }
-            PowerState::Off => refused.off = true,
-            PowerState::Suspended | PowerState::Unknown => return false,
-        }
-        refused.message = message;
-        true
-    }
-}
-
 impl Machine {
     /// vCenter refuses the slot's member its new hardware as it stands. That is no failure to
     /// wait after: something else brings it there, or nothing does.
-    pub(crate) fn is_refused_hardware(&mut self, key: &GroupKey, slot: Slot, why: &str) -> bool {
-        let now = self.now.monotonic;
+    pub(crate) fn is_refused_hardware(
+        &mut self,
+        key: &GroupKey,
+        slot: Slot,
+        fault: &Fault,
+        why: &str,
+    ) -> bool {
         let message = format!("could not reconfigure slot {slot}: {why}");
-        let Some(group) = self.groups.get_mut(key) else {
-            return false;
-        };
-        let operation = group.operations.get(&slot);
-        let vm = operation.and_then(|operation| operation.vm.as_ref());
-        let Some(known) = vm.and_then(|vm| self.inventory.vm(vm)) else {
-            return false;
-        };
-        if !group.refuse(slot, known.vm.power, message.clone(), now) {
-            return false;
+        let refused = self.groups.get_mut(key).is_some_and(|group| {
+            let operation = group.operations.get(&slot);
+            let asked = operation.filter(|operation| {
+                operation.work == Work::Reconfigure
+                    && operation.generation == Some(group.object.generation)
+            });
+            let vm = asked.and_then(|operation| operation.vm.as_ref());
+            let known = vm.and_then(|vm| self.inventory.vm(vm));
+            let (Some(known), Ok(spec)) = (known, &group.object.spec) else {
+                return false;
+            };
+            let power = match fault {
+                Fault::InvalidPowerState { existing } => *existing,
+                _ => known.vm.power,
+            };
+            let now = self.now.monotonic;
+            let refused = group.refused.get_or_insert_with(|| Refused::new(spec, now));
+            refused.note(known.vm.id.clone(), power, message.clone())
+        });
+        if refused {
+            self.abandon(key, slot);
+            self.note(Some(key), true, "refused", message);
         }
-        self.abandon(key, slot);
-        self.note(Some(key), true, "refused", message);
-        true
+        refused
     }
 }
 

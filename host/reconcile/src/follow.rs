@@ -105,7 +105,7 @@ impl Machine {
                 self.view_changed();
             }
             Verdict::Failed(FailureClass::Invalid, message)
-                if self.is_refused_hardware(key, slot, &message) => {}
+                if self.is_refused_hardware(key, slot, fault, &message) => {}
             Verdict::Failed(class, message) => self.failed(key, slot, class, &message),
         }
     }

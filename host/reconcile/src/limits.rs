@@ -114,7 +114,7 @@ pub const SWAP_IS_NEW_MS: u64 = BUDGET_WINDOW_MS;
 /// protects it for good costs it a moment a day at most.
 pub const SPARED_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Hardware that vCenter refuses is not asked for again so soon: where that takes a power
-/// cycle, it costs the group one a day.
+/// cycle, it costs the group two a day.
 pub const REFUSED_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Between two looks for left-overs whose owner has not said what is to be done with them.
 pub const LEFT_OVERS_AGAIN_MS: u64 = minutes(1);

@@ -21,7 +21,12 @@ impl Machine {
             if self.is_behind(&object) {
                 self.doubt(&object.key, WakeReason::ObjectChanged);
             } else {
+                let (key, is_new) = (object.key.clone(), !self.groups.contains_key(&object.key));
                 self.group_changed(object);
+                // Whoever had the lease may have written since the list was made.
+                if is_new && self.acting && self.lease.is_some() {
+                    self.doubt_all(&key);
+                }
             }
         }
         let missing: Vec<GroupKey> = self
@@ -84,6 +89,15 @@ impl Machine {
             group.reread = true;
         }
         self.wake(key, 0, reason);
+    }
+
+    /// What another replica wrote may be newer than all that is known of the group: it begins
+    /// anew with what is read.
+    pub(crate) fn doubt_all(&mut self, key: &GroupKey) {
+        if let Some(group) = self.groups.get_mut(key) {
+            group.is_hearsay = true;
+        }
+        self.doubt(key, WakeReason::Started);
     }
 
     pub(crate) fn begin(&mut self, object: GroupObject) {

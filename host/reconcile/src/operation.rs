@@ -280,6 +280,9 @@ pub(crate) fn judge(work: &Work, fault: &Fault) -> Verdict {
             (Work::PowerOn, PowerState::On)
             | (Work::PowerOff(_), PowerState::Off)
             | (Work::Suspend, PowerState::Suspended) => Verdict::AlreadyDone,
+            (Work::Reconfigure, PowerState::On) => {
+                Verdict::Failed(Class::Invalid, "the VM has to be off for it".into())
+            }
             _ => Verdict::Failed(
                 Class::Transient,
                 format!("the VM is {existing}, somebody else changed its power state"),

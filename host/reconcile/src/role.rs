@@ -32,9 +32,7 @@ impl Machine {
         let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
         for key in keys {
             self.restore(&key);
-            if let Some(group) = self.groups.get_mut(&key) {
-                group.is_hearsay = true;
-            }
+            self.doubt_all(&key);
         }
         let refused = self.lease.as_ref().and_then(Lease::refused).cloned();
         self.session.take_over(refused.as_ref(), self.now);

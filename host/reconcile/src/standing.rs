@@ -242,8 +242,7 @@ pub(crate) fn failing(group: &Group) -> Option<Standing> {
 
 /// Hardware that vCenter refuses, and about which nothing can be done here.
 fn refused(group: &Group) -> Option<Standing> {
-    let spec = group.object.spec.as_ref().ok();
-    let message = group.refused.as_ref()?.asks(spec?.update)?;
+    let message = group.refused.as_ref()?.asks()?;
     let reason = "Refused";
     (!group.object.deleting).then_some(Standing::Stalled { reason, message })
 }

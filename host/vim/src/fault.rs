@@ -195,6 +195,7 @@ fn kind(name: &str, detail: &Value) -> FaultKind {
         },
         "InvalidState"
         | "InvalidHostState"
+        | "MethodDisabled"
         | "InvalidDatastoreState"
         | "QuestionPending"
         | "ToolsUnavailable"
@@ -224,9 +225,7 @@ fn kind(name: &str, detail: &Value) -> FaultKind {
             FaultKind::InvalidArgument { property }
         }
         "AlreadyExists" => FaultKind::AlreadyExists { name: text("name") },
-        "NotSupported" | "MethodNotFound" | "NotImplemented" | "MethodDisabled" => {
-            FaultKind::NotSupported
-        }
+        "NotSupported" | "MethodNotFound" | "NotImplemented" => FaultKind::NotSupported,
         name if is_about_hardware(name) => FaultKind::NotSupported,
         "RuntimeFault" | "SystemError" | "UnexpectedFault" => FaultKind::Runtime,
         _ => FaultKind::Other,

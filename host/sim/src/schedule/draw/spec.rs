@@ -60,7 +60,7 @@ impl Draw {
             } else {
                 HealPolicy::Never
             },
-            heal_after_ms: self.one_of(&[30_000, 60_000, 60_000, 600_000]),
+            heal_after_ms: self.one_of(&[60_000, 60_000, 60_000, 600_000]),
             deletion: if meddled && self.random.per_mille(80) {
                 DeletionPolicy::Orphan
             } else {
