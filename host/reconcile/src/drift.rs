@@ -175,7 +175,12 @@ impl Machine {
             };
             let now = self.now.monotonic;
             let refused = group.refused.get_or_insert_with(|| Refused::new(spec, now));
-            refused.note(known.vm.id.clone(), power, message.clone())
+            let is_new = refused.note(known.vm.id.clone(), power, message.clone());
+            if is_new {
+                // What failed before was on the way to this.
+                group.failures.remove(&slot);
+            }
+            is_new
         });
         if refused {
             self.abandon(key, slot);

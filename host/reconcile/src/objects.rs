@@ -21,12 +21,7 @@ impl Machine {
             if self.is_behind(&object) {
                 self.doubt(&object.key, WakeReason::ObjectChanged);
             } else {
-                let (key, is_new) = (object.key.clone(), !self.groups.contains_key(&object.key));
                 self.group_changed(object);
-                // Whoever had the lease may have written since the list was made.
-                if is_new && self.acting && self.lease.is_some() {
-                    self.doubt_all(&key);
-                }
             }
         }
         let missing: Vec<GroupKey> = self
@@ -64,9 +59,9 @@ impl Machine {
             }
             Some(_) => {
                 self.forget(&key);
-                self.begin(object);
+                self.begin_as_shown(object);
             }
-            None => self.begin(object),
+            None => self.begin_as_shown(object),
         }
     }
 
@@ -89,6 +84,16 @@ impl Machine {
             group.reread = true;
         }
         self.wake(key, 0, reason);
+    }
+
+    /// A group that is new here: with a lease, the replica that had it before may have written
+    /// since the object was as a list or watch shows it.
+    fn begin_as_shown(&mut self, object: GroupObject) {
+        let key = object.key.clone();
+        self.begin(object);
+        if self.acting && self.lease.is_some() {
+            self.doubt_all(&key);
+        }
     }
 
     /// What another replica wrote may be newer than all that is known of the group: it begins

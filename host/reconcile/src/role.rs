@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::event::LeaseRecord;
     use crate::limits::{LEASE_RENEW_DEADLINE_MS, LEASE_RETRY_MS};
-    use crate::machine::tests::machine;
+    use crate::machine::tests::{machine, object};
 
     fn at(ms: u64) -> Now {
         Now {
@@ -160,5 +160,20 @@ mod tests {
             let farewell = holding().step(Event::Stop, at(asked_at));
             assert_eq!(holders(&farewell), [""], "{farewell:?}");
         }
+    }
+
+    /// It began with what a slow watch showed, and wrote that over what had been committed.
+    #[test]
+    fn what_a_watch_shows_first_is_read_before_anything_is_written() {
+        let shown = || Event::GroupChanged(Box::new(object("web")));
+        let reads = |asked: Vec<Request>| {
+            let read = |it: &Request| matches!(it, Request::ReadGroup { .. });
+            asked.iter().filter(|it| read(it)).count()
+        };
+        let mut leased = holding();
+        assert_eq!(reads(leased.step(shown(), at(2))), 1);
+        assert_eq!(reads(leased.step(shown(), at(3))), 0);
+        let mut alone = machine(None);
+        assert_eq!(reads(alone.step(shown(), at(2))), 0);
     }
 }

@@ -36,6 +36,9 @@ pub(crate) fn standing(group: &Group, observation: &Observation, plan: &CheckedP
             };
             failing(group).unwrap_or(Standing::Unknown { reason, message })
         }
+        Standing::Progressing(message) if !group.waits_after_mass_loss() => failing(group)
+            .or_else(|| refused(group))
+            .unwrap_or(Standing::Progressing(message)),
         standing => failing(group).unwrap_or(standing),
     }
 }
@@ -220,7 +223,7 @@ pub(crate) fn failing(group: &Group) -> Option<Standing> {
         .values()
         .max_by_key(|failure| rank(failure.class));
     let Some(worst) = worst else {
-        return unanswered(group).or_else(|| refused(group));
+        return unanswered(group);
     };
     let message = worst.message.clone();
     let reason = match worst.class {
@@ -244,7 +247,7 @@ pub(crate) fn failing(group: &Group) -> Option<Standing> {
 fn refused(group: &Group) -> Option<Standing> {
     let message = group.refused.as_ref()?.asks()?;
     let reason = "Refused";
-    (!group.object.deleting).then_some(Standing::Stalled { reason, message })
+    Some(Standing::Stalled { reason, message })
 }
 
 /// What came of a clone cannot be told.

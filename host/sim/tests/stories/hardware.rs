@@ -4,7 +4,7 @@ use vmgroup_core::group::Spec;
 use vmgroup_core::observation::{PowerState, UpdatePolicy};
 use vmgroup_reconcile::inventory::Fault as VimFault;
 use vmgroup_reconcile::limits::REFUSED_MS;
-use vmgroup_sim::deed::Deed;
+use vmgroup_sim::deed::{Deed, Place};
 use vmgroup_sim::faults::{Fault, RequestFault};
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::{Refuses, VCenterOptions};
@@ -42,14 +42,32 @@ fn grown(stage: &Stage) -> usize {
 /// It was asked for again and again while the members ran.
 #[test]
 fn memory_that_is_refused_while_a_member_runs_takes_a_power_cycle() {
-    let mut stage = refusing(Refuses::Running, UpdatePolicy::PowerCycle);
-    stage.until_phase("web", "RUNNING", 300);
-    assert_eq!(grown(&stage), 3, "{}", stage.story());
-    assert_eq!(stage.running("web"), 3);
-    // Once each while it ran and once while it was off; nobody's power was cut.
-    assert_eq!(stage.called(Kind::Reconfigure), 6);
-    assert_eq!(stage.called(Kind::ShutdownGuest), 3);
-    assert_eq!(stage.called(Kind::PowerOff), 0);
+    let message = || "another task runs".to_owned();
+    let busy = RequestFault::Refused(VimFault::Busy { message: message() });
+    for (faults, asked) in [
+        (Vec::new(), 6),
+        (vec![spoiled(Kind::Reconfigure, 1, busy)], 7),
+    ] {
+        let mut stage = growing(Refuses::Running, UpdatePolicy::PowerCycle, faults);
+        stage.until_phase("web", "RUNNING", 300);
+        assert_eq!(grown(&stage), 3, "{}", stage.story());
+        assert_eq!(stage.running("web"), 3);
+        // Once each while it ran and once while it was off; nobody's power was cut.
+        assert_eq!(stage.called(Kind::Reconfigure), asked);
+        assert_eq!(stage.called(Kind::ShutdownGuest), 3);
+        assert_eq!(stage.called(Kind::PowerOff), 0, "{}", stage.story());
+        stage.assert_safe();
+    }
+}
+
+#[test]
+fn refused_memory_hides_nothing_that_is_worse() {
+    let mut stage = refusing(Refuses::Running, UpdatePolicy::InPlace);
+    stage.world.run_for(60_000);
+    stage.says("web", "refuses this hardware");
+    stage.act(Deed::Twin(member(1), "twin".into(), Place::Root));
+    stage.world.run_for(60_000);
+    stage.says("web", "two VMs claim slot 1");
     stage.assert_safe();
 }
 
