@@ -168,10 +168,16 @@ fn outdated(observation: &Observation) -> Option<String> {
     let is_cycled = |member: &Member| {
         desired.update == UpdatePolicy::PowerCycle && member.drift == Drift::PowerCycle
     };
-    let why = if held.is_empty() && none_may && observation.members.iter().any(is_cycled) {
-        "; maxUnavailable is 0, so that none may be powered off for it: raise it, or add a spare"
-    } else {
-        &held
+    let all_stay = desired.min_alive >= desired.replicas.saturating_add(desired.spares);
+    let cycles = held.is_empty() && observation.members.iter().any(is_cycled);
+    let why = match (cycles, none_may, all_stay) {
+        (true, true, _) => {
+            "; maxUnavailable is 0, so that none may be powered off for it: raise it, or add a spare"
+        }
+        (true, _, true) => {
+            "; minAlive is as many, so that none may be powered off for it: lower it, or add a spare"
+        }
+        _ => &held,
     };
     let wanted = desired.replicas;
     Some(format!(
@@ -391,6 +397,18 @@ mod tests {
                 "foreign-disk",
                 "power-cycle",
                 "to be updated; maxUnavailable is 0",
+            ),
+            (
+                with(cycle(), &json!({ "minAlive": 2 })),
+                "foreign-disk",
+                "power-cycle",
+                "to be updated; minAlive is as many",
+            ),
+            (
+                with(cycle(), &json!({ "minAlive": 2, "spares": 1 })),
+                "foreign-disk",
+                "power-cycle",
+                "are to be updated\"",
             ),
         ] {
             let held = json!({ "holds": [hold], "drift": drift });

@@ -139,8 +139,9 @@ impl Cluster {
                 why: "has no replicas to change",
             });
         };
-        // No API server takes more of them for alive than there are.
-        let min_alive = spec.min_alive.min(replicas);
+        // No API server takes it that more are to be alive than there are; and one may go, or
+        // nothing that takes a power cycle would come to an end.
+        let min_alive = spec.min_alive.min(replicas.saturating_sub(1));
         self.edit(
             now,
             key,
