@@ -136,7 +136,9 @@ impl Schedule {
             if repair::answer(world) || acted(&world.arrivals()[before..]) {
                 acted_at = now;
             }
-            let settled = now.since(acted_at) >= QUIET_MS && oracles::unsettled(world).is_empty();
+            let settled = now.since(acted_at) >= QUIET_MS
+                && oracles::unsettled(world).is_empty()
+                && !waits_for_budget(world);
             if settled || now.since(begun) >= within_ms + HELD_MS {
                 break;
             }
@@ -149,6 +151,13 @@ impl Schedule {
         let poisoned = self.profile.poison.then(|| key(POISONED));
         oracles::settled(world, quiet, within_ms, poisoned.as_ref())
     }
+}
+
+/// The budget of some group has to be renewed before it follows its spec.
+fn waits_for_budget<D: Decide>(world: &World<D>) -> bool {
+    let says = |text: &Option<String>| text.as_ref().is_some_and(|it| it.contains("is used up"));
+    let mut groups = world.cluster().groups();
+    groups.any(|object| says(&object.status.last_message))
 }
 
 /// Somebody did more than an idle operator does.
