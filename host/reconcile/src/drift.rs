@@ -63,15 +63,15 @@ impl Refused {
         self.terms != Terms::of(spec) || now.monotonic >= self.refused_until
     }
 
-    /// Forgets those that are as they should be, or are gone. False if none is left.
-    pub(crate) fn concerns(&mut self, members: &[Member]) -> bool {
+    /// Forgets those that are as they should be, or are gone. True if none is left.
+    pub(crate) fn forget_settled(&mut self, members: &[Member]) -> bool {
         let waits = |vm: &VmId| {
             let member = members.iter().find(|member| member.id == *vm);
             member.is_some_and(|it| !matches!(it.drift, Drift::None | Drift::Replace))
         };
         self.running.retain(|vm, _| waits(vm));
         self.off.retain(|vm, _| waits(vm));
-        !self.running.is_empty() || !self.off.is_empty()
+        self.running.is_empty() && self.off.is_empty()
     }
 
     /// When it is asked for again.

@@ -61,7 +61,7 @@ pub(crate) fn members(
         }
     }
     group.since.retain(|id, _| present.contains(id));
-    group.refused.take_if(|it| !it.concerns(&members));
+    group.refused.take_if(|it| it.forget_settled(&members));
     members
 }
 

@@ -269,13 +269,11 @@ fn hands_off(called: &Called, vm: &VmTruth) -> Option<&'static str> {
 
 /// What has come round a moment ago may still be taken for broken.
 fn replaced(spec: &Spec, vm: &VmTruth, at: Monotonic) -> bool {
-    // It had come up, or would have no address.
-    let is_silent = vm.ip.is_some() && !vm.tools_running;
     (spec.update == UpdatePolicy::RollingReplace && outdated(spec, vm))
         || (spec.heal == HealPolicy::Replace
             && (vm.power != spec.power_state
                 || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow)
-                || is_silent
+                || vm.is_silent()
                 || vm.meddled_within(LOOKED_MS, at)))
 }
 

@@ -237,8 +237,7 @@ fn heal<D: Decide>(world: &mut World<D>, vm: &VmTruth) -> bool {
     if vm.failover {
         acted |= act(world, &Deed::Failover(which(), false));
     }
-    let is_silent = vm.ip.is_some() && !vm.tools_running;
-    if is_silent || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow) {
+    if vm.is_silent() || matches!(vm.heartbeat, Heartbeat::Red | Heartbeat::Yellow) {
         acted |= act(world, &Deed::Guest(which(), Heartbeat::Green));
     }
     if vm.snapshot {

@@ -137,6 +137,11 @@ impl VmTruth {
         }
     }
 
+    /// Its guest had come up, or it would have no address, and has stopped answering.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.ip.is_some() && !self.tools_running
+    }
+
     /// Sets a key; an empty value removes it, as vCenter does.
     pub(super) fn set_key(&mut self, key: &str, value: &str) {
         if value.is_empty() {

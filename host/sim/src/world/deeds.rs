@@ -256,7 +256,6 @@ fn shape(vm: &mut VmTruth, deed: &Deed) {
             vm.heartbeat = *heartbeat;
             vm.tools_running = *heartbeat != Heartbeat::Gray;
         }
-        Deed::Guest(..) => {}
         Deed::Label(_, name, value) => {
             vm.labels.insert(name.clone(), value.clone());
         }

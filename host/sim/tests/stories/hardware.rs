@@ -42,8 +42,9 @@ fn grown(stage: &Stage) -> usize {
 /// It was asked for again and again while the members ran.
 #[test]
 fn memory_that_is_refused_while_a_member_runs_takes_a_power_cycle() {
-    let message = || "another task runs".to_owned();
-    let busy = RequestFault::Refused(VimFault::Busy { message: message() });
+    let busy = RequestFault::Refused(VimFault::Busy {
+        message: "another task runs".into(),
+    });
     for (faults, asked) in [
         (Vec::new(), 6),
         (vec![spoiled(Kind::Reconfigure, 1, busy)], 7),
@@ -109,17 +110,14 @@ fn memory_that_is_refused_for_good_costs_two_members_a_power_cycle_a_day() {
     let mut stage = refusing(Refuses::Always, UpdatePolicy::PowerCycle);
     stage.world.run_for(600_000);
     stage.says("web", "refuses this hardware also while the VM is off");
-    let asked = |stage: &Stage| {
-        let [running, off] = [Kind::ShutdownGuest, Kind::Reconfigure].map(|it| stage.called(it));
-        (running, off)
-    };
+    let asked = |stage: &Stage| [Kind::ShutdownGuest, Kind::Reconfigure].map(|it| stage.called(it));
     let first = asked(&stage);
-    assert_eq!(first.0, 2, "{}", stage.story());
+    assert_eq!(first[0], 2, "{}", stage.story());
     assert_eq!(stage.running("web"), 3);
     stage.world.run_for(REFUSED_MS - 1_200_000);
     assert_eq!(asked(&stage), first);
     stage.world.run_for(3_600_000);
-    assert_eq!(asked(&stage).0, 4);
+    assert_eq!(asked(&stage)[0], 4);
     assert_eq!(stage.running("web"), 3, "{}", stage.story());
     // Their owner thinks better of it.
     let again = Spec {
@@ -128,6 +126,6 @@ fn memory_that_is_refused_for_good_costs_two_members_a_power_cycle_a_day() {
     };
     stage.edit("web", again);
     stage.until_phase("web", "RUNNING", 60);
-    assert_eq!(asked(&stage).0, 4);
+    assert_eq!(asked(&stage)[0], 4);
     stage.assert_safe();
 }

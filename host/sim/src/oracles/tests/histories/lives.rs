@@ -58,13 +58,18 @@ fn s4_counts_commits_anew_after_a_restore() {
     assert_eq!(names_of(&s4_justified(&history(0, 1))), ["S4"]);
 }
 
+/// A world in which nobody does anything.
+fn asleep() -> World<TinyLogic> {
+    let factory =
+        Box::new(|_: usize, _: u32, _| -> Box<dyn Host> { Box::new(Sleeper { awake: false }) });
+    World::new(Options::default(), FaultPlan::default(), TinyLogic, factory)
+}
+
 /// Found by profile poison, seed 18130: people made the VM a template while the
 /// host stood still between its look and its call.
 #[test]
 fn s3_forgives_only_what_came_between_the_look_and_its_call() {
-    let factory =
-        Box::new(|_: usize, _: u32, _| -> Box<dyn Host> { Box::new(Sleeper { awake: false }) });
-    let world = World::new(Options::default(), FaultPlan::default(), TinyLogic, factory);
+    let world = asleep();
     let broken = |at, held_up| {
         let mut power_on = called(at, Call::PowerOn("vm-1".into()));
         power_on.held_up = held_up;
@@ -241,9 +246,7 @@ fn s7_sees_an_effect_again_under_the_number_of_a_former_object() {
 /// earlier object of that name back.
 #[test]
 fn s1_and_s3_know_that_a_restore_is_heard_of_later() {
-    let factory =
-        Box::new(|_: usize, _: u32, _| -> Box<dyn Host> { Box::new(Sleeper { awake: false }) });
-    let world = World::new(Options::default(), FaultPlan::default(), TinyLogic, factory);
+    let world = asleep();
     let broken = |at| {
         let earlier = GroupObject {
             uid: "uid-0".into(),
