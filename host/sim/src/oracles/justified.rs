@@ -117,7 +117,18 @@ impl Revision<'_> {
 
 struct Destroy {
     operation_id: String,
+    /// It goes for another reason than that there are too many.
+    is_replaced: bool,
     done_at: Option<Monotonic>,
+}
+
+impl Destroy {
+    /// Whoever committed a delete under `intent` could count on this one: that it was
+    /// committed later tells, unless both go because there are too many.
+    fn is_known_to(&self, intent: u64) -> bool {
+        let own = OperationId::parse(&self.operation_id).and_then(|id| id.committed);
+        !self.is_replaced || own.is_none_or(|(_, own)| own <= intent)
+    }
 }
 
 impl<'a> Past<'a> {
@@ -171,19 +182,22 @@ impl<'a> Past<'a> {
         let window = Monotonic(since.0.saturating_sub(VIEW_MS));
         let marked = target.agreed().map(|marker| marker.slot);
         let slot = marked.unwrap_or(slot);
-        let left = self.left(identity, slot, window);
+        let left = self.left(identity, (slot, intent), window);
+        let is_replaced = (valid.iter()).any(|(_, spec)| replaced(spec, target, called.at));
         if matches!(called.call, Call::Destroy(_)) {
             let destroys = self.destroys.entry(identity.to_owned()).or_default();
             destroys.push(Destroy {
                 operation_id: called.operation_id.clone(),
+                is_replaced,
                 done_at: None,
             });
         }
-        let may_go = valid.iter().any(|(object, spec)| {
-            let deleted = object.deleting && spec.deletion == DeletionPolicy::Delete;
-            let wanted = usize::try_from(spec.replicas).unwrap_or(usize::MAX);
-            deleted || left >= wanted || replaced(spec, target, called.at)
-        });
+        let may_go = is_replaced
+            || valid.iter().any(|(object, spec)| {
+                let deleted = object.deleting && spec.deletion == DeletionPolicy::Delete;
+                let wanted = usize::try_from(spec.replicas).unwrap_or(usize::MAX);
+                deleted || left >= wanted
+            });
         let may_be_down = || {
             valid.iter().any(|(_, spec)| {
                 spec.power_state != PowerState::On
@@ -202,10 +216,11 @@ impl<'a> Past<'a> {
         }
     }
 
-    /// How many members a delete in `slot` would leave, at best: of those at any time
-    /// since `since`, without those that were destroyed later or are being. What went
-    /// by itself while updates were lost, the view may still show.
-    fn left(&self, identity: &str, slot: Slot, since: Monotonic) -> usize {
+    /// How many members a delete in this slot, committed under this intent, would leave, at
+    /// best: of those at any time since `since`, without those that were destroyed later or
+    /// are being, as far as who committed it could know. What went by itself while updates
+    /// were lost, the view may still show.
+    fn left(&self, identity: &str, (slot, intent): (Slot, u64), since: Monotonic) -> usize {
         let destroys = self.destroys.get(identity).map_or(&[][..], Vec::as_slice);
         let counts = self.counts.get(identity).map_or(&[][..], Vec::as_slice);
         let first = counts.partition_point(|(at, _)| *at < since);
@@ -226,6 +241,7 @@ impl<'a> Past<'a> {
             let going = destroys
                 .iter()
                 .filter(|destroy| destroy.done_at.is_none_or(|done| done > *at))
+                .filter(|destroy| destroy.is_known_to(intent))
                 .filter_map(|destroy| slot_of(&destroy.operation_id));
             let mut left: Vec<Slot> = slots.iter().chain(&unheard).copied().collect();
             for slot in going.chain([slot]) {

@@ -87,8 +87,12 @@ impl Schedule {
             refuses_at_call: draw.random.per_mille(300),
             nameless_tasks: draw.random.per_mille(300),
             hot_add: draw.random.per_mille(500),
-            // What an edit brings then is not what is made so.
-            refuses_hot: profile.comparison != Comparison::Direct && draw.random.per_mille(200),
+            // What an edit brings then is not what is made so; and a restart forgets the
+            // refusal, which has a spare be made twice.
+            refuses_hot: matches!(
+                profile.comparison,
+                Comparison::Nothing | Comparison::WithoutSwaps
+            ) && draw.random.per_mille(200),
             no_tools: draw.random.per_mille(150),
         };
         Schedule {

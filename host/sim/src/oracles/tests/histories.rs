@@ -2,9 +2,10 @@
 //! and the right one beside it breaks none.
 
 use vmgroup_core::group::{GroupKey, Mode, Spec};
-use vmgroup_core::marker::{MARKER_KEY, Marker};
+use vmgroup_core::hash;
+use vmgroup_core::marker::{MARKER_KEY, Marker, SPEC_HASH_KEY};
 use vmgroup_core::names;
-use vmgroup_core::observation::{Connection, OperationKind, PowerState};
+use vmgroup_core::observation::{Connection, OperationKind, PowerState, UpdatePolicy};
 use vmgroup_core::plan::Effect;
 use vmgroup_core::status::{Condition, Intent, IntentStep, Status};
 use vmgroup_core::time::{Monotonic, Now, Timestamp};
@@ -202,6 +203,41 @@ fn s4_sees_a_delete_without_a_surplus() {
     };
     assert_eq!(names_of(&s4_justified(&history(1))), ["S4"]);
     assert_eq!(s4_justified(&history(0)), []);
+}
+
+/// Found by profile calm, seed 539138: one too many was to go, then another one was
+/// replaced, and that one was called for first.
+#[test]
+fn s4_lets_one_too_many_go_that_was_chosen_before_another_was_replaced() {
+    let spec = Spec {
+        update: UpdatePolicy::RollingReplace,
+        ..small_spec(2, "base")
+    };
+    let before = small_spec(2, "next");
+    let deleted = |slot: u32, intent: u32, is_outdated: bool| {
+        let mut called = called(20, Call::Destroy(format!("vm-{slot}")));
+        called.operation_id = format!("{IDENTITY}/{slot}/{intent}");
+        let mut target = member_in(slot);
+        let made_for = hash::spec_hash(if is_outdated { &before } else { &spec });
+        target
+            .extra_config
+            .insert(SPEC_HASH_KEY.to_owned(), made_for);
+        called.target = Some(target);
+        Fact::Called(Box::new(called))
+    };
+    let broken = |other| {
+        let object = object(1, spec.clone(), Vec::new());
+        let chosen = deleted(0, 3, false);
+        names_of(&s4_justified(&[
+            counted(5, &[0, 1, 2]),
+            revised(10, object),
+            other,
+            chosen,
+        ]))
+    };
+    assert_eq!(broken(deleted(1, 4, true)), Vec::<&str>::new());
+    assert_eq!(broken(deleted(1, 2, true)), ["S4"], "it was known");
+    assert_eq!(broken(deleted(1, 4, false)), ["S4"], "both are too many");
 }
 
 /// Found by profile poison, seed 887098: a member went by itself, and the view was not told.
