@@ -1,5 +1,6 @@
-//! What one call tells the next. All of it may be lost: then a member that was
-//! shut down for its update comes back after the grace period, or, where
+//! What one call tells the next. All of it may be lost: the host shows a member that
+//! was shut down for its update as one that has yet to start. Only one whose guest goes
+//! down after that had been given up then comes back after the grace period, or, where
 //! foreign changes of power are only reported, by hand.
 
 use std::collections::BTreeSet;

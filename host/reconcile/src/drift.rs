@@ -164,18 +164,18 @@ impl Machine {
                 operation.work == Work::Reconfigure
                     && operation.generation == Some(group.object.generation)
             });
-            let vm = asked.and_then(|operation| operation.vm.as_ref());
-            let known = vm.and_then(|vm| self.inventory.vm(vm));
-            let (Some(known), Ok(spec)) = (known, &group.object.spec) else {
+            // It may be off by now.
+            let looked_at = asked.and_then(|it| it.vm.as_ref().zip(it.power));
+            let (Some((vm, looked)), Ok(spec)) = (looked_at, &group.object.spec) else {
                 return false;
             };
             let power = match fault {
                 Fault::InvalidPowerState { existing } => *existing,
-                _ => known.vm.power,
+                _ => looked,
             };
             let now = self.now.monotonic;
             let refused = group.refused.get_or_insert_with(|| Refused::new(spec, now));
-            let is_new = refused.note(known.vm.id.clone(), power, message.clone());
+            let is_new = refused.note(vm.clone(), power, message.clone());
             if is_new {
                 // What failed before was on the way to this.
                 group.failures.remove(&slot);

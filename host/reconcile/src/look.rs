@@ -147,6 +147,7 @@ impl Machine {
         let Some(operation) = self.operation(key, slot) else {
             return;
         };
+        operation.power = Some(vm.power);
         let work = operation.work.clone();
         let tie = self.tie(key, slot, vm);
         let adopts = |group: &Group| group.object.adoption == Some(Adoption::Adopt);

@@ -133,6 +133,8 @@ pub(crate) struct Operation {
     /// this session. Only a complete view that was asked for later shows for
     /// certain what became of it.
     pub(crate) heard_at: Option<Monotonic>,
+    /// The VM's power at the last look.
+    pub(crate) power: Option<PowerState>,
     /// Nobody could tell what came of it.
     pub(crate) unproven: Option<Unproven>,
 }
@@ -156,6 +158,7 @@ impl Operation {
             since,
             not_before: Monotonic(0),
             heard_at: None,
+            power: None,
             unproven: None,
         }
     }
@@ -391,6 +394,7 @@ mod tests {
                 since: Timestamp(0),
                 not_before: Monotonic(0),
                 heard_at: None,
+                power: None,
                 unproven: None,
             };
             operation.shown(0).member

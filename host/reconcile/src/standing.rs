@@ -2,7 +2,8 @@
 
 use vmgroup_core::check::CheckedPlan;
 use vmgroup_core::observation::{
-    Desired, Drift, FailureClass, Health, Hold, Member, Observation, UpdatePolicy,
+    Desired, Drift, FailureClass, HealPolicy, Health, Hold, Member, Observation, PowerState,
+    UpdatePolicy,
 };
 use vmgroup_core::plan::Effect;
 use vmgroup_core::status::Standing;
@@ -140,17 +141,52 @@ fn but_for_failures(observation: &Observation, planned: usize) -> Standing {
     let counted = (wanted..=most).contains(&count(members.len()));
     if !counted || count(ready) < wanted {
         let too_many = count(members.len()) > most;
-        let held = if too_many {
+        let why = if too_many {
             held(observation, |it| Some(delete(it)))
         } else {
-            String::new()
+            unready(observation)
         };
-        return Standing::Progressing(format!("{ready} of {wanted} replicas are ready{held}"));
+        return Standing::Progressing(format!("{ready} of {wanted} replicas are ready{why}"));
     }
     match outdated(observation) {
         Some(message) => Standing::Progressing(message),
         None => Standing::Ready,
     }
+}
+
+/// The member that is worst off, what keeps it so, and what waits for it, as the end of a
+/// sentence.
+fn unready(observation: &Observation) -> String {
+    let desired = &observation.desired;
+    let is_off = |member: &Member| member.power != desired.power.state;
+    let ill = |member: &&Member| match member.health {
+        Health::Failed => 3,
+        Health::Unready => 2,
+        Health::Starting => 1,
+        Health::Ready | Health::Unknown => 0,
+    };
+    let worst = observation.members.iter().rev().max_by_key(ill);
+    let Some(worst) = worst.filter(|it| ill(it) > 0) else {
+        return String::new();
+    };
+    let state = match worst.health {
+        _ if is_off(worst) => format!("is {}", worst.power),
+        Health::Failed => "has failed: its heartbeat is red".into(),
+        Health::Unready => "is unready: its guest falters, or has fallen silent".into(),
+        _ => "has yet to come up".into(),
+    };
+    let held = held(observation, |member| {
+        let broken = matches!(member.health, Health::Failed | Health::Unready);
+        if is_off(member) {
+            let wants_on = desired.power.state == PowerState::On;
+            wants_on.then(|| Effect::PowerOn(member.id.clone()))
+        } else {
+            (broken && desired.heal == HealPolicy::Replace).then(|| delete(member))
+        }
+    });
+    let waiting = outdated(observation).map_or_else(String::new, |what| format!("; {what}"));
+    let (id, slot) = (&worst.id, worst.slot);
+    format!("; VM {id} of slot {slot} {state}{held}{waiting}")
 }
 
 /// What is to be updated, and what stands in the way.
@@ -419,6 +455,66 @@ mod tests {
     }
 
     #[test]
+    fn who_is_not_ready_is_said_and_what_waits_for_it() {
+        let sick = |health: &str| json!({ "health": health });
+        let off = || json!({ "power": "off", "health": "unready" });
+        let heals = || json!({ "heal": "replace" });
+        let held = |mut member: Value| {
+            member["holds"] = json!(["administrator"]);
+            member
+        };
+        let rolls = json!({ "update": "rolling-replace" });
+        let old = json!({ "drift": "replace" });
+        for (desired, members, expected) in [
+            (
+                json!({}),
+                [json!({}), sick("starting")],
+                "1 has yet to come up",
+            ),
+            (
+                json!({}),
+                [sick("starting"), sick("unready")],
+                "1 is unready: its guest falters, or has fallen silent",
+            ),
+            (
+                json!({}),
+                [sick("failed"), off()],
+                "0 has failed: its heartbeat is red",
+            ),
+            (
+                json!({}),
+                [sick("failed"), sick("failed")],
+                "0 has failed: its heartbeat is red",
+            ),
+            (json!({}), [json!({}), off()], "1 is off"),
+            (
+                json!({}),
+                [json!({}), held(off())],
+                "1 is off; power-on vm-1: an administrator holds it",
+            ),
+            (
+                json!({}),
+                [json!({}), held(sick("failed"))],
+                "1 has failed: its heartbeat is red",
+            ),
+            (
+                heals(),
+                [json!({}), held(sick("failed"))],
+                "red; delete vm-1: an administrator holds it",
+            ),
+            (
+                rolls,
+                [old, sick("starting")],
+                "1 has yet to come up; 1 of 2 replicas are to be updated",
+            ),
+        ] {
+            let observation = observation(&desired, &members, &json!([]));
+            let standing = format!("{:?}", but_for_failures(&observation, 0));
+            assert!(standing.contains(expected), "{standing} is not {expected}");
+        }
+    }
+
+    #[test]
     fn what_a_module_waits_for_is_said_while_nothing_is_under_way() {
         let look = json!({ "afterMs": 9_000, "reason": { "code": "rest", "message": "it rests" } });
         let clone = json!({ "slot": 1, "kind": "clone", "stage": "started", "since": 0 });
@@ -432,7 +528,7 @@ mod tests {
                 vec![off()],
                 json!([]),
                 json!([]),
-                "0 of 2 replicas are ready; it rests",
+                "0 of 2 replicas are ready; VM vm-0 of slot 0 is off; it rests",
             ),
             (
                 vec![off()],

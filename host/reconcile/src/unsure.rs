@@ -101,12 +101,7 @@ impl Machine {
                 let what = "vCenter did not answer the call, and nothing has come of it";
                 self.failed(key, slot, FailureClass::Transient, what);
             }
-            shown => {
-                if shown == Some(Settled::StepDone) {
-                    self.is_off_by_us(key, slot);
-                }
-                self.over(key, slot);
-            }
+            _ => self.over(key, slot),
         }
     }
 

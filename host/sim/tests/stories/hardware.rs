@@ -105,6 +105,23 @@ fn where_no_power_cycle_is_allowed_a_person_makes_it() {
     stage.assert_safe();
 }
 
+/// It counted as refused while it was off, and nothing was tried again for a day.
+#[test]
+fn a_member_that_goes_off_while_its_memory_is_refused_is_given_it_then() {
+    let refused = RequestFault::TaskFails(VimFault::Invalid {
+        message: "MemoryHotPlugNotSupported: not while it runs".into(),
+    });
+    let faults = vec![spoiled(Kind::Reconfigure, 1, refused)];
+    let mut stage = growing(Refuses::Never, UpdatePolicy::InPlace, faults);
+    stage.world.run_for(300);
+    for slot in 0..3 {
+        stage.act(Deed::Power(member(slot), PowerState::Off));
+    }
+    stage.until_phase("web", "RUNNING", 600);
+    assert_eq!(grown(&stage), 3, "{}", stage.story());
+    stage.assert_safe();
+}
+
 #[test]
 fn memory_that_is_refused_for_good_costs_two_members_a_power_cycle_a_day() {
     let mut stage = refusing(Refuses::Always, UpdatePolicy::PowerCycle);

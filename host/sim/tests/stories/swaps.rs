@@ -1,7 +1,7 @@
 //! Another module takes over while the operator works.
 
 use vmgroup_core::group::Spec;
-use vmgroup_core::observation::UpdatePolicy;
+use vmgroup_core::observation::{PowerDriftPolicy, UpdatePolicy};
 use vmgroup_reconcile::event::{ActiveModule, Event};
 use vmgroup_sim::deed::{Deed, Which};
 use vmgroup_sim::faults::RequestFault;
@@ -38,4 +38,33 @@ fn a_swap_during_a_slow_read_does_not_make_the_group_decide_without_end() {
     let decisions = stage.world.facts().iter().filter(decided).count();
     assert!(decisions < 40, "{decisions} decisions");
     stage.until_phase("web", "RUNNING", 120);
+}
+
+/// What the module remembers goes with it. Where people's changes of power are only reported,
+/// that would leave the member off.
+#[test]
+fn a_member_that_is_down_for_its_update_comes_back_under_another_module() {
+    let slow = spoiled(Kind::Reconfigure, 1, RequestFault::Slow(20_000));
+    let mut stage = Stage::new(vec![slow]);
+    let wanted = Spec {
+        update: UpdatePolicy::PowerCycle,
+        power_drift: PowerDriftPolicy::Report,
+        ..spec(2)
+    };
+    stage.create("web", wanted.clone());
+    stage.until_phase("web", "RUNNING", 120);
+    let more = Spec { cpus: 4, ..wanted };
+    stage.edit("web", more);
+    stage.world.run_for(10_000);
+    assert_eq!(stage.running("web"), 1, "{}", stage.story());
+    for module in modules() {
+        let module = ActiveModule {
+            digest: "another".into(),
+            ..module
+        };
+        stage.world.tell_of_module(&Event::ModuleActive(module));
+    }
+    stage.until_phase("web", "RUNNING", 300);
+    assert_eq!(stage.running("web"), 2, "{}", stage.story());
+    stage.assert_safe();
 }
