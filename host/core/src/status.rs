@@ -91,7 +91,8 @@ pub struct Status {
 pub struct SlotRecord {
     /// MoID.
     pub vm: String,
-    /// The member was once in the state that the group wants.
+    /// The member was in the state that the group wants, since it was made, that state changed,
+    /// or the operator took it down for an update.
     #[serde(default)]
     pub started: bool,
     /// Its guest has answered since it was last off or out of reach.

@@ -164,13 +164,15 @@ impl Machine {
                 operation.work == Work::Reconfigure
                     && operation.generation == Some(group.object.generation)
             });
-            // It may be off by now.
             let looked_at = asked.and_then(|it| it.vm.as_ref().zip(it.power));
             let (Some((vm, looked)), Ok(spec)) = (looked_at, &group.object.spec) else {
                 return false;
             };
+            let shown = self.inventory.vm(vm).map(|known| known.vm.power);
             let power = match fault {
                 Fault::InvalidPowerState { existing } => *existing,
+                // It may have been powered on since the look, and off since the refusal.
+                _ if looked == PowerState::Off && shown != Some(looked) => PowerState::On,
                 _ => looked,
             };
             let now = self.now.monotonic;

@@ -3,7 +3,7 @@
 
 use vmgroup_core::group::GroupKey;
 use vmgroup_core::hash;
-use vmgroup_core::observation::{FailureClass, Parking, Slot, WakeReason};
+use vmgroup_core::observation::{FailureClass, Slot, WakeReason};
 use vmgroup_core::plan::PowerOffMode;
 
 use crate::backoff::wait_ms;
@@ -271,21 +271,6 @@ impl Machine {
         }
     }
 
-    /// Should the rest of its deletion be given up, or another module decide on what was shut
-    /// down for an update, the member follows its owner's wish, unless that allows to park it.
-    pub(crate) fn is_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
-        let Some(group) = self.groups.get_mut(key) else {
-            return;
-        };
-        let parks = (group.object.spec.as_ref()).is_ok_and(|it| it.parking != Parking::Forbidden);
-        let took_down = group.operations.get(&slot).is_some_and(|it| {
-            it.work == Work::Delete || (matches!(it.work, Work::PowerOff(_)) && !parks)
-        });
-        if took_down && let Some(record) = group.slots.get_mut(&slot) {
-            record.started = false;
-        }
-    }
-
     /// A cluster changes the power of a VM by tasks of its own, which may outlast the call's.
     fn is_powered_by_others(&self, operation: &Operation) -> bool {
         let vm = operation.vm.as_ref().and_then(|vm| self.inventory.vm(vm));
@@ -332,7 +317,8 @@ impl Machine {
         self.note(Some(key), false, "done", detail);
     }
 
-    /// Nobody asks for the operation any more: it is over without an effect.
+    /// The operation is over without an effect, because nobody asks for it any
+    /// more.
     pub(crate) fn abandon(&mut self, key: &GroupKey, slot: Slot) {
         let group = self.groups.get_mut(key);
         if let Some(operation) = group.and_then(|group| group.operations.remove(&slot)) {

@@ -1,16 +1,22 @@
 //! Health from what vCenter tells of a VM: the one table. What has no source is
 //! unknown, and never healed.
 
-use vmgroup_core::observation::{Connection, Health, PowerState};
+use vmgroup_core::group::GroupKey;
+use vmgroup_core::observation::{
+    Connection, Drift, Health, Parking, PowerState, Slot, UpdatePolicy,
+};
 
+use crate::drift::drift;
 use crate::inventory::{Heartbeat, Vm};
+use crate::machine::Machine;
+use crate::operation::Work;
 
 /// What the VM has shown before, and what is wanted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Past {
     /// The power state that the group wants.
     pub(crate) wished: PowerState,
-    /// It has once been in that state.
+    /// It has been in that state since it was made, or the operator took it down.
     pub(crate) started: bool,
     /// Its guest has answered since it was last off or out of reach.
     pub(crate) answered: bool,
@@ -61,6 +67,37 @@ pub(crate) fn health(vm: &Vm, past: Past) -> Health {
 pub(crate) fn answers(vm: &Vm) -> bool {
     vm.power == PowerState::On
         && (vm.tools_running == Some(true) || vm.heartbeat == Heartbeat::Green)
+}
+
+impl Machine {
+    /// The operator itself took the member down, for an update, or for a deletion the rest of
+    /// which may be given up: it follows its owner's wish as a new one does, whichever module
+    /// decides by then.
+    pub(crate) fn is_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
+        let Some(operation) = group.operations.get(&slot) else {
+            return;
+        };
+        let vm = operation.vm.as_ref().and_then(|vm| self.inventory.vm(vm));
+        let is_updated = group.object.spec.as_ref().is_ok_and(|spec| {
+            matches!(
+                spec.update,
+                UpdatePolicy::PowerCycle | UpdatePolicy::RollingReplace
+            ) && spec.parking != Parking::PowerOff
+                && vm.is_some_and(|known| drift(known, spec, None) != Drift::None)
+        });
+        let took_down = match operation.work {
+            Work::Delete => true,
+            // The look right before the call may have found it off.
+            Work::PowerOff(_) => is_updated && operation.power != Some(PowerState::Off),
+            _ => false,
+        };
+        if took_down && let Some(record) = group.slots.get_mut(&slot) {
+            record.started = false;
+        }
+    }
 }
 
 #[cfg(test)]

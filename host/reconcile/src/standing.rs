@@ -2,8 +2,8 @@
 
 use vmgroup_core::check::CheckedPlan;
 use vmgroup_core::observation::{
-    Desired, Drift, FailureClass, HealPolicy, Health, Hold, Member, Observation, PowerState,
-    UpdatePolicy,
+    Desired, Drift, FailureClass, HealPolicy, Health, Hold, Member, Observation, PowerDriftPolicy,
+    PowerState, UpdatePolicy,
 };
 use vmgroup_core::plan::Effect;
 use vmgroup_core::status::Standing;
@@ -170,6 +170,9 @@ fn unready(observation: &Observation) -> String {
         return String::new();
     };
     let state = match worst.health {
+        _ if worst.holds.contains(&Hold::Question) => {
+            "waits in vCenter for a question to be answered".into()
+        }
         _ if is_off(worst) => format!("is {}", worst.power),
         Health::Failed => "has failed: its heartbeat is red".into(),
         Health::Unready => "is unready: its guest falters, or has fallen silent".into(),
@@ -177,16 +180,25 @@ fn unready(observation: &Observation) -> String {
     };
     let held = held(observation, |member| {
         let broken = matches!(member.health, Health::Failed | Health::Unready);
+        let enforces = desired.power.drift == PowerDriftPolicy::Enforce;
         if is_off(member) {
-            let wants_on = desired.power.state == PowerState::On;
-            wants_on.then(|| Effect::PowerOn(member.id.clone()))
+            let comes_back = enforces && desired.power.state == PowerState::On;
+            comes_back.then(|| Effect::PowerOn(member.id.clone()))
         } else {
             (broken && desired.heal == HealPolicy::Replace).then(|| delete(member))
         }
     });
+    let is_left = is_off(worst)
+        && worst.health == Health::Unready
+        && desired.power.drift == PowerDriftPolicy::Report;
+    let left = if is_left {
+        "; spec.drift.power.policy leaves that to a person"
+    } else {
+        ""
+    };
     let waiting = outdated(observation).map_or_else(String::new, |what| format!("; {what}"));
     let (id, slot) = (&worst.id, worst.slot);
-    format!("; VM {id} of slot {slot} {state}{held}{waiting}")
+    format!("; VM {id} of slot {slot} {state}{left}{held}{waiting}")
 }
 
 /// What is to be updated, and what stands in the way.
@@ -491,6 +503,19 @@ mod tests {
                 json!({}),
                 [json!({}), held(off())],
                 "1 is off; power-on vm-1: an administrator holds it",
+            ),
+            (
+                json!({ "power": { "drift": "report" } }),
+                [json!({}), held(off())],
+                "1 is off; spec.drift.power.policy leaves that to a person\"",
+            ),
+            (
+                json!({}),
+                [
+                    json!({}),
+                    json!({ "health": "starting", "holds": ["question"] }),
+                ],
+                "1 waits in vCenter for a question to be answered",
             ),
             (
                 json!({}),

@@ -96,6 +96,8 @@ struct Past<'a> {
     deaf: Vec<(Monotonic, Monotonic)>,
     /// Members that were destroyed, by identity.
     destroys: BTreeMap<String, Vec<Destroy>>,
+    /// The first call of what takes a member down, by operation.
+    begun: BTreeMap<String, Begun>,
 }
 
 /// Generations count anew when an object is made again, and go back with a
@@ -117,17 +119,24 @@ impl Revision<'_> {
 
 struct Destroy {
     operation_id: String,
-    /// It goes for another reason than that there are too many.
-    is_replaced: bool,
+    begun: Begun,
     done_at: Option<Monotonic>,
 }
 
-impl Destroy {
-    /// Whoever committed a delete under `intent` could count on this one: that it was
-    /// committed later tells, unless both go because there are too many.
-    fn is_known_to(&self, intent: u64) -> bool {
-        let own = OperationId::parse(&self.operation_id).and_then(|id| id.committed);
-        !self.is_replaced || own.is_none_or(|(_, own)| own <= intent)
+/// How a take-down began.
+#[derive(Clone, Copy)]
+struct Begun {
+    /// So many had begun before.
+    nth: usize,
+    /// It goes for another reason than that there are too many, as it was then.
+    is_replaced: bool,
+}
+
+impl Begun {
+    /// The other one could be counted on when this one began: it had begun, or goes
+    /// because there are too many, as this one does.
+    fn knows(self, other: Begun) -> bool {
+        !other.is_replaced || other.nth < self.nth
     }
 }
 
@@ -182,15 +191,11 @@ impl<'a> Past<'a> {
         let window = Monotonic(since.0.saturating_sub(VIEW_MS));
         let marked = target.agreed().map(|marker| marker.slot);
         let slot = marked.unwrap_or(slot);
-        let left = self.left(identity, (slot, intent), window);
         let is_replaced = (valid.iter()).any(|(_, spec)| replaced(spec, target, called.at));
+        let begun = self.begin(called, is_replaced);
+        let left = self.left(identity, (slot, begun), window);
         if matches!(called.call, Call::Destroy(_)) {
-            let destroys = self.destroys.entry(identity.to_owned()).or_default();
-            destroys.push(Destroy {
-                operation_id: called.operation_id.clone(),
-                is_replaced,
-                done_at: None,
-            });
+            self.destroy(identity, called, begun);
         }
         let may_go = is_replaced
             || valid.iter().any(|(object, spec)| {
@@ -216,11 +221,26 @@ impl<'a> Past<'a> {
         }
     }
 
-    /// How many members a delete in this slot, committed under this intent, would leave, at
-    /// best: of those at any time since `since`, without those that were destroyed later or
-    /// are being, as far as who committed it could know. What went by itself while updates
-    /// were lost, the view may still show.
-    fn left(&self, identity: &str, (slot, intent): (Slot, u64), since: Monotonic) -> usize {
+    /// How the operation of this call began.
+    fn begin(&mut self, called: &Called, is_replaced: bool) -> Begun {
+        let nth = self.begun.len();
+        let begun = self.begun.entry(called.operation_id.clone());
+        *begun.or_insert(Begun { nth, is_replaced })
+    }
+
+    fn destroy(&mut self, identity: &str, called: &Called, begun: Begun) {
+        let destroys = self.destroys.entry(identity.to_owned()).or_default();
+        destroys.push(Destroy {
+            operation_id: called.operation_id.clone(),
+            begun,
+            done_at: None,
+        });
+    }
+
+    /// How many members a delete in this slot, begun so, would leave, at best: of those at
+    /// any time since `since`, without those that were destroyed later or are being, as far
+    /// as it knows. What went by itself while updates were lost, the view may still show.
+    fn left(&self, identity: &str, (slot, begun): (Slot, Begun), since: Monotonic) -> usize {
         let destroys = self.destroys.get(identity).map_or(&[][..], Vec::as_slice);
         let counts = self.counts.get(identity).map_or(&[][..], Vec::as_slice);
         let first = counts.partition_point(|(at, _)| *at < since);
@@ -241,7 +261,7 @@ impl<'a> Past<'a> {
             let going = destroys
                 .iter()
                 .filter(|destroy| destroy.done_at.is_none_or(|done| done > *at))
-                .filter(|destroy| destroy.is_known_to(intent))
+                .filter(|destroy| begun.knows(destroy.begun))
                 .filter_map(|destroy| slot_of(&destroy.operation_id));
             let mut left: Vec<Slot> = slots.iter().chain(&unheard).copied().collect();
             for slot in going.chain([slot]) {
