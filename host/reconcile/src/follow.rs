@@ -231,10 +231,7 @@ impl Machine {
             // What was recorded is never carried on; but the next step may have
             // been asked for before the restart, and run unrecorded.
             Settled::StepDone if operation.generation.is_none() => self.become_unsure(key, slot),
-            Settled::StepDone => {
-                self.is_off_by_us(key, slot);
-                self.begin_operation(key, slot);
-            }
+            Settled::StepDone => self.begin_operation(key, slot),
             Settled::NotYet if operation.work == Work::PowerOff(PowerOffMode::Soft) => {
                 if now >= until {
                     let message = "its guest operating system did not shut down";
@@ -301,7 +298,7 @@ impl Machine {
 
     /// The operation is over, well.
     pub(crate) fn over(&mut self, key: &GroupKey, slot: Slot) {
-        self.is_off_by_us(key, slot);
+        self.went_off_by_us(key, slot);
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };

@@ -7,7 +7,7 @@ use vmgroup_core::observation::{
 };
 
 use crate::drift::drift;
-use crate::inventory::{Heartbeat, Vm};
+use crate::inventory::{Heartbeat, Known, Vm};
 use crate::machine::Machine;
 use crate::operation::Work;
 
@@ -70,32 +70,41 @@ pub(crate) fn answers(vm: &Vm) -> bool {
 }
 
 impl Machine {
-    /// The operator itself took the member down, for an update, or for a deletion the rest of
-    /// which may be given up: it follows its owner's wish as a new one does, whichever module
-    /// decides by then.
-    pub(crate) fn is_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
+    /// The operator itself takes the member down, which is on, for an update or for a deletion
+    /// the rest of which may be given up: it follows its owner's wish as a new one does,
+    /// whichever module decides by then.
+    pub(crate) fn goes_off_by_us(&mut self, key: &GroupKey, slot: Slot, vm: &Vm) {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
-        let Some(operation) = group.operations.get(&slot) else {
-            return;
-        };
-        let vm = operation.vm.as_ref().and_then(|vm| self.inventory.vm(vm));
-        let is_updated = group.object.spec.as_ref().is_ok_and(|spec| {
-            matches!(
-                spec.update,
-                UpdatePolicy::PowerCycle | UpdatePolicy::RollingReplace
-            ) && spec.parking != Parking::PowerOff
-                && vm.is_some_and(|known| drift(known, spec, None) != Drift::None)
-        });
-        let took_down = match operation.work {
-            Work::Delete => true,
-            // The look right before the call may have found it off.
-            Work::PowerOff(_) => is_updated && operation.power != Some(PowerState::Off),
+        let comes_back = match group.operations.get(&slot).map(|it| &it.work) {
+            Some(Work::Delete) => true,
+            Some(Work::PowerOff(_)) => group.object.spec.as_ref().is_ok_and(|spec| {
+                matches!(
+                    spec.update,
+                    UpdatePolicy::PowerCycle | UpdatePolicy::RollingReplace
+                ) && spec.parking != Parking::PowerOff
+                    && drift(&Known::new(vm.clone()), spec, group.refused.as_ref())
+                        == Drift::PowerCycle
+            }),
             _ => false,
         };
-        if took_down && let Some(record) = group.slots.get_mut(&slot) {
+        if comes_back && let Some(record) = group.slots.get_mut(&slot) {
             record.started = false;
+        }
+    }
+
+    /// What a restart found recorded is over. Nobody remembers why the member was taken down.
+    pub(crate) fn went_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
+        let operation = self.groups.get(key).and_then(|it| it.operations.get(&slot));
+        let recorded = operation.filter(|it| it.generation.is_none());
+        let vm = recorded.and_then(|it| self.inventory.vm(it.vm.as_ref()?));
+        if let Some(known) = vm {
+            let as_it_was = Vm {
+                power: PowerState::On,
+                ..known.vm.clone()
+            };
+            self.goes_off_by_us(key, slot, &as_it_was);
         }
     }
 }

@@ -176,7 +176,12 @@ impl Machine {
             return;
         }
         match self.next_step(key, slot, &work, vm) {
-            NextStep::Call(call) => self.call(key, slot, call),
+            NextStep::Call(call) => {
+                if matches!(call, Call::PowerOff(_) | Call::ShutdownGuest(_)) {
+                    self.goes_off_by_us(key, slot, vm);
+                }
+                self.call(key, slot, call);
+            }
             NextStep::Over => self.done_already(key, slot),
             NextStep::Impossible(message) => {
                 self.failed(key, slot, FailureClass::Invalid, &message);

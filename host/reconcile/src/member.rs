@@ -12,7 +12,7 @@ use crate::health::{Past, answers, health};
 use crate::inventory::{Inventory, Known, Vm, VmId};
 use crate::limits::LABEL_VALUE_CHARS_MAX;
 use crate::membership::Membership;
-use crate::operation::Operation;
+use crate::operation::{Operation, Work};
 
 /// Since when a member is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +67,16 @@ pub(crate) fn members(
 
 fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> Member {
     let (vm, now) = (&known.vm, at.utc);
+    let operation = group.operations.get(&slot);
+    let goes_down = operation
+        .is_some_and(|it| it.is_started() && matches!(it.work, Work::Delete | Work::PowerOff(_)));
     let record = group
         .slots
         .get_mut(&slot)
         .filter(|record| record.vm == vm.id);
     let up = vm.power == PowerState::On && vm.connection == Connection::Connected;
     let (started, answered) = record.map_or((false, false), |record| {
-        record.started |= vm.power == spec.power_state;
+        record.started |= vm.power == spec.power_state && !goes_down;
         record.answered = up && (record.answered || answers(vm));
         (record.started, record.answered)
     });

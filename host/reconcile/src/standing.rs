@@ -2,8 +2,8 @@
 
 use vmgroup_core::check::CheckedPlan;
 use vmgroup_core::observation::{
-    Desired, Drift, FailureClass, HealPolicy, Health, Hold, Member, Observation, PowerDriftPolicy,
-    PowerState, UpdatePolicy,
+    Desired, Drift, FailureClass, HealPolicy, Health, Hold, Member, Observation, Parking,
+    PowerDriftPolicy, PowerState, UpdatePolicy,
 };
 use vmgroup_core::plan::Effect;
 use vmgroup_core::status::Standing;
@@ -178,19 +178,21 @@ fn unready(observation: &Observation) -> String {
         Health::Unready => "is unready: its guest falters, or has fallen silent".into(),
         _ => "has yet to come up".into(),
     };
+    let enforces = desired.power.drift != PowerDriftPolicy::Report;
     let held = held(observation, |member| {
         let broken = matches!(member.health, Health::Failed | Health::Unready);
-        let enforces = desired.power.drift == PowerDriftPolicy::Enforce;
         if is_off(member) {
-            let comes_back = enforces && desired.power.state == PowerState::On;
-            comes_back.then(|| Effect::PowerOn(member.id.clone()))
+            let comes_back = enforces || member.health == Health::Starting;
+            (comes_back && desired.power.state == PowerState::On)
+                .then(|| Effect::PowerOn(member.id.clone()))
         } else {
             (broken && desired.heal == HealPolicy::Replace).then(|| delete(member))
         }
     });
     let is_left = is_off(worst)
         && worst.health == Health::Unready
-        && desired.power.drift == PowerDriftPolicy::Report;
+        && desired.parking == Parking::Forbidden
+        && !enforces;
     let left = if is_left {
         "; spec.drift.power.policy leaves that to a person"
     } else {
@@ -466,76 +468,66 @@ mod tests {
         }
     }
 
+    fn stands_still(desired: &Value, second: &Value) -> String {
+        let observation = observation(desired, &[json!({}), second.clone()], &json!([]));
+        format!("{:?}", but_for_failures(&observation, 0))
+    }
+
     #[test]
     fn who_is_not_ready_is_said_and_what_waits_for_it() {
         let sick = |health: &str| json!({ "health": health });
         let off = || json!({ "power": "off", "health": "unready" });
-        let heals = || json!({ "heal": "replace" });
-        let held = |mut member: Value| {
-            member["holds"] = json!(["administrator"]);
-            member
-        };
-        let rolls = json!({ "update": "rolling-replace" });
-        let old = json!({ "drift": "replace" });
-        for (desired, members, expected) in [
+        let question = || json!({ "health": "starting", "holds": ["question"] });
+        let reports = || json!({ "power": { "drift": "report" } });
+        for (desired, second, expected) in [
+            (json!({}), sick("starting"), "has yet to come up"),
+            (json!({}), sick("unready"), "is unready: its guest falters"),
             (
                 json!({}),
-                [json!({}), sick("starting")],
-                "1 has yet to come up",
+                sick("failed"),
+                "has failed: its heartbeat is red",
             ),
-            (
-                json!({}),
-                [sick("starting"), sick("unready")],
-                "1 is unready: its guest falters, or has fallen silent",
-            ),
-            (
-                json!({}),
-                [sick("failed"), off()],
-                "0 has failed: its heartbeat is red",
-            ),
-            (
-                json!({}),
-                [sick("failed"), sick("failed")],
-                "0 has failed: its heartbeat is red",
-            ),
-            (json!({}), [json!({}), off()], "1 is off"),
-            (
-                json!({}),
-                [json!({}), held(off())],
-                "1 is off; power-on vm-1: an administrator holds it",
-            ),
-            (
-                json!({ "power": { "drift": "report" } }),
-                [json!({}), held(off())],
-                "1 is off; spec.drift.power.policy leaves that to a person\"",
-            ),
-            (
-                json!({}),
-                [
-                    json!({}),
-                    json!({ "health": "starting", "holds": ["question"] }),
-                ],
-                "1 waits in vCenter for a question to be answered",
-            ),
-            (
-                json!({}),
-                [json!({}), held(sick("failed"))],
-                "1 has failed: its heartbeat is red",
-            ),
-            (
-                heals(),
-                [json!({}), held(sick("failed"))],
-                "red; delete vm-1: an administrator holds it",
-            ),
-            (
-                rolls,
-                [old, sick("starting")],
-                "1 has yet to come up; 1 of 2 replicas are to be updated",
-            ),
+            (json!({}), question(), "waits in vCenter for a question"),
+            (json!({}), off(), "is off\""),
+            (reports(), off(), "is off; spec.drift.power.policy leaves"),
         ] {
-            let observation = observation(&desired, &members, &json!([]));
-            let standing = format!("{:?}", but_for_failures(&observation, 0));
-            assert!(standing.contains(expected), "{standing} is not {expected}");
+            let standing = stands_still(&desired, &second);
+            let expected = format!("1 of 2 replicas are ready; VM vm-1 of slot 1 {expected}");
+            assert!(standing.contains(&expected), "{standing} is not {expected}");
+        }
+        let members = [json!({ "drift": "replace" }), sick("failed"), off()];
+        let rolls = json!({ "update": "rolling-replace", "replicas": 3 });
+        let standing = but_for_failures(&observation(&rolls, &members, &json!([])), 0);
+        let expected = "vm-1 of slot 1 has failed: its heartbeat is red; 1 of 3 replicas are to be";
+        assert!(format!("{standing:?}").contains(expected), "{standing:?}");
+    }
+
+    #[test]
+    fn what_holds_who_is_not_ready_is_said_where_something_would_be_done() {
+        let member = |power: &str, health: &str| json!({ "power": power, "health": health, "holds": ["administrator"] });
+        let heals = || json!({ "heal": "replace" });
+        let reports = || json!({ "power": { "drift": "report" } });
+        let held = ": an administrator holds it";
+        for (desired, second, expected) in [
+            (
+                json!({}),
+                member("off", "unready"),
+                Some("is off; power-on vm-1"),
+            ),
+            (reports(), member("off", "unready"), None),
+            (
+                reports(),
+                member("off", "starting"),
+                Some("is off; power-on vm-1"),
+            ),
+            (json!({}), member("on", "failed"), None),
+            (heals(), member("on", "failed"), Some("is red; delete vm-1")),
+        ] {
+            let standing = stands_still(&desired, &second);
+            let said = expected.map_or(!standing.contains(held), |expected| {
+                standing.contains(&format!("{expected}{held}"))
+            });
+            assert!(said, "{standing} is not {expected:?}");
         }
     }
 

@@ -67,8 +67,8 @@ pub fn s4_justified(facts: &[Fact]) -> Vec<Breach> {
                     all.retain(|it| it.operation_id != *operation_id || it.done_at.is_some());
                 }
             }
-            Fact::Called(called) if executes(called) && !called.held_up => {
-                if let Some(why) = past.against(called) {
+            Fact::Called(called) if executes(called) => {
+                if let Some(why) = past.against(called).filter(|_| !called.held_up) {
                     breaches.push(Breach {
                         oracle: "S4",
                         at: called.at,
@@ -128,15 +128,16 @@ struct Destroy {
 struct Begun {
     /// So many had begun before.
     nth: usize,
+    intent: u64,
     /// It goes for another reason than that there are too many, as it was then.
     is_replaced: bool,
 }
 
 impl Begun {
-    /// The other one could be counted on when this one began: it had begun, or goes
-    /// because there are too many, as this one does.
+    /// The other one could be counted on when this one began: it had begun, or was
+    /// committed before, or goes because there are too many, as this one does.
     fn knows(self, other: Begun) -> bool {
-        !other.is_replaced || other.nth < self.nth
+        !other.is_replaced || other.nth < self.nth || other.intent <= self.intent
     }
 }
 
@@ -192,9 +193,9 @@ impl<'a> Past<'a> {
         let marked = target.agreed().map(|marker| marker.slot);
         let slot = marked.unwrap_or(slot);
         let is_replaced = (valid.iter()).any(|(_, spec)| replaced(spec, target, called.at));
-        let begun = self.begin(called, is_replaced);
+        let begun = self.begin(called, intent, is_replaced);
         let left = self.left(identity, (slot, begun), window);
-        if matches!(called.call, Call::Destroy(_)) {
+        if matches!(called.call, Call::Destroy(_)) && !called.held_up {
             self.destroy(identity, called, begun);
         }
         let may_go = is_replaced
@@ -222,10 +223,14 @@ impl<'a> Past<'a> {
     }
 
     /// How the operation of this call began.
-    fn begin(&mut self, called: &Called, is_replaced: bool) -> Begun {
-        let nth = self.begun.len();
-        let begun = self.begun.entry(called.operation_id.clone());
-        *begun.or_insert(Begun { nth, is_replaced })
+    fn begin(&mut self, called: &Called, intent: u64, is_replaced: bool) -> Begun {
+        let begun = Begun {
+            nth: self.begun.len(),
+            intent,
+            is_replaced,
+        };
+        let of_operation = self.begun.entry(called.operation_id.clone());
+        *of_operation.or_insert(begun)
     }
 
     fn destroy(&mut self, identity: &str, called: &Called, begun: Begun) {

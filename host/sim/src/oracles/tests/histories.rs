@@ -214,9 +214,9 @@ fn s4_lets_one_too_many_go_that_had_begun_to_before_another_was_replaced() {
         ..small_spec(2, "base")
     };
     let before = small_spec(2, "next");
-    let on = |slot: u32, made_for: &Spec, call: fn(String) -> Call| {
+    let on = |slot: u32, intent: u32, made_for: &Spec, call: fn(String) -> Call| {
         let mut called = called(20, call(format!("vm-{slot}")));
-        called.operation_id = format!("{IDENTITY}/{slot}/{}", slot + 1);
+        called.operation_id = format!("{IDENTITY}/{slot}/{intent}");
         let mut target = member_in(slot);
         let made_for = hash::spec_hash(made_for);
         target
@@ -234,26 +234,32 @@ fn s4_lets_one_too_many_go_that_had_begun_to_before_another_was_replaced() {
             &seen.into_iter().chain(calls).collect::<Vec<_>>(),
         ))
     };
-    let surplus = |call| on(0, &spec, call);
-    let other = |made_for| on(1, made_for, Call::Destroy);
+    let surplus = |call| on(0, 3, &spec, call);
+    let other = |intent, made_for| on(1, intent, made_for, Call::Destroy);
     let begun = [
         surplus(Call::PowerOff),
-        other(&before),
+        other(4, &before),
         surplus(Call::Destroy),
     ];
     assert_eq!(broken(begun), Vec::<&str>::new());
     let known = [
-        other(&before),
+        other(4, &before),
         surplus(Call::PowerOff),
         surplus(Call::Destroy),
     ];
     assert_eq!(broken(known), ["S4", "S4"], "the other one was gone before");
     let both = [
         surplus(Call::PowerOff),
-        other(&spec),
+        other(4, &spec),
         surplus(Call::Destroy),
     ];
     assert_eq!(broken(both), ["S4"], "both are too many");
+    let waiting = [
+        surplus(Call::PowerOff),
+        other(2, &before),
+        surplus(Call::Destroy),
+    ];
+    assert_eq!(broken(waiting), ["S4"], "it was committed before");
 }
 
 /// Found by profile poison, seed 887098: a member went by itself, and the view was not told.
