@@ -15,7 +15,8 @@ pub(crate) fn allowed(seen: &Observation) -> u64 {
     }
 }
 
-/// The surge that the members to be replaced ask for. Those that may not be
+/// The surge that the members to be replaced ask for, also while something else is done to
+/// them: what stands in already would go, and be made again. Those that may not be
 /// deleted ask for none: their surge would stay for ever. Broken members ask
 /// for it only where they cannot be deleted first, since enough have to stay.
 pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
@@ -23,10 +24,39 @@ pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
     if allowed == 0 || !headroom.has_deletes() {
         return 0;
     }
-    let to_replace = seen
-        .idle_members()
+    let to_replace = (seen.members.iter())
         .filter(|m| m.is_free_to_delete())
-        .filter(|m| update::is_outdated(seen, m) || (heal::is_due(seen, m) && !headroom.allows(m)))
+        .filter(|m| match seen.operation_on(m.slot) {
+            Some(operation) => !operation.may_delete() && update::is_outdated(seen, m),
+            None => update::is_outdated(seen, m) || (heal::is_due(seen, m) && !headroom.allows(m)),
+        })
         .count() as u64;
     to_replace.min(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use vmgroup_sdk::testing::{member, observation, operation};
+    use vmgroup_sdk::{Drift, OperationKind, UpdatePolicy};
+
+    use super::*;
+
+    /// Found by profile calm, seed 2756287: what stood in went while the answer to a power-on
+    /// was waited for, and was made again.
+    #[test]
+    fn a_member_that_is_to_be_replaced_asks_for_a_surge_until_it_goes() {
+        let mut seen = observation(2);
+        seen.desired.update = UpdatePolicy::RollingReplace;
+        seen.desired.max_surge = 1;
+        seen.members = vec![member(0), member(1)];
+        seen.members[0].drift = Drift::Replace;
+        for (kind, expected) in [
+            (None, 1),
+            (Some(OperationKind::PowerOn), 1),
+            (Some(OperationKind::Delete), 0),
+        ] {
+            seen.operations = kind.map(|kind| operation(kind, 0)).into_iter().collect();
+            assert_eq!(wanted(&seen, &Headroom::new(&seen)), expected, "{kind:?}");
+        }
+    }
 }
