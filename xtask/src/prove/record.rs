@@ -111,7 +111,9 @@ pub(super) fn digest(workspace: &Workspace, places: &[&str]) -> Result<String> {
             vec![path.to_path_buf()]
         };
         for file in files {
-            if is_test(file.strip_prefix(path).unwrap_or(&file)) {
+            let below = file.strip_prefix(path).unwrap_or(&file);
+            // The workspace's own lock is a place by itself; others cargo writes as it likes.
+            if is_test(below) || below.ends_with("Cargo.lock") {
                 continue;
             }
             let mut bytes = std::fs::read(workspace.path(&file))
@@ -182,5 +184,11 @@ mod tests {
         let listed = |code: &str| format!("#[cfg(test)]\nmod tests;\n{code}\n");
         assert_ne!(hash("a", &listed("x")), hash("a", &listed("y")));
         assert_eq!(hash("tests.rs", "x"), hash("tests.rs", "y"));
+        assert_eq!(hash("Cargo.lock", "x"), hash("Cargo.lock", "y"));
+        std::fs::write(folder.path().join("Cargo.lock"), "x").unwrap();
+        let locked = || digest(&workspace, &["Cargo.lock"]).unwrap();
+        let before = locked();
+        std::fs::write(folder.path().join("Cargo.lock"), "y").unwrap();
+        assert_ne!(locked(), before);
     }
 }
