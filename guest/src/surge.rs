@@ -1,6 +1,6 @@
 //! How many members above the wanted number there may be while some are replaced.
 
-use vmgroup_sdk::Observation;
+use vmgroup_sdk::{Observation, Operation};
 
 use crate::headroom::Headroom;
 use crate::{heal, update};
@@ -26,10 +26,8 @@ pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
     }
     let to_replace = (seen.members.iter())
         .filter(|m| m.is_free_to_delete())
-        .filter(|m| match seen.operation_on(m.slot) {
-            Some(operation) => !operation.may_delete() && update::is_outdated(seen, m),
-            None => update::is_outdated(seen, m) || (heal::is_due(seen, m) && !headroom.allows(m)),
-        })
+        .filter(|m| !seen.operation_on(m.slot).is_some_and(Operation::may_delete))
+        .filter(|m| update::is_outdated(seen, m) || (heal::is_due(seen, m) && !headroom.allows(m)))
         .count() as u64;
     to_replace.min(allowed)
 }
@@ -37,7 +35,7 @@ pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
 #[cfg(test)]
 mod tests {
     use vmgroup_sdk::testing::{member, observation, operation};
-    use vmgroup_sdk::{Drift, OperationKind, UpdatePolicy};
+    use vmgroup_sdk::{Drift, HealPolicy, Health, OperationKind, UpdatePolicy};
 
     use super::*;
 
@@ -53,6 +51,25 @@ mod tests {
         for (kind, expected) in [
             (None, 1),
             (Some(OperationKind::PowerOn), 1),
+            (Some(OperationKind::Delete), 0),
+        ] {
+            seen.operations = kind.map(|kind| operation(kind, 0)).into_iter().collect();
+            assert_eq!(wanted(&seen, &Headroom::new(&seen)), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_member_that_may_not_go_first_asks_for_one_also_while_it_is_busy() {
+        let mut seen = observation(2);
+        seen.desired.heal = HealPolicy::Replace;
+        seen.desired.max_surge = 1;
+        seen.desired.max_unavailable = 0;
+        seen.members = vec![member(0), member(1)];
+        seen.members[0].health = Health::Failed;
+        seen.members[0].health_since = 0;
+        for (kind, expected) in [
+            (None, 1),
+            (Some(OperationKind::Reconfigure), 1),
             (Some(OperationKind::Delete), 0),
         ] {
             seen.operations = kind.map(|kind| operation(kind, 0)).into_iter().collect();

@@ -136,6 +136,15 @@ pub(crate) fn drift(known: &Known, spec: &Spec, refused: Option<&Refused>) -> Dr
     }
 }
 
+/// The policy has that drift brought away: the group is not as it should be before it is gone.
+pub(crate) fn is_to_be_updated(policy: UpdatePolicy, drift: Drift) -> bool {
+    match policy {
+        UpdatePolicy::RollingReplace => drift != Drift::None,
+        UpdatePolicy::PowerCycle => matches!(drift, Drift::InPlace | Drift::PowerCycle),
+        UpdatePolicy::InPlace | UpdatePolicy::OnDelete | UpdatePolicy::Unknown => false,
+    }
+}
+
 /// Nothing has to be taken away, and what has to be added can be while it runs.
 pub(crate) fn grows_while_running(vm: &Vm, spec: &Spec) -> bool {
     let grows = |has: u64, wanted: u64, hot_add| match has.cmp(&wanted) {

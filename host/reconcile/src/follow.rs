@@ -298,7 +298,7 @@ impl Machine {
 
     /// The operation is over, well.
     pub(crate) fn over(&mut self, key: &GroupKey, slot: Slot) {
-        self.went_off_by_us(key, slot);
+        self.expect_recorded_back(key, slot);
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };

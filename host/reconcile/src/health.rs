@@ -1,15 +1,9 @@
 //! Health from what vCenter tells of a VM: the one table. What has no source is
 //! unknown, and never healed.
 
-use vmgroup_core::group::GroupKey;
-use vmgroup_core::observation::{
-    Connection, Drift, Health, Parking, PowerState, Slot, UpdatePolicy,
-};
+use vmgroup_core::observation::{Connection, Health, PowerState};
 
-use crate::drift::drift;
-use crate::inventory::{Heartbeat, Known, Vm};
-use crate::machine::Machine;
-use crate::operation::Work;
+use crate::inventory::{Heartbeat, Vm};
 
 /// What the VM has shown before, and what is wanted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,46 +61,6 @@ pub(crate) fn health(vm: &Vm, past: Past) -> Health {
 pub(crate) fn answers(vm: &Vm) -> bool {
     vm.power == PowerState::On
         && (vm.tools_running == Some(true) || vm.heartbeat == Heartbeat::Green)
-}
-
-impl Machine {
-    /// The operator itself takes the member down, which is on, for an update or for a deletion
-    /// the rest of which may be given up: it follows its owner's wish as a new one does,
-    /// whichever module decides by then.
-    pub(crate) fn goes_off_by_us(&mut self, key: &GroupKey, slot: Slot, vm: &Vm) {
-        let Some(group) = self.groups.get_mut(key) else {
-            return;
-        };
-        let comes_back = match group.operations.get(&slot).map(|it| &it.work) {
-            Some(Work::Delete) => true,
-            Some(Work::PowerOff(_)) => group.object.spec.as_ref().is_ok_and(|spec| {
-                matches!(
-                    spec.update,
-                    UpdatePolicy::PowerCycle | UpdatePolicy::RollingReplace
-                ) && spec.parking != Parking::PowerOff
-                    && drift(&Known::new(vm.clone()), spec, group.refused.as_ref())
-                        == Drift::PowerCycle
-            }),
-            _ => false,
-        };
-        if comes_back && let Some(record) = group.slots.get_mut(&slot) {
-            record.started = false;
-        }
-    }
-
-    /// What a restart found recorded is over. Nobody remembers why the member was taken down.
-    pub(crate) fn went_off_by_us(&mut self, key: &GroupKey, slot: Slot) {
-        let operation = self.groups.get(key).and_then(|it| it.operations.get(&slot));
-        let recorded = operation.filter(|it| it.generation.is_none());
-        let vm = recorded.and_then(|it| self.inventory.vm(it.vm.as_ref()?));
-        if let Some(known) = vm {
-            let as_it_was = Vm {
-                power: PowerState::On,
-                ..known.vm.clone()
-            };
-            self.goes_off_by_us(key, slot, &as_it_was);
-        }
-    }
 }
 
 #[cfg(test)]

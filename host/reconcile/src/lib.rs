@@ -33,6 +33,8 @@ mod drift;
 
 mod health;
 
+mod taken_down;
+
 mod commit;
 
 mod execute;

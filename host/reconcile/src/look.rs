@@ -178,7 +178,7 @@ impl Machine {
         match self.next_step(key, slot, &work, vm) {
             NextStep::Call(call) => {
                 if matches!(call, Call::PowerOff(_) | Call::ShutdownGuest(_)) {
-                    self.goes_off_by_us(key, slot, vm);
+                    self.expect_back(key, slot, vm);
                 }
                 self.call(key, slot, call);
             }

@@ -12,7 +12,7 @@ use crate::health::{Past, answers, health};
 use crate::inventory::{Inventory, Known, Vm, VmId};
 use crate::limits::LABEL_VALUE_CHARS_MAX;
 use crate::membership::Membership;
-use crate::operation::{Operation, Work};
+use crate::operation::Operation;
 
 /// Since when a member is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +68,7 @@ pub(crate) fn members(
 fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> Member {
     let (vm, now) = (&known.vm, at.utc);
     let operation = group.operations.get(&slot);
-    let goes_down = operation
-        .is_some_and(|it| it.is_started() && matches!(it.work, Work::Delete | Work::PowerOff(_)));
+    let goes_down = operation.is_some_and(|it| it.is_started() && it.takes_down().is_some());
     let record = group
         .slots
         .get_mut(&slot)

@@ -48,8 +48,8 @@ fn swap_for_another(stage: &mut Stage) {
 /// that would leave the member off, also one whose owner has changed their mind meanwhile.
 #[test]
 fn a_member_that_is_down_for_its_update_comes_back_under_another_module() {
-    let slow = |kind| spoiled(kind, 1, RequestFault::Slow(20_000));
-    for (faults, takes_it_back) in [(vec![slow(Kind::Reconfigure)], false), (Vec::new(), true)] {
+    let slow = spoiled(Kind::Reconfigure, 1, RequestFault::Slow(20_000));
+    for (faults, takes_it_back) in [(vec![slow], false), (Vec::new(), true)] {
         let mut stage = Stage::new(faults);
         let wanted = Spec {
             update: UpdatePolicy::PowerCycle,
