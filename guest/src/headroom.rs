@@ -11,6 +11,8 @@ use vmgroup_sdk::{Health, Hold, Member, Observation, OperationKind, PowerState};
 /// nowhere.
 #[derive(Debug, Clone)]
 pub(crate) struct Headroom {
+    /// Slots with an operation that takes their member down, or may.
+    busy: BTreeSet<u32>,
     wished_down: bool,
     replicas: u64,
     /// Fewer must not be up by this module's doing.
@@ -32,6 +34,7 @@ pub(crate) struct Headroom {
     disruptions: u64,
     now: u64,
     heal_after_ms: u64,
+    settles_in_ms: Option<u64>,
 }
 
 impl Headroom {
@@ -40,7 +43,11 @@ impl Headroom {
         let desired = &seen.desired;
         let wished_down = matches!(desired.power.state, PowerState::Off | PowerState::Suspended);
         let up_min = desired.replicas.saturating_sub(desired.max_unavailable);
+        // A change of hardware takes nobody down, and may be tried for ever.
+        let operations = seen.operations.iter();
+        let takes_down = operations.filter(|o| o.kind != OperationKind::Reconfigure);
         let mut headroom = Headroom {
+            busy: takes_down.map(|o| o.slot).collect(),
             wished_down,
             replicas: desired.replicas.into(),
             up_min: up_min.into(),
@@ -55,18 +62,31 @@ impl Headroom {
             disruptions: desired.budget.disruptions.into(),
             now: seen.context.now,
             heal_after_ms: desired.heal_after_ms,
+            settles_in_ms: None,
         };
-        // A change of hardware takes nobody down, and may be tried for ever.
-        let operations = seen.operations.iter();
-        let takes_down = operations.filter(|o| o.kind != OperationKind::Reconfigure);
-        let busy: BTreeSet<u32> = takes_down.map(|o| o.slot).collect();
-        let counts = |m: &&Member| {
-            m.is_there() && !m.holds.contains(&Hold::Question) && !busy.contains(&m.slot)
-        };
-        for member in seen.members.iter().filter(counts) {
-            headroom.count(member, |count| *count += 1);
+        let stands = |m: &&Member| m.is_there() && !m.holds.contains(&Hold::Question);
+        for member in seen.members.iter().filter(stands) {
+            if !headroom.busy.contains(&member.slot) {
+                headroom.count(member, |count| *count += 1);
+                let boots = headroom.boots_for_ms(member);
+                let first = headroom.settles_in_ms.into_iter().chain(boots).min();
+                headroom.settles_in_ms = first;
+            }
         }
         headroom
+    }
+
+    /// How long the member is still given to come up; none if it has, or is given up.
+    pub(crate) fn boots_for_ms(&self, member: &Member) -> Option<u64> {
+        let took_ms = self.now.saturating_sub(member.health_since);
+        let remaining_ms = self.heal_after_ms.saturating_sub(took_ms);
+        (member.health == Health::Starting && remaining_ms > 0).then_some(remaining_ms)
+    }
+
+    /// When time alone may allow one that does not serve to go: the first of those that
+    /// start counts as settled by then.
+    pub(crate) fn settles_in_ms(&self) -> Option<u64> {
+        self.settles_in_ms
     }
 
     /// Whether the budget leaves a deletion.
@@ -84,6 +104,16 @@ impl Headroom {
     /// would help it may be just this.
     pub(crate) fn allows(&self, member: &Member) -> bool {
         self.leaves_enough(member, self.surges)
+    }
+
+    /// The same, if nothing were being done to the member.
+    pub(crate) fn allows_idle(&self, member: &Member) -> bool {
+        if !self.busy.contains(&member.slot) {
+            return self.allows(member);
+        }
+        let mut idle = self.clone();
+        idle.count(member, |count| *count += 1);
+        idle.allows(member)
     }
 
     /// Where none can be made before it, one that does not serve goes while no other is down.
@@ -174,8 +204,7 @@ impl Headroom {
 
     fn count(&mut self, member: &Member, change: impl Fn(&mut u64)) {
         change(&mut self.present);
-        let age_ms = self.now.saturating_sub(member.health_since);
-        if member.health != Health::Starting || age_ms >= self.heal_after_ms {
+        if self.boots_for_ms(member).is_none() {
             change(&mut self.settled);
         }
         if self.serves(member) {

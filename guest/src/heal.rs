@@ -36,6 +36,8 @@ pub(crate) fn replace_broken(draft: &mut Draft<'_>, headroom: &mut Headroom) {
             draft.act(Priority::Heal, member.slot, action);
         } else if !headroom.has_deletes() {
             wait_for_budget(draft, "replace a broken member");
+        } else {
+            wait_for_boots(draft, headroom, member);
         }
     }
 }
@@ -54,6 +56,18 @@ pub(crate) fn wait_for_budget(draft: &mut Draft<'_>, what: &str) {
         after_ms.max(1),
         Reason::new(reasons::BUDGET_RENEWS, message),
     );
+}
+
+/// A member that does not serve, and may not go yet, may once others are up, or have
+/// taken too long for that. Nobody tells of the latter.
+pub(crate) fn wait_for_boots(draft: &mut Draft<'_>, headroom: &Headroom, member: &Member) {
+    if let Some(after_ms) = headroom
+        .settles_in_ms()
+        .filter(|_| !headroom.serves(member))
+    {
+        let reason = Reason::new(reasons::HEAL_DUE, "a member is given time to boot");
+        draft.look_within(after_ms, reason);
+    }
 }
 
 /// Whether the owner's policy has the member replaced, whatever else speaks

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use vmgroup_sdk::{Drift, Observation, PowerState};
+use vmgroup_sdk::{Observation, PowerState};
+
+use crate::update;
 
 /// The contract's bound on a memo, in bytes.
 const MEMO_MAX: usize = 4096;
@@ -26,7 +28,7 @@ impl Memory {
         memory.cycling.retain(|id| {
             let member = seen.members.iter().find(|m| m.id == *id);
             member.is_some_and(|m| {
-                let finished = m.power == PowerState::On && m.drift != Drift::PowerCycle;
+                let finished = m.power == PowerState::On && !update::is_cycled(seen, m);
                 !finished || seen.operation_on(m.slot).is_some()
             })
         });
@@ -58,16 +60,31 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use vmgroup_sdk::testing::{member, observation};
+    use vmgroup_sdk::{Drift, UpdatePolicy};
 
     use super::*;
 
     fn recalled(power: PowerState, drift: Drift) -> Option<String> {
+        recalled_under(UpdatePolicy::PowerCycle, power, drift)
+    }
+
+    fn recalled_under(update: UpdatePolicy, power: PowerState, drift: Drift) -> Option<String> {
         let mut seen = observation(1);
+        seen.desired.update = update;
         seen.context.memo = Some(r#"{"cycling":["vm-0","vm-gone"]}"#.into());
         seen.members = vec![member(0)];
         seen.members[0].power = power;
         seen.members[0].drift = drift;
         Memory::recall(&seen).memo()
+    }
+
+    /// It came back at once whenever a person powered it off later.
+    #[test]
+    fn a_member_that_is_on_and_no_longer_to_be_cycled_is_forgotten() {
+        let kept = Some(r#"{"cycling":["vm-0"]}"#.to_owned());
+        let recalled = |power| recalled_under(UpdatePolicy::OnDelete, power, Drift::PowerCycle);
+        assert_eq!(recalled(PowerState::Off), kept);
+        assert_eq!(recalled(PowerState::On), None);
     }
 
     #[test]

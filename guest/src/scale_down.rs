@@ -1,8 +1,9 @@
 //! More members than wanted: some go, by removal policy.
 //!
-//! Members that are known to be broken or that have not yet started go before
-//! all others, those that differ from a spec that is being rolled out next;
-//! among equals the policy decides.
+//! Members that are to be replaced for their health go first: they would go
+//! anyway. Those that are otherwise known to be broken, or that have not yet
+//! started, go before all others, those that differ from a spec that is being
+//! rolled out next; among equals the policy decides.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use vmgroup_sdk::{Effect, Health, Member, Observation, RemovalPolicy};
 use crate::draft::{Draft, Priority};
 use crate::headroom::Headroom;
 use crate::heal::wait_for_budget;
-use crate::{reasons, surge, update};
+use crate::{heal, reasons, surge, update};
 
 /// Deletes what exceeds replicas + spares + `surge`.
 pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, surge: u64) {
@@ -30,7 +31,13 @@ pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, sur
     let mut free = live.saturating_sub(wanted + surge::allowed(seen));
     let mut candidates = draft.open_to_deletion();
     seen.desired.removal.sort(&mut candidates);
-    let in_turn = [Standing::Broken, Standing::Outdated, Standing::Good]
+    let turns = [
+        Standing::ToBeReplaced,
+        Standing::Broken,
+        Standing::Outdated,
+        Standing::Good,
+    ];
+    let in_turn = turns
         .into_iter()
         .flat_map(|turn| candidates.iter().filter(move |m| standing(seen, m) == turn));
     for member in in_turn {
@@ -69,6 +76,7 @@ fn live_slots(seen: &Observation) -> u64 {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
+    ToBeReplaced,
     Broken,
     Outdated,
     Good,
@@ -76,6 +84,7 @@ enum Standing {
 
 fn standing(seen: &Observation, member: &Member) -> Standing {
     match member.health {
+        _ if heal::is_due(seen, member) => Standing::ToBeReplaced,
         Health::Failed | Health::Unready | Health::Starting => Standing::Broken,
         Health::Ready | Health::Unknown if update::is_outdated(seen, member) => Standing::Outdated,
         Health::Ready | Health::Unknown => Standing::Good,
@@ -122,6 +131,18 @@ mod tests {
     fn a_broken_member_goes_before_the_newest() {
         let mut seen = seen(3, 4);
         seen.members[1].health = Health::Failed;
+        assert_eq!(removed(&seen), [1]);
+    }
+
+    /// What stood in went while it booted, and was made again.
+    #[test]
+    fn a_member_that_is_to_be_replaced_goes_before_one_that_starts() {
+        let mut seen = seen(3, 4);
+        seen.members[3].health = Health::Starting;
+        seen.members[1].health = Health::Failed;
+        seen.members[1].health_since = 0;
+        assert_eq!(removed(&seen), [3], "nobody heals it");
+        seen.desired.heal = HealPolicy::Replace;
         assert_eq!(removed(&seen), [1]);
     }
 

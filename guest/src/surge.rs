@@ -1,6 +1,6 @@
 //! How many members above the wanted number there may be while some are replaced.
 
-use vmgroup_sdk::{Observation, Operation};
+use vmgroup_sdk::{Hold, Member, Observation, Operation};
 
 use crate::headroom::Headroom;
 use crate::{heal, update};
@@ -25,11 +25,19 @@ pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
         return 0;
     }
     let to_replace = (seen.members.iter())
-        .filter(|m| m.is_free_to_delete())
+        .filter(|m| may_be_deleted_soon(m))
         .filter(|m| !seen.operation_on(m.slot).is_some_and(Operation::may_delete))
-        .filter(|m| update::is_outdated(seen, m) || (heal::is_due(seen, m) && !headroom.allows(m)))
+        .filter(|m| {
+            update::is_outdated(seen, m) || (heal::is_due(seen, m) && !headroom.allows_idle(m))
+        })
         .count() as u64;
     to_replace.min(allowed)
+}
+
+/// What somebody else does to the member passes by itself.
+fn may_be_deleted_soon(member: &Member) -> bool {
+    let passes = |hold: &Hold| *hold == Hold::ForeignTask;
+    member.is_there() && member.holds.iter().all(passes)
 }
 
 #[cfg(test)]
@@ -56,6 +64,32 @@ mod tests {
             seen.operations = kind.map(|kind| operation(kind, 0)).into_iter().collect();
             assert_eq!(wanted(&seen, &Headroom::new(&seen)), expected, "{kind:?}");
         }
+    }
+
+    /// What stood in went while vCenter moved the other one, and was made again.
+    #[test]
+    fn a_task_of_somebody_else_leaves_what_stands_in_where_it_is() {
+        let mut seen = observation(1);
+        seen.desired.update = UpdatePolicy::RollingReplace;
+        seen.desired.max_surge = 1;
+        seen.members = vec![member(0)];
+        seen.members[0].drift = Drift::Replace;
+        for (hold, expected) in [(Hold::ForeignTask, 1), (Hold::ForeignSnapshot, 0)] {
+            seen.members[0].holds = vec![hold];
+            assert_eq!(wanted(&seen, &Headroom::new(&seen)), expected, "{hold:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_member_that_goes_down_for_its_update_asks_for_none() {
+        let mut seen = observation(3);
+        seen.desired.heal = HealPolicy::Replace;
+        seen.desired.max_surge = 1;
+        seen.members = vec![member(0), member(1), member(2)];
+        seen.members[0].health = Health::Unready;
+        seen.members[0].health_since = 0;
+        seen.operations = vec![operation(OperationKind::PowerOff, 0)];
+        assert_eq!(wanted(&seen, &Headroom::new(&seen)), 0);
     }
 
     #[test]

@@ -12,11 +12,11 @@
 //! Broken members halt what takes good ones down: if the new spec is at fault,
 //! it does not spread.
 
-use vmgroup_sdk::{Drift, Effect, Health, Member, Observation, PowerState, Reason, UpdatePolicy};
+use vmgroup_sdk::{Drift, Effect, Member, Observation, PowerState, Reason, UpdatePolicy};
 
 use crate::draft::{Draft, Priority};
 use crate::headroom::Headroom;
-use crate::heal::wait_for_budget;
+use crate::heal::{self, wait_for_boots, wait_for_budget};
 use crate::memory::Memory;
 use crate::reasons;
 use crate::settings::Settings;
@@ -53,12 +53,14 @@ pub(crate) fn is_outdated(seen: &Observation, member: &Member) -> bool {
     seen.desired.update == UpdatePolicy::RollingReplace && takes_a_new_vm
 }
 
-/// A boot is not cut short for new hardware, unless it takes too long: that is after so many
-/// milliseconds.
-fn boots_for(seen: &Observation, member: &Member) -> Option<u64> {
-    let took_ms = seen.context.now.saturating_sub(member.health_since);
-    let remaining_ms = seen.desired.heal_after_ms.saturating_sub(took_ms);
-    (member.health == Health::Starting && remaining_ms > 0).then_some(remaining_ms)
+/// Whether the member is to be shut down, changed, and brought back.
+pub(crate) fn is_cycled(seen: &Observation, member: &Member) -> bool {
+    let policy = seen.desired.update;
+    let cycles = matches!(
+        policy,
+        UpdatePolicy::PowerCycle | UpdatePolicy::RollingReplace
+    );
+    cycles && member.drift == Drift::PowerCycle && !is_outdated(seen, member)
 }
 
 fn reconfigure_in_place(draft: &mut Draft<'_>) {
@@ -81,11 +83,15 @@ fn power_cycle(
     settings: &Settings,
 ) {
     let mut differing = draft.open_members();
-    differing.retain(|m| m.drift == Drift::PowerCycle && !is_outdated(draft.seen, m));
+    // What is to be replaced for its health gets the new hardware with that.
+    let goes =
+        |m: &Member| headroom.has_deletes() && m.is_free_to_delete() && heal::is_due(draft.seen, m);
+    differing.retain(|m| is_cycled(draft.seen, m) && !goes(m));
     for member in unused_first(differing, headroom) {
         let effect = match member.power {
             PowerState::Off => Effect::Reconfigure(member.id.clone()),
-            PowerState::On if let Some(remaining_ms) = boots_for(draft.seen, member) => {
+            // A boot is not cut short for new hardware, unless it takes too long.
+            PowerState::On if let Some(remaining_ms) = headroom.boots_for_ms(member) => {
                 let reason = Reason::new(reasons::HEAL_DUE, "a member is given time to boot");
                 draft.look_within(remaining_ms, reason);
                 continue;
@@ -98,7 +104,11 @@ fn power_cycle(
                 wait_for_budget(draft, "power-cycle a member");
                 continue;
             }
-            PowerState::On | PowerState::Suspended | PowerState::Unknown => continue,
+            PowerState::On => {
+                wait_for_boots(draft, headroom, member);
+                continue;
+            }
+            PowerState::Suspended | PowerState::Unknown => continue,
         };
         let action = effect.because(
             reasons::UPDATE_POWER_CYCLE,
@@ -118,6 +128,8 @@ fn replace(draft: &mut Draft<'_>, headroom: &mut Headroom) {
             draft.act(Priority::Update, member.slot, action);
         } else if !headroom.has_deletes() {
             wait_for_budget(draft, "replace a differing member");
+        } else {
+            wait_for_boots(draft, headroom, member);
         }
     }
 }
@@ -133,7 +145,7 @@ fn unused_first<'a>(members: Vec<&'a Member>, headroom: &Headroom) -> Vec<&'a Me
 #[cfg(test)]
 mod tests {
     use vmgroup_sdk::testing::{member, observation};
-    use vmgroup_sdk::{Failure, FailureClass, Plan};
+    use vmgroup_sdk::{Failure, FailureClass, Health, Plan};
 
     use super::*;
 
