@@ -92,6 +92,8 @@ pub enum Event {
     },
     /// The feed waited its turn and nothing changed: the view is fresh.
     FeedIdle,
+    /// A part of what the feed tells next has arrived: it works, and the view is as old as it was.
+    FeedProgress,
     /// The feed, or the session with it, is lost.
     FeedLost {
         /// What vCenter or the network said.

@@ -20,8 +20,8 @@ pub const RIVAL_MS: u64 = LEASE_DURATION_MS;
 pub const LOGIN_RETRY_FIRST_MS: u64 = 1_000;
 /// Work resumes within 30 s of the end of an outage, so the longest wait is shorter.
 pub const LOGIN_RETRY_MOST_MS: u64 = 20_000;
-/// A login, and the first complete view after it, take at most so long; the
-/// adapter's own time-outs are shorter.
+/// A login, and the first complete view after it, take at most so long, and after each part of
+/// the view that arrives; the adapter's own time-outs are shorter.
 pub const LOGIN_MS_MAX: u64 = minutes(5);
 /// Refused credentials are tried again so seldom that no account is locked.
 pub const REFUSED_LOGIN_RETRY_MS: u64 = minutes(15);

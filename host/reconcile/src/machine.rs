@@ -239,6 +239,7 @@ impl Machine {
             Event::FeedReset { id, vms, tasks } => self.feed_reset(id, vms, tasks),
             Event::FeedChanged { vms, left, tasks } => self.feed_changed(vms, &left, tasks),
             Event::FeedIdle => self.session.feed_alive(self.now),
+            Event::FeedProgress => self.session.feed_progresses(self.now),
             Event::FeedLost {
                 reason,
                 session_ended: _,

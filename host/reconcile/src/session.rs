@@ -60,6 +60,8 @@ pub(crate) struct Session {
     vcenter: Option<String>,
     problem: Option<(&'static str, String)>,
     fresh_at: Now,
+    /// A part of what the feed is about to tell arrived last then.
+    arrived_at: Option<Monotonic>,
     /// The last version of the credentials that was refused, and when.
     seen_refused: Option<(String, Monotonic)>,
     /// The credentials of the secret were refused before, and are not tried earlier.
@@ -87,6 +89,7 @@ impl Session {
             vcenter: None,
             problem: None,
             fresh_at: Now::default(),
+            arrived_at: None,
             relisting: None,
             relist_wanted: None,
             listed_at: None,
@@ -228,6 +231,11 @@ impl Session {
         }
     }
 
+    /// A part of what the feed tells next has arrived.
+    pub(crate) fn feed_progresses(&mut self, now: Now) {
+        self.arrived_at = Some(now.monotonic);
+    }
+
     /// The feed, or the session with it, is lost.
     pub(crate) fn feed_lost(&mut self, reason: String, now: Now) {
         if self.is_logged_in() {
@@ -282,7 +290,7 @@ impl Session {
                 "refused credentials are tried once more".into(),
             )),
             State::LoggingIn { asked_at, .. } | State::Starting { asked_at, .. }
-                if now.monotonic >= starts_by(*asked_at) =>
+                if now.monotonic >= self.starts_by(*asked_at) =>
             {
                 self.down("the login was never answered".into(), now);
                 None
@@ -320,7 +328,7 @@ impl Session {
             State::Down(at) => self.credentials.as_ref().map(|_| *at),
             State::Refused(at) => Some(*at),
             State::LoggingIn { asked_at, .. } | State::Starting { asked_at, .. } => {
-                Some(starts_by(*asked_at))
+                Some(self.starts_by(*asked_at))
             }
             State::Live => self.relist_at().into_iter().chain([self.silent_at()]).min(),
         }
@@ -328,9 +336,17 @@ impl Session {
 
     /// While a complete view is made the feed says nothing, for as long as a login may take.
     fn silent_at(&self) -> Monotonic {
-        let silent = self.fresh_at.monotonic.plus(FEED_SILENCE_MS);
-        let relists = self.relisting.map(|(_, asked_at)| starts_by(asked_at));
+        let fresh_at = self.fresh_at.monotonic;
+        let heard_at = self.arrived_at.map_or(fresh_at, |at| at.max(fresh_at));
+        let silent = heard_at.plus(FEED_SILENCE_MS);
+        let relists = self.relisting.map(|(_, asked_at)| self.starts_by(asked_at));
         relists.map_or(silent, |by| by.max(silent))
+    }
+
+    /// A login, or a complete view, of which nothing has arrived by then never will.
+    fn starts_by(&self, asked_at: Monotonic) -> Monotonic {
+        let heard_at = self.arrived_at.map_or(asked_at, |at| at.max(asked_at));
+        heard_at.plus(LOGIN_MS_MAX)
     }
 
     /// Soon if somebody asked for it, and now and then in any case: updates of
@@ -359,6 +375,7 @@ impl Session {
         self.relisting = None;
         self.relist_wanted = None;
         self.listed_at = None;
+        self.arrived_at = None;
     }
 }
 
@@ -366,11 +383,6 @@ impl Default for Session {
     fn default() -> Self {
         Session::new()
     }
-}
-
-/// A login that has not led to a view by then never will.
-fn starts_by(asked_at: Monotonic) -> Monotonic {
-    asked_at.plus(LOGIN_MS_MAX)
 }
 
 #[cfg(test)]
@@ -638,6 +650,29 @@ mod tests {
         assert!(session.is_live());
         session.drive(at(FEED_SILENCE_MS + 1_000));
         assert!(!session.is_live());
+    }
+
+    /// Thousands of VMs that change at once take longer than a silence may.
+    #[test]
+    fn a_feed_of_which_parts_arrive_is_not_lost_and_makes_no_view_fresh() {
+        let mut session = live();
+        let fresh_at = session.fresh_at();
+        session.feed_progresses(at(FEED_SILENCE_MS));
+        assert_eq!(session.drive(at(2 * FEED_SILENCE_MS - 1)), None);
+        assert!(session.is_live());
+        assert_eq!(session.fresh_at(), fresh_at);
+        session.drive(at(2 * FEED_SILENCE_MS));
+        assert!(!session.is_live());
+    }
+
+    #[test]
+    fn a_first_view_of_which_parts_arrive_is_waited_for() {
+        let mut session = Session::new();
+        session.credentials_changed("v1".into(), None, at(0));
+        login(&mut session, 1, at(0));
+        session.feed_progresses(at(LOGIN_MS_MAX - 1));
+        assert_eq!(session.drive(at(2 * LOGIN_MS_MAX - 2)), None);
+        assert!(session.feed_reset(RequestId(1), at(2 * LOGIN_MS_MAX - 2)));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) struct Record {
     change_version: Option<String>,
     /// The change version at which the devices were read.
     devices_at: Option<Option<String>>,
-    /// Of `KEYS` and `TAKEN_ALONG`: what vCenter would not tell.
+    /// Of `KEYS` and `GUARDS`: what vCenter would not tell.
     untold: BTreeSet<&'static str>,
 }
 
@@ -85,12 +85,12 @@ const TABLE: &[(&str, Setter)] = &[
         r.power = v.map(|v| power_state(v.as_str()));
     }),
     ("runtime.connectionState", |r, v| r.connection = text(v)),
-    ("runtime.question", |r, v| r.question = v.is_some()),
-    ("runtime.vmFailoverInProgress", |r, v| {
+    (QUESTION, |r, v| r.question = v.is_some()),
+    (FAILOVER, |r, v| {
         r.failover = flag(v) == Some(true);
     }),
     (SNAPSHOT, |r, v| r.snapshot = v.is_some()),
-    ("disabledMethod", |r, v| {
+    (DISABLED, |r, v| {
         let methods = v.map(Value::items).unwrap_or_default();
         r.destroy_disabled = methods.iter().any(|m| m.as_str() == Some("Destroy_Task"));
     }),
@@ -126,6 +126,9 @@ const MARKER: &str = r#"config.extraConfig["vmgroup.marker"]"#;
 const SPEC_HASH: &str = r#"config.extraConfig["vmgroup.spec-hash"]"#;
 const HOLD: &str = r#"config.extraConfig["vmgroup.hold"]"#;
 const SNAPSHOT: &str = "snapshot";
+const QUESTION: &str = "runtime.question";
+const FAILOVER: &str = "runtime.vmFailoverInProgress";
+const DISABLED: &str = "disabledMethod";
 
 /// The property with a VM's devices.
 pub(crate) const DEVICES: &str = "config.hardware.device";
@@ -136,8 +139,17 @@ const FILES: &str = "config.files.vmPathName";
 /// They say whose a VM is and who holds it: without them it is unreadable.
 const KEYS: &[&str] = &[MARKER, SPEC_HASH, HOLD];
 
-/// What a destroy takes along: without it a VM counts as not reached.
-const TAKEN_ALONG: &[&str] = &[DEVICES, FILES, SNAPSHOT];
+/// What a destroy takes along, and what speaks against touching a VM: without it a VM counts as
+/// not reached.
+const GUARDS: &[&str] = &[
+    DEVICES,
+    FILES,
+    SNAPSHOT,
+    QUESTION,
+    FAILOVER,
+    DISABLED,
+    RECENT_TASKS,
+];
 
 /// Changes whenever the configuration does.
 const CHANGE_VERSION: &str = "config.changeVersion";
@@ -218,7 +230,7 @@ impl Record {
         self.set(&missing.path, None);
         // What the server does not know of at all is unset.
         if missing.fault.name != "InvalidProperty" {
-            let paths = KEYS.iter().chain(TAKEN_ALONG);
+            let paths = KEYS.iter().chain(GUARDS);
             let untold = paths.filter(|path| within(path, &missing.path).is_some());
             self.untold.extend(untold);
         }
@@ -280,7 +292,7 @@ impl Record {
             hold: kept(&self.hold),
             power,
             connection: match connection_state(connection) {
-                Connection::Connected if self.is_untold(TAKEN_ALONG) => Connection::Unknown,
+                Connection::Connected if self.is_untold(GUARDS) => Connection::Unknown,
                 state => state,
             },
             cpus: self.cpus.unwrap_or(0),
@@ -650,8 +662,8 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_vm_whose_devices_or_snapshots_may_not_be_read_counts_as_not_reached() {
-        for path in [DEVICES, FILES, SNAPSHOT, "config.hardware"] {
+    fn a_vm_of_which_it_cannot_be_read_what_speaks_against_touching_it_counts_as_not_reached() {
+        for path in GUARDS.iter().copied().chain(["config.hardware"]) {
             let mut record = record(&full());
             record.miss(&missing(path, "NoPermission"));
             let vm = record.vm("vm-1", nothing());
@@ -664,7 +676,11 @@ pub(crate) mod tests {
             let mut again = record.entered_again();
             again.set("runtime.connectionState", Some(&text("connected")));
             let reached = again.vm("vm-1", nothing()).connection == Connection::Connected;
-            assert_eq!(reached, [SNAPSHOT, FILES].contains(&path), "{path}");
+            assert_eq!(
+                reached,
+                ![DEVICES, "config.hardware"].contains(&path),
+                "{path}"
+            );
         }
         let mut record = record(&full());
         record.miss(&missing(SNAPSHOT, "NoPermission"));

@@ -5,7 +5,7 @@
 //!   begin ──first set, all pages──▶ FeedReset ──▶ wait ──changes──▶ FeedChanged ─┐
 //!                                                 ▲ └──nothing────▶ FeedIdle ────┤
 //!                                                 └──────────────────────────────┘
-//!   any failure ──▶ FeedLost
+//!   a part of either has arrived ──▶ FeedProgress      any failure ──▶ FeedLost
 //! ```
 
 use std::convert::Infallible;
@@ -95,9 +95,7 @@ impl Feed {
     async fn follow(mut self, id: RequestId) -> Result<Infallible, Error> {
         // Zero seconds: an empty folder has nothing to wait for.
         while let Some(set) = self.wait(0).await? {
-            let more = set.truncated;
-            self.take(set);
-            if !more {
+            if !self.take(set).await {
                 break;
             }
         }
@@ -107,9 +105,7 @@ impl Feed {
         loop {
             let mut next = self.wait(WAIT_S).await?;
             while let Some(set) = next {
-                let more = set.truncated;
-                self.take(set);
-                next = match more {
+                next = match self.take(set).await {
                     true => self.wait(0).await?,
                     false => None,
                 };
@@ -131,7 +127,8 @@ impl Feed {
             .await
     }
 
-    fn take(&mut self, set: UpdateSet) {
+    /// True if there is more of it.
+    async fn take(&mut self, set: UpdateSet) -> bool {
         self.version = set.version;
         for object in set.filters.into_iter().flat_map(|filter| filter.objects) {
             match object.object.kind.as_str() {
@@ -152,6 +149,10 @@ impl Feed {
                 _ => {}
             }
         }
+        if set.truncated {
+            self.session.tell(Event::FeedProgress).await;
+        }
+        set.truncated
     }
 }
 

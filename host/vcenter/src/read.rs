@@ -196,12 +196,7 @@ impl Session {
     }
 
     fn vms(&self, contents: &[ObjectContent]) -> Vec<Vm> {
-        let running: BTreeSet<&str> = contents
-            .iter()
-            .filter(|content| content.object.kind == "Task")
-            .filter(|task| matches!(task.text(TASK_STATE), Some("queued" | "running")))
-            .map(|task| task.object.id.as_str())
-            .collect();
+        let running = running(contents);
         contents
             .iter()
             .filter(|content| content.object.kind == VM)
@@ -223,6 +218,17 @@ impl Session {
             fault: of_read(error, target),
         }
     }
+}
+
+/// The tasks that run; one whose state cannot be read may.
+fn running(contents: &[ObjectContent]) -> BTreeSet<&str> {
+    let tasks = contents
+        .iter()
+        .filter(|content| content.object.kind == "Task");
+    tasks
+        .filter(|task| !matches!(task.text(TASK_STATE), Some("success" | "error")))
+        .map(|task| task.object.id.as_str())
+        .collect()
 }
 
 /// Reads objects, and again while others than the target vanish, such as tasks on it.
@@ -272,4 +278,30 @@ fn follow_tasks() -> Selection {
         skip: false,
         selections: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_whose_state_cannot_be_read_may_run() {
+        let task = |id: &str, state: Option<&str>| ObjectContent {
+            object: ManagedObjectRef::task(id),
+            properties: state
+                .map(|state| (TASK_STATE.into(), Value::Text(state.into())))
+                .into_iter()
+                .collect(),
+            missing: Vec::new(),
+        };
+        let contents = [
+            task("queued", Some("queued")),
+            task("running", Some("running")),
+            task("unread", None),
+            task("over", Some("success")),
+            task("failed", Some("error")),
+        ];
+        let expected = ["queued", "running", "unread"];
+        assert_eq!(running(&contents), BTreeSet::from(expected));
+    }
 }

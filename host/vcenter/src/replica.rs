@@ -134,7 +134,10 @@ impl Replica {
             .map(ManagedObjectRef::virtual_machine)
             .collect();
         // Of each page only the records stay: at the first look all VMs are behind.
-        for refs in refs.chunks(OBJECTS_PER_READ) {
+        for (page, refs) in refs.chunks(OBJECTS_PER_READ).enumerate() {
+            if page > 0 {
+                session.tell(Event::FeedProgress).await;
+            }
             for content in &retrieve(session, VM, refs, &config_paths()).await? {
                 if let Some(record) = self.vms.get_mut(&content.object.id) {
                     record.reread_config(content);
@@ -146,8 +149,14 @@ impl Replica {
 
     async fn look_up(&mut self, session: &Session, unseen: BTreeSet<TaskId>) -> Result<(), Error> {
         let refs: Vec<_> = unseen.iter().map(ManagedObjectRef::task).collect();
-        for refs in refs.chunks(OBJECTS_PER_READ) {
+        let mut gone = unseen;
+        for (page, refs) in refs.chunks(OBJECTS_PER_READ).enumerate() {
+            if page > 0 {
+                session.tell(Event::FeedProgress).await;
+            }
             let found = retrieve(session, "Task", refs, &["info"]).await?;
+            // One that is there and cannot be read may run.
+            gone.retain(|task| found.iter().all(|content| content.object.id != *task));
             let infos = found
                 .iter()
                 .filter_map(|content| content.get("info"))
@@ -159,10 +168,8 @@ impl Replica {
                 self.put_task(session, info);
             }
         }
-        for task in unseen {
-            if !self.tasks.contains_key(&task) {
-                self.forget_task(session, &task);
-            }
+        for task in gone {
+            self.forget_task(session, &task);
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ impl Feed {
                     self.vms.remove(&id);
                 }
             }
-            Event::FeedIdle => {}
+            Event::FeedIdle | Event::FeedProgress => {}
             Event::FeedLost { session_ended, .. } => self.state = State::Lost { session_ended },
             other => return Some(other),
         }

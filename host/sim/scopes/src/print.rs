@@ -82,6 +82,7 @@ const AGES: &[(&str, Age)] = &[
     ("listed_at", Age::Listed(RELIST_GAP_MS)),
     ("relisting", Age::Listed(RELIST_GAP_MS)),
     ("asked_at", Age::Listed(LOGIN_MS_MAX)),
+    ("arrived_at", Age::UpTo(LOGIN_MS_MAX)),
     ("heard_at", Age::Ordered(SETTLE_MS)),
     ("acted_at", Age::Ordered(RIVAL_MS)),
     ("begun_at", Age::UpTo(LOOK_MS_MAX + 1)),

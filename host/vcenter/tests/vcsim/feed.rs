@@ -106,8 +106,10 @@ async fn a_feed_of_many_pages_begins_with_all_of_them() {
     for name in &names {
         world.control().create_vm(name, &path).unwrap();
     }
+    assert_eq!(world.parts, 0);
     let id = world.login().await.unwrap();
     world.until(|w| w.resets.contains(&id)).await;
+    assert!(world.parts >= 2, "a page of VMs and a page of devices");
     assert_eq!(world.vms.len(), names.len());
     assert!(
         world

@@ -32,6 +32,8 @@ pub(crate) struct World {
     answers: Vec<Event>,
     pub(crate) losses: Vec<(String, bool)>,
     pub(crate) resets: Vec<RequestId>,
+    /// How often a part of what comes was told.
+    pub(crate) parts: usize,
 }
 
 /// Credentials that a test can change.
@@ -96,6 +98,7 @@ impl World {
             tasks: BTreeMap::new(),
             answers: Vec::new(),
             losses: Vec::new(),
+            parts: 0,
             resets: Vec::new(),
         }
     }
@@ -256,6 +259,7 @@ impl World {
                 }
             }
             Event::FeedIdle => {}
+            Event::FeedProgress => self.parts += 1,
             Event::FeedLost {
                 reason,
                 session_ended,
