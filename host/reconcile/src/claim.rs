@@ -24,6 +24,10 @@ impl Machine {
         let elsewhere = self.is_elsewhere(key);
         let here = self.session.vcenter().to_owned();
         let group = self.groups.get_mut(key)?;
+        if elsewhere {
+            // What has not begun there never will.
+            group.drop_queued();
+        }
         let is_sent_here =
             group.object.adoption.is_some() && group.object.vcenter.as_ref() == Some(&here);
         if elsewhere && !group.has_nothing() && !is_sent_here {
@@ -40,10 +44,8 @@ impl Machine {
 
     /// What is recorded of the group is of another vCenter than the session's.
     pub(crate) fn is_elsewhere(&self, key: &GroupKey) -> bool {
-        let recorded = self
-            .groups
-            .get(key)
-            .and_then(|group| group.vcenter.as_ref());
+        let group = self.groups.get(key);
+        let recorded = group.and_then(|group| group.vcenter.as_ref());
         recorded.is_some_and(|recorded| *recorded != self.session.vcenter())
     }
 

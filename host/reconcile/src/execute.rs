@@ -223,6 +223,9 @@ impl Machine {
         let allowed = self.is_still_allowed(key, slot);
         self.inventory.put(shown);
         if !allowed {
+            // What the feed tells late or never would have the same decided at once, again and
+            // again, and paid each time.
+            self.put(vm.clone());
             self.session
                 .want_relist("a look shows what the feed does not");
         }

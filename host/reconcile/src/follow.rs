@@ -8,7 +8,7 @@ use vmgroup_core::plan::PowerOffMode;
 
 use crate::backoff::wait_ms;
 use crate::event::CallResult;
-use crate::group::{Folder, Group, SlotFailure};
+use crate::group::{Folder, SlotFailure};
 use crate::inventory::{Fault, Task, TaskId, TaskState};
 use crate::limits::{SETTLE_MS, SHUTDOWN_MS, SLOT_RETRY_FIRST_MS, SLOT_RETRY_MOST_MS};
 use crate::machine::Machine;
@@ -20,6 +20,7 @@ impl Machine {
     /// A call is answered, or its answer is lost.
     pub(crate) fn called(&mut self, key: &GroupKey, slot: Slot, id: RequestId, result: CallResult) {
         let now = self.now.monotonic;
+        let waited = self.awaits_answers(key);
         let Some(operation) = self.operation(key, slot) else {
             return;
         };
@@ -55,7 +56,7 @@ impl Machine {
             }
         }
         self.advance(key, slot);
-        if !self.awaits_answers(key) && self.groups.get(key).is_some_and(Group::is_respecified) {
+        if waited && !self.awaits_answers(key) {
             self.wake(key, 0, WakeReason::OperationEnded);
         }
     }

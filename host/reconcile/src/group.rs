@@ -374,11 +374,6 @@ impl Group {
         self.slots.is_empty() && self.operations.is_empty()
     }
 
-    /// The owner changed the spec since the last commit.
-    pub(crate) fn is_respecified(&self) -> bool {
-        self.intent_generation != self.object.generation
-    }
-
     /// Operations that have not been begun die: the next decision is made
     /// without them.
     pub(crate) fn drop_queued(&mut self) {

@@ -171,11 +171,12 @@ impl Machine {
             self.failed(key, slot, FailureClass::Transient, &message);
             return;
         }
-        if !self.is_allowed_as_seen(key, slot, vm) {
+        let step = self.next_step(key, slot, &work, vm);
+        if matches!(step, NextStep::Call(_)) && !self.is_allowed_as_seen(key, slot, vm) {
             self.abandon(key, slot);
             return;
         }
-        match self.next_step(key, slot, &work, vm) {
+        match step {
             NextStep::Call(call) => {
                 if matches!(call, Call::PowerOff(_) | Call::ShutdownGuest(_)) {
                     self.expect_back(key, slot, vm);

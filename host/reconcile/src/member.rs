@@ -19,11 +19,23 @@ use crate::operation::Operation;
 pub(crate) struct Since {
     /// Power state, and since when.
     pub(crate) power: (PowerState, Timestamp),
-    /// Health, and since when.
+    /// Health, and since when; a broken member is so however it changes between failed and unready.
     pub(crate) health: (Health, Timestamp),
     /// It was powered off to be destroyed, and could not be: it is not powered off for that
     /// again before then.
     pub(crate) spared_until: Monotonic,
+}
+
+impl Since {
+    /// It is broken, and neither is nor was that because of its power state.
+    fn is_broken_by_itself(&self, wished: Option<Timestamp>) -> bool {
+        let (health, from) = self.health;
+        is_broken(health) && self.power.1 <= from && wished.is_some_and(|wished| wished <= from)
+    }
+}
+
+fn is_broken(health: Health) -> bool {
+    matches!(health, Health::Failed | Health::Unready)
 }
 
 /// Every member that the group has, or may have, by slot.
@@ -107,7 +119,10 @@ fn read(group: &mut Group, slot: Slot, spec: &Spec, known: &Known, at: Now) -> M
                 group.operations.remove(&slot);
             }
         }
-        since.health = (health, now);
+        let wished = group.power_wish.as_ref().map(|wish| wish.since);
+        let stays_broken = since.is_broken_by_itself(wished) && is_broken(health);
+        let from = if stays_broken { since.health.1 } else { now };
+        since.health = (health, from);
     }
     Member {
         id: vm.id.clone(),
@@ -231,7 +246,7 @@ pub(crate) fn holds(known: &Known) -> Vec<Hold> {
 #[cfg(test)]
 mod tests {
     use vmgroup_core::observation::FailureClass;
-    use vmgroup_core::status::SlotRecord;
+    use vmgroup_core::status::{PowerWishRecord, SlotRecord};
 
     use super::*;
     use crate::group::SlotFailure;
@@ -362,6 +377,30 @@ mod tests {
         assert_eq!(since(looks.at(50, hangs)), (30, 50, Health::Failed));
         // The clock was set back.
         assert_eq!(since(looks.at(5, |_| {})), (4, 4, Health::Failed));
+    }
+
+    #[test]
+    fn a_member_that_fails_and_falters_in_turn_is_broken_since_it_first_did() {
+        let mut looks = looks();
+        looks.group.power_wish = Some(PowerWishRecord {
+            state: PowerState::On,
+            since: Timestamp(0),
+        });
+        let mut since = |ms, power, heartbeat| {
+            let member = looks.at(ms, |vm| (vm.power, vm.heartbeat) = (power, heartbeat));
+            (member.health, member.health_since.0)
+        };
+        let on = PowerState::On;
+        assert_eq!(since(10, on, Heartbeat::Green), (Health::Ready, 10));
+        assert_eq!(since(20, on, Heartbeat::Yellow), (Health::Unready, 20));
+        assert_eq!(since(30, on, Heartbeat::Red), (Health::Failed, 20));
+        assert_eq!(since(40, on, Heartbeat::Yellow), (Health::Unready, 20));
+        // What it was while it was off says nothing of its guest.
+        let off = PowerState::Off;
+        assert_eq!(since(50, off, Heartbeat::Gray), (Health::Unready, 20));
+        assert_eq!(since(60, on, Heartbeat::Red), (Health::Failed, 60));
+        assert_eq!(since(70, on, Heartbeat::Green), (Health::Ready, 70));
+        assert_eq!(since(80, on, Heartbeat::Red), (Health::Failed, 80));
     }
 
     #[test]

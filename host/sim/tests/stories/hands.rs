@@ -158,6 +158,25 @@ fn nothing_is_made_in_another_vcenter_than_the_one_that_the_members_are_in() {
     }
 }
 
+/// What it would have made in the wrong one, and has not begun, held it back for ever.
+#[test]
+fn a_group_that_has_made_nothing_in_a_wrong_vcenter_begins_in_the_right_one() {
+    let slow = spoiled(Kind::Relist, 1, RequestFault::Slow(5_000));
+    let mut stage = Stage::new(vec![slow]);
+    let missing = Spec {
+        template: "missing".into(),
+        ..spec(2)
+    };
+    stage.create("web", missing);
+    stage.until_phase("web", "ERROR", 60);
+    stage.world.run_for(60_000);
+    stage.world.vcenter_mut().rebuild("the-right-one");
+    stage.act(Deed::AddTemplate("missing".into()));
+    stage.world.suffer(&WorldFault::ExpireSession(0));
+    stage.until_phase("web", "RUNNING", 120);
+    stage.assert_safe();
+}
+
 #[test]
 fn a_member_moved_out_of_its_folder_stays_a_member() {
     let mut stage = with_short_grace(2);

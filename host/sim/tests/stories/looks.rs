@@ -3,7 +3,7 @@
 
 use vmgroup_core::group::{DeletionPolicy, Spec};
 use vmgroup_core::marker::Marker;
-use vmgroup_core::observation::{HealPolicy, PowerState};
+use vmgroup_core::observation::{HealPolicy, PowerState, UpdatePolicy};
 use vmgroup_reconcile::inventory::{Fault, Heartbeat};
 use vmgroup_sim::deed::{Deed, Place, Which};
 use vmgroup_sim::faults::{RequestFault, WorldFault};
@@ -195,6 +195,39 @@ fn a_member_that_has_recovered_by_then_is_not_replaced() {
     stage.world.run_for(600_000);
     assert_eq!(stage.ids("web"), before, "{}", stage.story());
     assert_eq!(stage.calls(), stage.called(Kind::CreateFolder) + 4);
+    stage.assert_safe();
+}
+
+/// The feed has lost that a member has recovered, and a complete view takes its time: the same
+/// delete was planned, paid and given up at once, until the budget of the hour was gone.
+#[test]
+fn what_a_look_speaks_against_is_decided_once_and_not_until_the_budget_is_gone() {
+    let slow = spoiled(Kind::Relist, 1, RequestFault::Slow(30_000));
+    let mut stage = Stage::new(vec![slow]);
+    let rolls = Spec {
+        update: UpdatePolicy::RollingReplace,
+        heal: HealPolicy::Never,
+        ..spec(3)
+    };
+    stage.settle(rolls.clone());
+    stage.act(Deed::AddTemplate("newer".into()));
+    for faltering in [0, 1] {
+        stage.act(Deed::Guest(member(faltering), Heartbeat::Yellow));
+    }
+    stage.world.run_for(10_000);
+    stage.world.suffer(&WorldFault::LoseUpdates(0, 1_000));
+    stage.act(Deed::Guest(member(0), Heartbeat::Green));
+    stage.world.run_for(2_000);
+    let looks = stage.asked(Kind::ReadVm);
+    let newer = Spec {
+        template: "newer".into(),
+        ..rolls
+    };
+    stage.edit("web", newer);
+    stage.world.run_for(20_000);
+    // The second is to go, and goes.
+    assert_eq!(stage.asked(Kind::ReadVm) - looks, 2, "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 600);
     stage.assert_safe();
 }
 

@@ -1,6 +1,7 @@
 //! The API server goes back in time.
 
 use vmgroup_core::group::{Mode, Spec};
+use vmgroup_core::observation::UpdatePolicy;
 use vmgroup_core::time::Monotonic;
 use vmgroup_sim::deed::{Deed, Place};
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
@@ -81,6 +82,34 @@ fn with_a_late_clock() -> Stage {
     stage.world.suffer(&WorldFault::ClockJump(-3_600_000));
     stage.world.run_for(10_000);
     stage
+}
+
+/// The object that was put back has the same generation: the answer that the group waited for
+/// woke nobody, and it went on when the guest was down, minutes later.
+#[test]
+fn a_group_that_waits_for_an_answer_since_a_restore_goes_on_with_it() {
+    let slow = spoiled(Kind::ShutdownGuest, 1, RequestFault::Slow(10_000));
+    let vcenter = VCenterOptions {
+        shutdown: Latency::between(120_000, 150_000),
+        ..VCenterOptions::default()
+    };
+    let mut stage = Stage::on(vcenter, vec![slow]);
+    let cycled = Spec {
+        update: UpdatePolicy::PowerCycle,
+        ..spec(2)
+    };
+    stage.settle(cycled.clone());
+    stage.edit("web", Spec { cpus: 4, ..cycled });
+    let edited = stage.world.now().monotonic;
+    stage.world.run_for(3_000);
+    assert_eq!(stage.called(Kind::ShutdownGuest), 1);
+    let ago = stage.world.now().monotonic.since(edited);
+    stage.world.suffer(&WorldFault::RestoreCluster(ago));
+    stage.act(Deed::Destroy(member(1)));
+    stage.world.run_for(30_000);
+    assert_eq!(stage.ids("web").len(), 2, "{}", stage.story());
+    stage.until_phase("web", "RUNNING", 600);
+    stage.assert_safe();
 }
 
 /// Found by profile restores, seed 3001154: by a clock that had gone back the number could
