@@ -93,7 +93,8 @@ fn decide(seen: &Observation, settings: &Settings) -> Plan {
         (Phase::Normal, true) => {
             let mut headroom = Headroom::new(seen);
             let surge = surge::wanted(seen, &headroom);
-            scale_down::remove_surplus(&mut draft, &mut headroom, surge);
+            let kept = surge::kept(seen, &headroom);
+            scale_down::remove_surplus(&mut draft, &mut headroom, kept);
             heal::replace_broken(&mut draft, &mut headroom);
             update::follow_spec(&mut draft, &mut headroom, &mut memory, settings);
             power::raise(&mut draft, &memory);

@@ -24,14 +24,30 @@ pub(crate) fn wanted(seen: &Observation, headroom: &Headroom) -> u64 {
     if allowed == 0 || !headroom.has_deletes() {
         return 0;
     }
-    let to_replace = (seen.members.iter())
-        .filter(|m| may_be_deleted_soon(m))
-        .filter(|m| !seen.operation_on(m.slot).is_some_and(Operation::may_delete))
+    let to_replace = replaceable(seen)
         .filter(|m| {
             update::is_outdated(seen, m) || (heal::is_due(seen, m) && !headroom.allows_idle(m))
         })
         .count() as u64;
     to_replace.min(allowed)
+}
+
+/// The surge that stays, though no more of it would be made: what stands in for a member that
+/// may go as soon as nothing else is done to it.
+pub(crate) fn kept(seen: &Observation, headroom: &Headroom) -> u64 {
+    let is_occupied = |m: &Member| seen.operation_on(m.slot).is_some() || !m.is_free_to_delete();
+    let occupied = replaceable(seen)
+        .filter(|m| is_occupied(m) && heal::is_due(seen, m) && headroom.allows_idle(m))
+        .filter(|m| !update::is_outdated(seen, m))
+        .count() as u64;
+    (wanted(seen, headroom) + occupied).min(allowed(seen))
+}
+
+/// Members that may be deleted, now or soon, and are not being.
+fn replaceable(seen: &Observation) -> impl Iterator<Item = &Member> {
+    let is_going = |m: &Member| seen.operation_on(m.slot).is_some_and(Operation::may_delete);
+    let members = seen.members.iter();
+    members.filter(move |m| may_be_deleted_soon(m) && !is_going(m))
 }
 
 /// What somebody else does to the member passes by itself.
@@ -78,6 +94,30 @@ mod tests {
             seen.members[0].holds = vec![hold];
             assert_eq!(wanted(&seen, &Headroom::new(&seen)), expected, "{hold:?}");
         }
+    }
+
+    /// What stood in was destroyed while it still booted.
+    #[test]
+    fn what_stands_in_for_a_member_that_may_go_stays_until_that_can() {
+        let mut seen = observation(2);
+        (seen.desired.heal, seen.desired.max_surge) = (HealPolicy::Replace, 1);
+        seen.members = vec![member(0), member(1), member(2)];
+        seen.members[0].health = Health::Failed;
+        seen.members[0].health_since = 0;
+        seen.members[2].health = Health::Starting;
+        let both = |seen: &Observation| {
+            let headroom = Headroom::new(seen);
+            (wanted(seen, &headroom), kept(seen, &headroom))
+        };
+        assert_eq!(both(&seen), (0, 0), "it goes now");
+        let reconfigure = operation(OperationKind::Reconfigure, 0);
+        seen.operations = vec![reconfigure];
+        assert_eq!(both(&seen), (0, 1));
+        seen.operations.clear();
+        seen.members[0].holds = vec![Hold::ForeignTask];
+        assert_eq!(both(&seen), (0, 1));
+        seen.members[0].holds = vec![Hold::Administrator];
+        assert_eq!(both(&seen), (0, 0));
     }
 
     #[test]

@@ -149,14 +149,13 @@ impl Replica {
 
     async fn look_up(&mut self, session: &Session, unseen: BTreeSet<TaskId>) -> Result<(), Error> {
         let refs: Vec<_> = unseen.iter().map(ManagedObjectRef::task).collect();
-        let mut gone = unseen;
+        let mut there = BTreeSet::new();
         for (page, refs) in refs.chunks(OBJECTS_PER_READ).enumerate() {
             if page > 0 {
                 session.tell(Event::FeedProgress).await;
             }
             let found = retrieve(session, "Task", refs, &["info"]).await?;
-            // One that is there and cannot be read may run.
-            gone.retain(|task| found.iter().all(|content| content.object.id != *task));
+            there.extend(found.iter().map(|content| content.object.id.clone()));
             let infos = found
                 .iter()
                 .filter_map(|content| content.get("info"))
@@ -168,10 +167,20 @@ impl Replica {
                 self.put_task(session, info);
             }
         }
-        for task in gone {
-            self.forget_task(session, &task);
+        for task in unseen {
+            // One that is there and cannot be read may run; of a task inside another one its
+            // effect tells.
+            let may_run = there.contains(&task) && !self.is_inside_another(&task);
+            if !may_run && !self.tasks.contains_key(&task) {
+                self.forget_task(session, &task);
+            }
         }
         Ok(())
+    }
+
+    fn is_inside_another(&self, task: &str) -> bool {
+        let mut tasks = self.tasks.values();
+        tasks.any(|seen| seen.inner.as_deref() == Some(task))
     }
 
     /// The history is a database: what it takes for running may have ended with a vCenter that
