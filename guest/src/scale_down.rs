@@ -12,7 +12,7 @@ use vmgroup_sdk::{Effect, Health, Member, Observation, RemovalPolicy};
 use crate::draft::{Draft, Priority};
 use crate::headroom::Headroom;
 use crate::heal::wait_for_budget;
-use crate::{heal, reasons, surge, update};
+use crate::{heal, reasons, update};
 
 /// Deletes what exceeds replicas + spares + `surge`.
 pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, surge: u64) {
@@ -26,9 +26,8 @@ pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, sur
         draft.note("there are members too many, but the removal policy is unknown");
         return;
     }
-    // What the owner's scale-down pays for; the rest is left over from a surge.
     let live = live_slots(seen);
-    let mut free = live.saturating_sub(wanted + surge::allowed(seen));
+    let mut free = u64::from(seen.desired.budget.scaled_down);
     let mut candidates = draft.open_to_deletion();
     seen.desired.removal.sort(&mut candidates);
     let turns = [
@@ -49,7 +48,7 @@ pub(crate) fn remove_surplus(draft: &mut Draft<'_>, headroom: &mut Headroom, sur
             free = free.saturating_sub(1);
         }
     }
-    if surplus > free && !headroom.has_deletes() {
+    if surplus > 0 && free == 0 && !headroom.has_deletes() {
         wait_for_budget(draft, "remove a member too many");
     }
     if surplus > 0 {
@@ -166,12 +165,8 @@ mod tests {
             draft.into_plan().next_look.map(|look| look.after_ms)
         };
         assert_eq!(look(&seen, 0), None, "the owner's scale-down is free");
-        // A surge is allowed while one is to be replaced.
-        (seen.desired.heal, seen.desired.max_surge) = (HealPolicy::Replace, 1);
-        seen.members[0].health = Health::Failed;
-        seen.members[0].health_since = 0;
-        seen.members[0].holds = vec![Hold::ForeignSnapshot];
-        assert_eq!(look(&seen, 0), Some(3_600_000));
+        seen.desired.budget.scaled_down = 0;
+        assert_eq!(look(&seen, 0), Some(3_600_000), "left over from a surge");
     }
 
     #[test]

@@ -118,6 +118,7 @@ fn an_observation() -> impl Strategy<Value = Observation> {
         0..4_u32,
         0..4_u32,
         prop_oneof![4 => Just(50_u32), 1 => 0..4_u32],
+        0..4_u32,
     );
     let wish = (
         prop_oneof![4 => Just(PowerState::On), 2 => select(POWER.to_vec())],
@@ -162,6 +163,7 @@ fn an_observation() -> impl Strategy<Value = Observation> {
             (desired.max_unavailable, desired.max_surge) = (numbers.1, numbers.2);
             (desired.min_alive, desired.spares) = (numbers.3, numbers.4);
             (desired.budget.deletes, desired.budget.disruptions) = (limits.0, limits.1);
+            desired.budget.scaled_down = limits.3;
             desired.max_actions = limits.2;
             (
                 desired.power.state,
@@ -264,7 +266,9 @@ fn allowed_vms(seen: &Observation) -> usize {
 /// How many of the deletes the owner's scale-down pays for.
 fn scaled_down(seen: &Observation) -> usize {
     let live = seen.members.iter().filter(|m| is_live(seen, m)).count();
-    live.saturating_sub(allowed_vms(seen))
+    let wanted = seen.desired.replicas + seen.desired.spares;
+    let paid = seen.desired.budget.scaled_down as usize;
+    live.saturating_sub(wanted as usize).min(paid)
 }
 
 proptest! {

@@ -50,6 +50,7 @@ pub fn observation(replicas: u32) -> Observation {
             budget: Budget {
                 deletes: 10,
                 disruptions: 10,
+                scaled_down: u32::MAX,
                 window_ends: NOW + 3_600_000,
             },
             max_actions: 50,

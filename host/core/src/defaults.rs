@@ -85,8 +85,14 @@ pub(crate) fn budget() -> Budget {
     Budget {
         deletes: budget_count(),
         disruptions: budget_count(),
+        scaled_down: scaled_down(),
         window_ends: never(),
     }
+}
+
+/// Whatever is too many is so by the owner's scale-down.
+pub(crate) fn scaled_down() -> u32 {
+    u32::MAX
 }
 
 pub(crate) fn budget_count() -> u32 {

@@ -214,6 +214,9 @@ pub struct Budget {
     /// Other disruptions left.
     #[serde(default = "defaults::budget_count")]
     pub disruptions: u32,
+    /// Deletes of members too many that cost nothing.
+    #[serde(default = "defaults::scaled_down")]
+    pub scaled_down: u32,
     /// When the window ends.
     #[serde(default = "defaults::never")]
     pub window_ends: Timestamp,

@@ -101,6 +101,7 @@ fn desired(from: &core::Desired) -> wit::Desired {
         budget: wit::Budget {
             deletes: from.budget.deletes,
             disruptions: from.budget.disruptions,
+            scaled_down: from.budget.scaled_down,
             window_ends: from.budget.window_ends.0,
         },
         max_actions: from.max_actions,

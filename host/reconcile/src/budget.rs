@@ -42,6 +42,7 @@ impl Window {
         Budget {
             deletes: allowance.deletes.saturating_sub(spent.deletes),
             disruptions: allowance.disruptions.saturating_sub(spent.disruptions),
+            scaled_down: 0,
             window_ends: oldest.plus(BUDGET_WINDOW_MS),
         }
     }
@@ -54,6 +55,27 @@ impl Window {
     fn forget(&mut self, now: Timestamp) {
         self.begun
             .retain(|(at, _)| now.since(*at) < BUDGET_WINDOW_MS);
+    }
+}
+
+/// Members too many that the owner's scale-down has left: their deletes are paid for by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ScaleDown {
+    /// Replicas and spares that were wanted when it was last looked at.
+    wanted: Option<u32>,
+    left: u32,
+}
+
+impl ScaleDown {
+    /// So many members are wanted, and so many there or on their way, of which no module makes
+    /// more than the surge above those.
+    pub(crate) fn follow(&mut self, wanted: u32, there: u32, surge: u32) -> u32 {
+        let before = self.wanted.replace(wanted).unwrap_or(wanted);
+        let lowered = self.left.saturating_add(before.saturating_sub(wanted));
+        let left = lowered.saturating_sub(wanted.saturating_sub(before));
+        let too_many = there.saturating_sub(wanted);
+        self.left = left.min(too_many).max(too_many.saturating_sub(surge));
+        self.left
     }
 }
 
@@ -105,7 +127,10 @@ impl Machine {
     /// committing at this moment counts as spent.
     pub(crate) fn budget(&self, group: &Group, digest: Option<&str>) -> Budget {
         let now = self.now.utc;
-        let of_group = group.spent.left(BUDGET_OF_GROUP, Spending::default(), now);
+        let of_group = Budget {
+            scaled_down: group.scale_down.left,
+            ..group.spent.left(BUDGET_OF_GROUP, Spending::default(), now)
+        };
         let Some(digest) = digest else {
             return of_group;
         };
@@ -122,7 +147,14 @@ impl Machine {
     /// A committed plan has been paid for.
     pub(crate) fn spend(&mut self, key: &GroupKey, digest: Option<&str>, spending: Spending) {
         let now = self.now.utc;
+        let by_owner = spending.scaled_down;
+        let spending = Spending {
+            scaled_down: 0,
+            ..spending
+        };
         if let Some(group) = self.groups.get_mut(key) {
+            let left = &mut group.scale_down.left;
+            *left = left.saturating_sub(by_owner);
             group.spent.spend(spending, now);
         }
         if let Some(digest) = digest {
@@ -131,18 +163,22 @@ impl Machine {
     }
 }
 
-/// What both leave, until the one that binds leaves more.
-fn tighter(a: Budget, b: Budget) -> Budget {
+/// What both leave of a group's budget and its module's, until the one that binds leaves more.
+fn tighter(group: Budget, module: Budget) -> Budget {
+    let (a, b) = (group, module);
     let binds = |one: &Budget, other: &Budget| {
         one.deletes < other.deletes || one.disruptions < other.disruptions
     };
     Budget {
         deletes: a.deletes.min(b.deletes),
         disruptions: a.disruptions.min(b.disruptions),
+        scaled_down: group.scaled_down,
         window_ends: match (binds(&a, &b), binds(&b, &a)) {
             (true, false) => a.window_ends,
             (false, true) => b.window_ends,
-            _ => a.window_ends.max(b.window_ends),
+            // Each binds in something of its own: either may be what is waited for.
+            (true, true) => a.window_ends.min(b.window_ends),
+            (false, false) => a.window_ends.max(b.window_ends),
         },
     }
 }
@@ -255,6 +291,25 @@ mod tests {
     }
 
     #[test]
+    fn a_scale_down_pays_for_what_it_left_and_for_no_surge() {
+        // What is wanted, what is there, and what is paid for, with a surge of two.
+        let looks = |looks: &[(u32, u32, u32)]| {
+            let mut scale_down = ScaleDown::default();
+            for (wanted, there, expected) in looks {
+                let left = scale_down.follow(*wanted, *there, 2);
+                assert_eq!(left, *expected, "{wanted} of {there} in {looks:?}");
+            }
+        };
+        // The module made two too many, and two are gone.
+        looks(&[(3, 3, 0), (3, 5, 0), (3, 3, 0)]);
+        looks(&[(5, 5, 0), (3, 5, 2), (3, 4, 1), (3, 3, 0), (3, 5, 0)]);
+        looks(&[(5, 7, 0), (3, 7, 2)]);
+        looks(&[(5, 5, 0), (3, 5, 2), (4, 5, 1), (5, 5, 0)]);
+        // Nothing is known of before a restart: what no surge explains is the owner's.
+        looks(&[(3, 7, 2)]);
+    }
+
+    #[test]
     fn what_another_group_is_committing_counts_against_its_module_alone() {
         let mut machine = committing("a");
         for digest in ["a", "b"] {
@@ -291,12 +346,14 @@ mod tests {
         let budget = |deletes, disruptions, ends| Budget {
             deletes,
             disruptions,
+            scaled_down: 0,
             window_ends: Timestamp(ends),
         };
         let cases = [
             (budget(1, 5, 10), budget(2, 5, 20), budget(1, 5, 10)),
             (budget(2, 5, 10), budget(1, 5, 20), budget(1, 5, 20)),
-            (budget(1, 5, 10), budget(2, 3, 20), budget(1, 3, 20)),
+            (budget(1, 5, 10), budget(2, 3, 20), budget(1, 3, 10)),
+            (budget(1, 5, 20), budget(2, 3, 10), budget(1, 3, 10)),
             (budget(1, 5, 30), budget(1, 3, 20), budget(1, 3, 20)),
             (budget(5, 1, 30), budget(3, 1, 20), budget(3, 1, 20)),
             (budget(1, 1, 30), budget(1, 1, 20), budget(1, 1, 30)),

@@ -22,7 +22,9 @@ impl Machine {
             group.waits_after_mass_loss() && !group.object.deleting
         });
         let spec = group.and_then(|group| group.object.spec.as_ref().ok());
-        let wanted = spec.map(hash::spec_hash).unwrap_or_default();
+        let hash = spec.map(hash::spec_hash).unwrap_or_default();
+        let identity = group.map(Group::identity).unwrap_or_default();
+        let wanted = format!("{hash} for {identity}");
         let mass_loss = self.has_lost_many() || waits;
         let module = self.module_of(key).ok().flatten();
         let approvals = self.approvals_of(key);

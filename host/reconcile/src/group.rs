@@ -14,7 +14,7 @@ use vmgroup_core::status::{
 use vmgroup_core::time::{Monotonic, Timestamp};
 
 use crate::backoff::Backoff;
-use crate::budget::Window;
+use crate::budget::{ScaleDown, Window};
 use crate::drift::Refused;
 use crate::event::GroupObject;
 use crate::inventory::{FolderId, VmId};
@@ -199,6 +199,8 @@ pub(crate) struct Group {
     pub(crate) reported_at: Monotonic,
     /// What it has cost in the last hour.
     pub(crate) spent: Window,
+    /// What its owner has left too many.
+    pub(crate) scale_down: ScaleDown,
 }
 
 impl Group {
@@ -279,6 +281,7 @@ impl Group {
             copies: status.copies.clone(),
             reported_at: Monotonic(0),
             spent: Window::default(),
+            scale_down: ScaleDown::default(),
             object,
         }
     }

@@ -60,12 +60,12 @@ impl Lease {
         self.role
     }
 
-    /// Credentials that some replica saw refused.
+    /// Credentials that some replica saw refused last.
     pub(crate) fn refused(&self) -> Option<&RefusedCredentials> {
-        self.refused.as_ref().or(self
-            .seen
-            .as_ref()
-            .and_then(|(lease, _)| lease.refused.as_ref()))
+        let seen = self.seen.as_ref();
+        let by_any = seen.and_then(|(lease, _)| lease.refused.as_ref());
+        let all = by_any.into_iter().chain(&self.refused);
+        all.max_by_key(|refused| refused.at)
     }
 
     /// Remembers refused credentials for all replicas, or that there are none.

@@ -97,12 +97,14 @@ pub const BUDGET_WINDOW_MS: u64 = minutes(60);
 pub const BUDGET_OF_GROUP: Spending = Spending {
     deletes: 10,
     disruptions: 20,
+    scaled_down: 0,
 };
 /// Of one module in all its groups: an update that rolls through ten groups at
 /// once goes on, one that goes wrong everywhere stops.
 pub const BUDGET_OF_MODULE: Spending = Spending {
     deletes: 10 * BUDGET_OF_GROUP.deletes,
     disruptions: 10 * BUDGET_OF_GROUP.disruptions,
+    ..BUDGET_OF_GROUP
 };
 /// Of a module that took over from another one a short while ago: as much in all
 /// its groups as one group may.
@@ -152,6 +154,7 @@ mod tests {
         let Spending {
             deletes,
             disruptions,
+            ..
         } = BUDGET_OF_MODULE;
         assert_eq!((deletes, disruptions), (100, 200));
     }

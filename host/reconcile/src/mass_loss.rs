@@ -57,9 +57,11 @@ impl MassLoss {
         let is_recent = |loss: &Loss| now.since(loss.lost_at) < MASS_LOSS_WINDOW_MS;
         self.lost
             .retain(|vm, loss| is_recent(loss) || !loss.is_gone && members.contains_key(vm));
-        let recent = self.lost.values().filter(|loss| is_recent(loss)).count();
-        let known = members.len() + recent;
-        recent > MASS_LOSS_LEAST.max(known * MASS_LOSS_PERCENT / 100)
+        let recent = || self.lost.iter().filter(|(_, loss)| is_recent(loss));
+        // Those that are unknown are members still.
+        let missing = recent().filter(|(vm, _)| !members.contains_key(*vm));
+        let known = members.len() + missing.count();
+        recent().count() > MASS_LOSS_LEAST.max(known * MASS_LOSS_PERCENT / 100)
     }
 }
 
@@ -93,6 +95,17 @@ mod tests {
     fn in_a_large_vcenter_five_percent_may_go() {
         assert!(!after_losing(50).is_on(&members(100..1_050), Monotonic(100)));
         assert!(after_losing(51).is_on(&members(100..1_049), Monotonic(100)));
+    }
+
+    #[test]
+    fn members_that_are_unknown_count_once_among_all() {
+        let unknown = |count| {
+            let mut mass_loss = MassLoss::default();
+            (0..count).for_each(|number| mass_loss.lost(&name(number), Monotonic(0)));
+            mass_loss.is_on(&members(0..1_000), Monotonic(1))
+        };
+        assert!(!unknown(50));
+        assert!(unknown(51));
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! Step 1, pure: from the replicas to what a decision may see.
 
+use std::collections::BTreeSet;
+
 use vmgroup_core::group::{Amount, Spec};
-use vmgroup_core::observation::{Budget, Context, Desired, Failure, Observation, Phase, PowerWish};
+use vmgroup_core::observation::{
+    Budget, Context, Desired, Failure, Member, Observation, Phase, PowerWish, Slot,
+};
 use vmgroup_core::status::PowerWishRecord;
 use vmgroup_core::time::{Now, Timestamp};
 use vmgroup_core::zone::zone;
 
-use crate::group::Group;
+use crate::group::{Group, count};
 use crate::inventory::Inventory;
 use crate::limits::ACTIONS_PER_PLAN;
 use crate::member::{members, not_ahead};
 use crate::membership::Membership;
+use crate::operation::Work;
 
 /// Everything that a decision on the group may see. Also notes in the group
 /// since when its members are as they are.
@@ -23,6 +28,11 @@ pub(crate) fn observe(
 ) -> Observation {
     let wish = power_wish(group, spec, view.now.utc);
     let members = members(group, spec, sorted, inventory, view.now);
+    // Of more there is nothing to be replaced: they are one too many.
+    let max_surge = spec.max_surge.rounded_up(spec.replicas).min(spec.replicas);
+    let there = count(staying(group, &members).len());
+    let wanted = spec.replicas.saturating_add(spec.spares);
+    let scaled_down = group.scale_down.follow(wanted, there, max_surge);
     let mut failures: Vec<Failure> = group
         .failures
         .iter()
@@ -55,8 +65,7 @@ pub(crate) fn observe(
         desired: Desired {
             replicas: spec.replicas,
             max_unavailable: max_unavailable(spec),
-            // Of more there is nothing to be replaced: they are one too many.
-            max_surge: spec.max_surge.rounded_up(spec.replicas).min(spec.replicas),
+            max_surge,
             min_alive: spec.min_alive,
             spares: spec.spares,
             power: wish,
@@ -65,7 +74,10 @@ pub(crate) fn observe(
             heal: spec.heal,
             heal_after_ms: spec.heal_after_ms,
             parking: spec.parking,
-            budget: view.budget,
+            budget: Budget {
+                scaled_down,
+                ..view.budget
+            },
             max_actions: ACTIONS_PER_PLAN,
         },
         members,
@@ -78,6 +90,18 @@ pub(crate) fn observe(
         complete: view.complete,
         as_of: view.as_of,
     }
+}
+
+/// Slots with a member that nobody deletes, or with one that is on its way.
+fn staying(group: &Group, members: &[Member]) -> BTreeSet<Slot> {
+    let work = |slot: &Slot| group.operations.get(slot).map(|it| &it.work);
+    let filled = members.iter().map(|member| member.slot);
+    let coming = group.operations.keys().copied();
+    let coming = coming.filter(|slot| work(slot) == Some(&Work::Clone));
+    filled
+        .filter(|slot| work(slot) != Some(&Work::Delete))
+        .chain(coming)
+        .collect()
 }
 
 /// As Kubernetes does for Deployments: a percentage that leaves no room for a

@@ -3,8 +3,10 @@
 use vmgroup_core::group::GroupKey;
 
 use crate::event::{Event, RefusedCredentials};
+use crate::inventory::Inventory;
 use crate::lease::{Lease, Role};
 use crate::machine::Machine;
+use crate::mass_loss::MassLoss;
 use crate::request::Request;
 
 impl Machine {
@@ -28,6 +30,10 @@ impl Machine {
     /// vCenter by a new session.
     pub(crate) fn take_over(&mut self) {
         self.acting = true;
+        // What was seen before may be hours old: who compares with that takes losses of then for
+        // losses of now.
+        self.inventory = Inventory::default();
+        self.mass_loss = MassLoss::default();
         self.note(None, false, "acting", "this replica holds the lease".into());
         let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
         for key in keys {

@@ -429,6 +429,7 @@ impl Toy {
                 budget: Budget {
                     deletes: 100,
                     disruptions: 100,
+                    scaled_down: 100,
                     window_ends: Timestamp(0),
                 },
                 max_actions: 1,

@@ -6,7 +6,7 @@ const SCALE_UP: &str = r#"{
   "input": {
     "context": { "now": 1000000 },
     "desired": { "replicas": 2 },
-    "members": [ { "id": "vm-1", "slot": 0 } ]
+    "members": [ { "id": "vm-1", "slot": 0, "power": "off" } ]
   },
   "expect": { "actions": [ { "effect": { "clone": 1 }, "code": "scale-up" } ] }
 }"#;
@@ -80,11 +80,14 @@ fn a_small_case_is_read_with_the_defaults_of_the_resource() {
             "power": { "state": "on", "drift": "enforce", "graceMs": 300_000, "since": 0 },
             "removal": "newest", "update": "in-place", "heal": "never", "healAfterMs": 600_000,
             "parking": "forbidden",
-            "budget": { "deletes": 10, "disruptions": 10, "windowEnds": 9_007_199_254_740_991_u64 },
+            "budget": {
+                "deletes": 10, "disruptions": 10, "scaledDown": 4_294_967_295_u32,
+                "windowEnds": 9_007_199_254_740_991_u64
+            },
             "maxActions": 50
         },
         "members": [ {
-            "id": "vm-1", "slot": 0, "power": "on", "powerSince": 0, "connection": "connected",
+            "id": "vm-1", "slot": 0, "power": "off", "powerSince": 0, "connection": "connected",
             "health": "ready", "healthSince": 0, "drift": "none", "cpus": 1, "memoryMib": 1024,
             "labels": [], "holds": []
         } ],
@@ -240,8 +243,9 @@ fn anything_lawful_may_not_break_rules_nor_do_what_must_never_be() {
         ["! clone slot 1 must never be done here"]
     );
     let found = judged(expect, &plan(&[Effect::Delete("vm-1".into())]));
+    let unjustified = "! justified-delete refuses or holds the plan";
     assert!(
-        found[1].starts_with("! justified-delete refuses or holds the plan"),
+        found.iter().any(|it| it.starts_with(unjustified)),
         "{found:?}"
     );
 }

@@ -1,6 +1,6 @@
 //! Only so much is taken down in a time: what is beyond the budget waits for a
-//! person. Deletion of the group, scale-down and the power state that the owner
-//! asked for cost nothing.
+//! person. Deletion of the group and the power state that the owner asked for cost
+//! nothing; the owner's scale-down has a budget of its own.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,7 @@ pub(super) fn held(situation: &Situation<'_>) -> BTreeSet<Effect> {
     let mut left = Spending {
         deletes: budget.deletes,
         disruptions: budget.disruptions,
+        scaled_down: budget.scaled_down,
     };
     let mut effects: Vec<_> = situation
         .on_members()
@@ -44,14 +45,11 @@ pub(super) fn cost(situation: &Situation<'_>, effect: &Effect) -> Spending {
         return nothing;
     }
     if is_delete(effect) {
-        let free = situation.is_scaled_down(member);
-        return if free {
-            nothing
-        } else {
-            Spending {
-                deletes: 1,
-                ..nothing
-            }
+        let by_owner = situation.is_scaled_down(member);
+        return Spending {
+            deletes: u32::from(!by_owner),
+            scaled_down: u32::from(by_owner),
+            ..nothing
         };
     }
     if interrupts(effect, member) && !is_down(member) && !is_wished(situation, effect) {

@@ -8,7 +8,7 @@ use super::situation::Situation;
 use super::{Circumstances, Rule, Verdict, budget};
 use crate::limits::{HELD_LINES_MAX, NEXT_LOOK_MS_MAX, NEXT_LOOK_MS_MIN};
 use crate::names::hex_digest;
-use crate::observation::{Budget, Desired, Phase, Slot};
+use crate::observation::{Budget, Desired, Phase, PowerWish, Slot};
 use crate::plan::{Action, Effect, NextLook, Plan};
 use crate::status::HeldPlan;
 use crate::time::Timestamp;
@@ -40,6 +40,8 @@ pub struct Spending {
     pub deletes: u32,
     /// Other disruptions.
     pub disruptions: u32,
+    /// Deletes that the owner's scale-down pays for.
+    pub scaled_down: u32,
 }
 
 /// The part of a plan that waits for a person's approval.
@@ -120,6 +122,7 @@ impl Spending {
         Some(Spending {
             deletes: self.deletes.checked_sub(cost.deletes)?,
             disruptions: self.disruptions.checked_sub(cost.disruptions)?,
+            scaled_down: self.scaled_down.checked_sub(cost.scaled_down)?,
         })
     }
 
@@ -129,6 +132,7 @@ impl Spending {
         Spending {
             deletes: self.deletes.saturating_add(other.deletes),
             disruptions: self.disruptions.saturating_add(other.disruptions),
+            scaled_down: self.scaled_down.saturating_add(other.scaled_down),
         }
     }
 }
@@ -212,7 +216,8 @@ fn within_limits(next_look: &NextLook) -> NextLook {
 }
 
 /// What an approval names: these effects, for what the owner asked for when
-/// they were held. The budget is left out, because it changes by itself.
+/// they were held. The budget is left out, because it changes by itself, and since when the power
+/// state is wanted, because the clock may be set.
 fn digest(situation: &Situation<'_>, wanted: &str, effects: &BTreeSet<&Effect>) -> String {
     #[derive(Serialize)]
     struct Named<'a> {
@@ -225,11 +230,18 @@ fn digest(situation: &Situation<'_>, wanted: &str, effects: &BTreeSet<&Effect>) 
     let budget = Budget {
         deletes: 0,
         disruptions: 0,
+        scaled_down: 0,
         window_ends: Timestamp(0),
+    };
+    let desired = &observation.desired;
+    let power = PowerWish {
+        since: Timestamp(0),
+        ..desired.power
     };
     let desired = Desired {
         budget,
-        ..observation.desired.clone()
+        power,
+        ..desired.clone()
     };
     let named = Named {
         phase: observation.context.phase,

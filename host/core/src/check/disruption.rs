@@ -20,8 +20,25 @@ pub(super) fn check(situation: &Situation<'_>, found: &mut Vec<Violation>) {
     }
 }
 
+/// What the effect would bring is there: it would be carried out again and again.
+fn is_there_already(effect: &Effect, member: &Member) -> bool {
+    match effect {
+        Effect::PowerOn(_) => member.power == PowerState::On,
+        Effect::PowerOff(_) => member.power == PowerState::Off,
+        Effect::Suspend(_) => member.power == PowerState::Suspended,
+        Effect::Reconfigure(_) => matches!(member.drift, Drift::None | Drift::Replace),
+        Effect::Clone(_) | Effect::Delete(_) => false,
+    }
+}
+
 /// Why the owner does not want this; a delete has a rule of its own.
 fn unwanted(situation: &Situation<'_>, effect: &Effect, member: &Member) -> Option<String> {
+    if is_there_already(effect, member) {
+        let (drift, power) = (member.drift, member.power);
+        return Some(format!(
+            "the member is {power} and has drift {drift}, which this does not change"
+        ));
+    }
     let desired = &situation.observation.desired;
     let (wish, parking, update) = (desired.power.state, desired.parking, desired.update);
     let may_cycle = matches!(
@@ -34,8 +51,7 @@ fn unwanted(situation: &Situation<'_>, effect: &Effect, member: &Member) -> Opti
             !situation.is_deleting()
                 && (wish == PowerState::On
                     // A VM that is off gets suspended only by way of running.
-                    || (wish == PowerState::Suspended && member.power == PowerState::Off)
-                    || matches!(parking, Parking::PowerOff | Parking::Suspend))
+                    || (wish == PowerState::Suspended && member.power == PowerState::Off))
         }
         Effect::PowerOff(_) => {
             situation.is_deleting()
@@ -47,9 +63,8 @@ fn unwanted(situation: &Situation<'_>, effect: &Effect, member: &Member) -> Opti
         Effect::Suspend(_) => {
             situation.is_deleting() || wish == PowerState::Suspended || parking == Parking::Suspend
         }
-        Effect::Reconfigure(_) if interrupts(effect, member) => {
-            may_cycle || situation.is_deleting()
-        }
+        Effect::Reconfigure(_) if situation.is_deleting() => false,
+        Effect::Reconfigure(_) if interrupts(effect, member) => may_cycle,
         Effect::Reconfigure(_) => allows_reconfigure(update),
     };
     if wanted {
@@ -57,12 +72,12 @@ fn unwanted(situation: &Situation<'_>, effect: &Effect, member: &Member) -> Opti
     }
     let (drift, power) = (member.drift, member.power);
     Some(match effect {
+        Effect::PowerOn(_) | Effect::Reconfigure(_) if situation.is_deleting() => {
+            "the group is being deleted, its members only go".to_owned()
+        }
         Effect::Reconfigure(_) => format!(
             "drift {drift} of a member that is {power} is not changed under update policy {update}"
         ),
-        Effect::PowerOn(_) if situation.is_deleting() => {
-            "the group is being deleted, its members only go".to_owned()
-        }
         _ => format!(
             "the power state wanted is {wish}, parking is {parking}, and drift {drift} under \
              update policy {update} does not call for it"
@@ -100,7 +115,7 @@ fn keep_enough(situation: &Situation<'_>, found: &mut Vec<Violation>) {
     let stops_serving = |taken: &Taken<'_>| {
         situation.serves(taken.member) && (taken.deleted || !situation.wants_down())
     };
-    if let Some((ids, left)) = shortage(situation, serving, &taken, stops_serving, needed) {
+    if let Some((ids, left)) = shortage(serving, &taken, stops_serving, needed) {
         let unavailable = desired.max_unavailable;
         found.push(Rule::Disruption.violation(format!(
             "taking down {ids}: {left} members would be available; at least {needed} have to be, \
@@ -114,7 +129,7 @@ fn keep_enough(situation: &Situation<'_>, found: &mut Vec<Violation>) {
         .filter(|member| situation.is_alive(member))
         .count();
     let goes_down = |taken: &Taken<'_>| situation.is_alive(taken.member);
-    if let Some((ids, left)) = shortage(situation, alive, &taken, goes_down, needed) {
+    if let Some((ids, left)) = shortage(alive, &taken, goes_down, needed) {
         found.push(Rule::Disruption.violation(format!(
             "taking down {ids}: {left} members would be up, min-alive demands {needed}"
         )));
@@ -137,20 +152,15 @@ fn taken<'a>(situation: &Situation<'a>) -> Vec<Taken<'a>> {
     taken.into_values().collect()
 }
 
-/// Who must stay, and how many would be left. None as long as enough are left,
-/// or if all that go do so by the owner's scale-down.
+/// Who must stay, and how many would be left. None as long as enough are left.
 fn shortage(
-    situation: &Situation<'_>,
     all: usize,
     taken: &[Taken<'_>],
     counts: impl Fn(&Taken<'_>) -> bool,
     needed: usize,
 ) -> Option<(String, usize)> {
     let going: Vec<_> = taken.iter().filter(|taken| counts(taken)).collect();
-    let members = going.iter().map(|taken| taken.member);
-    let by_choice: Vec<_> = members
-        .filter(|member| !situation.is_scaled_down(member))
-        .collect();
     let left = all - going.len();
-    (!by_choice.is_empty() && left < needed).then(|| (named(by_choice), left))
+    let members = going.iter().map(|taken| taken.member);
+    (!going.is_empty() && left < needed).then(|| (named(members), left))
 }

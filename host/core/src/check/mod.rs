@@ -71,7 +71,7 @@ impl Rule {
 pub struct Circumstances {
     /// Many members of this vCenter vanished lately.
     pub mass_loss: bool,
-    /// Hash of the template and hardware that the owner wants.
+    /// The template and hardware that the owner wants, by their hash, and for which identity.
     pub wanted: String,
     /// Digests of held effects that a person approved and nobody used yet.
     pub approved: BTreeSet<String>,

@@ -193,9 +193,7 @@ impl<'a> Situation<'a> {
     }
 
     /// Members above `replicas` that the owner allows at this moment: spares,
-    /// and the surge while there is something to replace. Without that condition
-    /// a module could make a surplus by itself, whose deletion would then pass
-    /// for the owner's scale-down.
+    /// and the surge while there is something to replace.
     pub(super) fn allowed_above(&self) -> u64 {
         let desired = &self.observation.desired;
         let replacing = self
@@ -211,17 +209,19 @@ impl<'a> Situation<'a> {
             }
     }
 
-    /// The delete follows from the owner's scale-down: no budget applies, nor
-    /// what must stay up.
+    /// The delete follows from the owner's scale-down, which pays for it.
     pub(super) fn is_scaled_down(&self, member: &Member) -> bool {
         self.scaled_down.contains(member.id.as_str())
     }
 
-    /// As many of the planned deletes as there are members too many, those
-    /// first that nothing else justifies.
+    /// As many of the planned deletes as there are members too many, and as the owner's
+    /// scale-down pays for, those first that nothing else justifies. A module can make
+    /// members too many itself, by way of a surge: those are none of the owner's.
     fn scale_down(&self) -> BTreeSet<&'a str> {
-        let allowed = u64::from(self.observation.desired.replicas) + self.allowed_above();
+        let desired = &self.observation.desired;
+        let allowed = u64::from(desired.replicas) + u64::from(desired.spares);
         let too_many = (self.live() as u64).saturating_sub(allowed);
+        let too_many = too_many.min(desired.budget.scaled_down.into());
         let (else_justified, surplus): (Vec<_>, Vec<_>) = self
             .deletes()
             .into_iter()

@@ -136,7 +136,7 @@ fn an_empty_plan_breaks_no_rule() {
 
 #[test]
 fn ownership() {
-    let three = observation(json!({}), ready(3));
+    let three = observation(json!({}), json!([{}, {}, { "power": "off" }]));
     expect(
         &three,
         &[Effect::PowerOn("stranger".into())],
@@ -320,18 +320,14 @@ fn power_follows_the_owners_wish_or_leave() {
                     json!({ "power": { "state": wish }, "parking": parking }),
                 );
                 let there = observation(desired, json!([{ "power": power }, {}, {}]));
-                let parks = matches!(parking, Parking::PowerOff | Parking::Suspend);
-                let first = *wish == PowerState::Suspended && power == PowerState::Off;
+                let is_off = power == PowerState::Off;
+                let up = [PowerState::On, PowerState::Suspended].contains(wish);
+                let down = *wish == PowerState::Off || *parking == Parking::PowerOff;
+                let rests = *wish == PowerState::Suspended || *parking == Parking::Suspend;
                 let allowed = [
-                    (on(0), *wish == PowerState::On || parks || first),
-                    (
-                        off(0),
-                        *wish == PowerState::Off || *parking == Parking::PowerOff,
-                    ),
-                    (
-                        suspend(0),
-                        *wish == PowerState::Suspended || *parking == Parking::Suspend,
-                    ),
+                    (on(0), up && is_off),
+                    (off(0), down && !is_off),
+                    (suspend(0), rests),
                 ];
                 for (effect, allowed) in allowed {
                     let rules = if allowed {
@@ -340,7 +336,8 @@ fn power_follows_the_owners_wish_or_leave() {
                         &[Rule::Disruption]
                     };
                     expect(&there, std::slice::from_ref(&effect), rules);
-                    let rules = if matches!(effect, Effect::PowerOn(_)) {
+                    let is_down = is_off && effect == off(0);
+                    let rules = if matches!(effect, Effect::PowerOn(_)) || is_down {
                         &[Rule::Disruption][..]
                     } else {
                         &[]
@@ -361,7 +358,8 @@ fn power_follows_the_owners_wish_or_leave() {
             ) && *drift == Drift::PowerCycle;
             let replaces = *update == UpdatePolicy::RollingReplace && *drift == Drift::Replace;
             let changes = !matches!(update, UpdatePolicy::OnDelete | UpdatePolicy::Unknown);
-            let hot = changes && (*drift != Drift::PowerCycle || cycles);
+            let there_already = matches!(drift, Drift::None | Drift::Replace);
+            let hot = changes && !there_already && (*drift != Drift::PowerCycle || cycles);
             for (effect, allowed) in [
                 (off(0), cycles || replaces),
                 (suspend(0), false),
@@ -541,11 +539,12 @@ fn enough_members_stay_up() {
 }
 
 #[test]
-fn a_scale_down_is_not_stopped_by_what_must_stay_up() {
+fn a_scale_down_leaves_what_must_stay_up() {
     let broken = json!({ "health": "failed" });
     let members = json!([{}, {}, broken, broken, broken]);
     let scaled = observation(json!({ "minAlive": 2 }), members.clone());
-    expect(&scaled, &[delete(0), delete(1)], &[]);
+    expect(&scaled, &[delete(0), delete(1)], &[Rule::Disruption]);
+    expect(&scaled, &[delete(2), delete(3)], &[]);
     // With a replacement under way one above the replicas may be the surge, for
     // which another member has to stay until the new one is ready.
     let members = json!([{}, {}, { "drift": "replace" }, broken, broken]);
@@ -573,7 +572,7 @@ fn holds() {
         };
         expect(&held, &[delete(0)], &[rule]);
         expect(&held, &[delete(1)], &[]);
-        for effect in [off(0), reconfigure(0)] {
+        for effect in [off(0), suspend(0)] {
             expect(
                 &held,
                 &[effect],
@@ -638,7 +637,7 @@ fn evidence() {
 
 #[test]
 fn one_at_a_time() {
-    let stopped = json!([{ "power": "off", "drift": "in-place" }, {}]);
+    let stopped = json!([{ "power": "off", "drift": "in-place" }, { "power": "off" }]);
     let there = observation(json!({}), stopped);
     expect(&there, &[on(0), reconfigure(0)], &[Rule::OneAtATime]);
     expect(&there, &[on(0), on(0)], &[Rule::OneAtATime]);
@@ -670,7 +669,9 @@ fn one_at_a_time() {
 
 #[test]
 fn size() {
-    let there = observation(json!({ "maxActions": 2 }), ready(3));
+    let stopped = json!({ "power": "off" });
+    let three = json!([stopped, stopped, stopped]);
+    let there = observation(json!({ "maxActions": 2 }), three);
     expect(&there, &[on(0), on(1)], &[]);
     expect(&there, &[on(0), on(1), on(2)], &[Rule::Size]);
 
@@ -759,7 +760,8 @@ fn what_is_beyond_the_budget_waits_and_the_rest_goes_on() {
         now.spending(),
         Spending {
             deletes: 1,
-            disruptions: 1
+            disruptions: 1,
+            scaled_down: 0,
         }
     );
     assert_eq!(
@@ -789,6 +791,7 @@ fn what_is_beyond_the_budget_waits_and_the_rest_goes_on() {
     // What time does to the budget does not make the approval void; what the owner does, does.
     let mut later = there.clone();
     later.desired.budget.window_ends = crate::time::Timestamp(NOW + 1);
+    later.desired.power.since = crate::time::Timestamp(NOW + 1);
     assert!(matches!(
         check(&later, &plan(&effects), &circumstances),
         Verdict::Clear(_)
@@ -823,14 +826,44 @@ fn what_the_owner_committed_costs_no_budget() {
     expect(&observation(parked, ready(3)), &[off(0)], &[Rule::Budget]);
     let spare = json!({ "budget": nothing_left, "spares": 1 });
     expect(&observation(spare, ready(4)), &[delete(3)], &[Rule::Budget]);
-    // A member that the surge added may not pass for one that is too many.
-    let rolling = json!({ "budget": nothing_left, "update": "rolling-replace" });
-    let members = json!([{ "drift": "replace" }, {}, {}, {}]);
+}
+
+/// A surge that nothing needs any more passed for the owner's scale-down, so that a module could
+/// make and delete VMs without end, and take good ones down on the way.
+#[test]
+fn members_that_a_module_made_too_many_are_none_of_the_owners() {
+    let four = |scaled_down: u32| {
+        let budget = json!({ "deletes": 0, "scaledDown": scaled_down });
+        observation(json!({ "budget": budget, "maxSurge": 1 }), ready(4))
+    };
+    expect(&four(0), &[delete(3)], &[Rule::Budget]);
+    expect(&four(1), &[delete(3)], &[]);
+    let surged =
+        json!([{}, {}, { "power": "off", "health": "starting" }, { "health": "starting" }]);
+    let none_down = json!({ "replicas": 2, "maxUnavailable": 0 });
+    let there = observation(none_down, surged);
+    expect(&there, &[delete(0), delete(1)], &[Rule::Disruption]);
+    expect(&there, &[delete(2), delete(3)], &[]);
+}
+
+/// Carried out at once, each of these would be planned again at once.
+#[test]
+fn what_is_there_already_is_not_asked_for() {
+    let wished = |state: &str| json!({ "power": { "state": state }, "update": "power-cycle" });
+    let refused = &[Rule::Disruption];
+    expect(&observation(wished("on"), ready(3)), &[on(0)], refused);
+    let off_already = json!([{ "power": "off" }]);
+    expect(&observation(wished("off"), off_already), &[off(0)], refused);
+    let suspended = json!([{ "power": "suspended" }]);
+    let there = observation(wished("suspended"), suspended);
+    expect(&there, &[suspend(0)], refused);
     expect(
-        &observation(rolling, members),
-        &[delete(1)],
-        &[Rule::Budget],
+        &observation(wished("on"), ready(3)),
+        &[reconfigure(0)],
+        refused,
     );
+    let going = deleting(observation(wished("on"), json!([{ "drift": "in-place" }])));
+    expect(&going, &[reconfigure(0)], refused);
 }
 
 #[test]
@@ -919,7 +952,8 @@ fn the_next_look_is_kept_within_limits() {
 
 #[test]
 fn every_refused_disruption_says_what_the_owner_wants() {
-    let three = observation(json!({}), json!([{ "drift": "power-cycle" }, {}, {}]));
+    let members = json!([{ "drift": "power-cycle" }, {}, { "power": "off" }]);
+    let three = observation(json!({ "maxUnavailable": 3 }), members);
     let no_wish = "the power state wanted is on, parking is forbidden, and drift";
     let table = [
         (
@@ -947,9 +981,15 @@ fn every_refused_disruption_says_what_the_owner_wants() {
                 .to_owned(),
         ),
         (
-            deleting(three),
+            three.clone(),
             on(1),
-            "power-on vm-1: the group is being deleted, its members only go".to_owned(),
+            "power-on vm-1: the member is on and has drift none, which this does not change"
+                .to_owned(),
+        ),
+        (
+            deleting(three),
+            on(2),
+            "power-on vm-2: the group is being deleted, its members only go".to_owned(),
         ),
     ];
     for (there, effect, expected) in table {

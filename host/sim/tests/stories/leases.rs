@@ -1,12 +1,13 @@
 //! Two replicas and one lease: who acts, who waits, and what is handed on.
 
+use vmgroup_core::observation::Connection;
 use vmgroup_sim::deed::Deed;
 use vmgroup_sim::faults::{Fault, RequestFault, Unsent, WorldFault};
 use vmgroup_sim::history::Fact;
 use vmgroup_sim::kind::Kind;
 use vmgroup_sim::options::Options;
 
-use crate::stage::{Stage, key, spec, spoiled};
+use crate::stage::{Stage, key, member, spec, spoiled};
 
 fn two(faults: Vec<Fault>) -> Stage {
     let options = Options {
@@ -86,6 +87,50 @@ fn whoever_stood_still_for_long_has_lost_the_lease() {
     assert_eq!(holder(&stage), 1 - stood, "it does not come back");
     assert_eq!(losses(&stage), 1, "{}", stage.story());
     stage.assert_safe();
+}
+
+/// Its view was hours old, and what it compared with that was a mass loss of now.
+#[test]
+fn whoever_leads_again_takes_no_losses_of_then_for_losses_of_now() {
+    let mut stage = two(Vec::new());
+    stage.act(Deed::Scale(key("web"), 8));
+    stage.until_phase("web", "RUNNING", 60);
+    let first = holder(&stage);
+    stage.world.suffer(&WorldFault::Freeze(first, 60_000));
+    stage.world.run_for(120_000);
+    assert_eq!(holder(&stage), 1 - first);
+    for slot in 0..8 {
+        stage.act(Deed::Connect(member(slot), Connection::Disconnected));
+    }
+    stage.world.run_for(20 * 60_000);
+    stage.world.suffer(&WorldFault::Freeze(1 - first, 60_000));
+    stage.world.run_for(120_000);
+    assert_eq!(holder(&stage), first);
+    stage.create("db", spec(1));
+    stage.until_phase("db", "RUNNING", 60);
+    stage.assert_safe();
+}
+
+#[test]
+fn refused_credentials_are_tried_every_quarter_of_an_hour_whoever_leads() {
+    let mut stage = two(Vec::new());
+    let first = holder(&stage);
+    stage.act(Deed::Rotate("wrong".into(), false));
+    stage.world.suffer(&WorldFault::ExpireSession(first));
+    stage.world.run_for(30_000);
+    for leads in [1 - first, first] {
+        stage.world.suffer(&WorldFault::Freeze(1 - leads, 60_000));
+        stage.world.run_for(15 * 60_000 + 30_000);
+        assert_eq!(holder(&stage), leads);
+        stage.world.suffer(&WorldFault::Freeze(leads, 60_000));
+        stage.world.run_for(120_000);
+    }
+    let tried = logins(&stage);
+    let wrong = tried
+        .iter()
+        .filter(|(_, version)| version == "wrong")
+        .count();
+    assert_eq!(wrong, 3, "{tried:?}\n{}", stage.story());
 }
 
 #[test]

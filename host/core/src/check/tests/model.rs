@@ -88,8 +88,6 @@ fn broken(o: &Observation, p: &Plan) -> BTreeSet<Rule> {
     }
 
     if o.context.phase != Phase::Deleting {
-        let free = scaled_down(o, p, surge);
-        let chosen = |m: &Member| is_taken(o, p, m) && !free.contains(&m.id);
         let off = matches!(d.power.state, PowerState::Off | PowerState::Suspended);
         let lost = |m: &Member| {
             if off {
@@ -101,12 +99,12 @@ fn broken(o: &Observation, p: &Plan) -> BTreeSet<Rule> {
         let serving = o.members.iter().filter(|m| serves(o, m));
         let left = serving.clone().filter(|m| !lost(m)).count();
         let needed = d.replicas.saturating_sub(d.max_unavailable) as usize;
-        if left < needed && serving.clone().any(|m| lost(m) && chosen(m)) {
+        if left < needed && serving.clone().any(lost) {
             rules.insert(Rule::Disruption);
         }
         let up = o.members.iter().filter(|m| is_up(o, m));
         let left = up.clone().filter(|m| !is_taken(o, p, m)).count();
-        if left < d.min_alive as usize && up.clone().any(chosen) {
+        if left < d.min_alive as usize && up.clone().any(|m| is_taken(o, p, m)) {
             rules.insert(Rule::Disruption);
         }
     }
@@ -141,12 +139,7 @@ fn broken(o: &Observation, p: &Plan) -> BTreeSet<Rule> {
 /// What the budget holds, of a plan that breaks no rule.
 fn beyond_budget(o: &Observation, p: &Plan) -> BTreeSet<Effect> {
     let d = &o.desired;
-    let surge = if o.members.iter().any(|m| replaceable(o, m)) {
-        d.max_surge
-    } else {
-        0
-    };
-    let free = scaled_down(o, p, surge);
+    let free = scaled_down(o, p);
     let (mut deletes, mut disruptions) = (d.budget.deletes, d.budget.disruptions);
     let mut held = BTreeSet::new();
     let mut actions: Vec<_> = p.actions.iter().map(|action| &action.effect).collect();
@@ -276,9 +269,9 @@ fn replaceable(o: &Observation, m: &Member) -> bool {
     outdated || (d.heal == HealPolicy::Replace && sick && long)
 }
 
-fn scaled_down(o: &Observation, p: &Plan, surge: u32) -> BTreeSet<String> {
+fn scaled_down(o: &Observation, p: &Plan) -> BTreeSet<String> {
     let live = o.members.iter().filter(|m| is_live(o, m)).count();
-    let kept = (o.desired.replicas + o.desired.spares + surge) as usize;
+    let kept = (o.desired.replicas + o.desired.spares) as usize;
     let mut deletes: Vec<_> = o
         .members
         .iter()
@@ -286,6 +279,7 @@ fn scaled_down(o: &Observation, p: &Plan, surge: u32) -> BTreeSet<String> {
         .collect();
     deletes.sort_by_key(|m| (replaceable(o, m), m.slot, m.id.clone()));
     let free = live.saturating_sub(kept);
+    let free = free.min(o.desired.budget.scaled_down as usize);
     deletes
         .into_iter()
         .take(free)
@@ -299,12 +293,13 @@ fn wanted(o: &Observation, effect: &Effect, m: &Member) -> bool {
         && m.drift == Drift::PowerCycle;
     match effect {
         Effect::Clone(_) | Effect::Delete(_) => true,
-        Effect::PowerOn(_) if deleting => false,
+        Effect::PowerOn(_) if deleting || m.power == PowerState::On => false,
         Effect::PowerOn(_) => match d.power.state {
             PowerState::On => true,
-            PowerState::Suspended if m.power == PowerState::Off => true,
-            _ => d.parking == Parking::PowerOff || d.parking == Parking::Suspend,
+            PowerState::Suspended => m.power == PowerState::Off,
+            _ => false,
         },
+        Effect::PowerOff(_) if m.power == PowerState::Off => false,
         Effect::PowerOff(_) => {
             deleting
                 || d.power.state == PowerState::Off
@@ -312,10 +307,13 @@ fn wanted(o: &Observation, effect: &Effect, m: &Member) -> bool {
                 || cycling
                 || replaceable(o, m)
         }
+        Effect::Suspend(_) if m.power == PowerState::Suspended => false,
         Effect::Suspend(_) => {
             deleting || d.power.state == PowerState::Suspended || d.parking == Parking::Suspend
         }
-        Effect::Reconfigure(_) if interrupts(m, effect) => deleting || cycling,
+        Effect::Reconfigure(_) if deleting => false,
+        Effect::Reconfigure(_) if [Drift::None, Drift::Replace].contains(&m.drift) => false,
+        Effect::Reconfigure(_) if interrupts(m, effect) => cycling,
         Effect::Reconfigure(_) => {
             d.update != UpdatePolicy::OnDelete && d.update != UpdatePolicy::Unknown
         }
@@ -337,7 +335,7 @@ prop_compose! {
         connection in mostly(Connection::Connected, Connection::ALL),
         health in mostly(Health::Ready, Health::ALL),
         age in prop_oneof![Just(0), Just(599_999), Just(600_000)],
-        drift in mostly(Drift::Replace, Drift::ALL),
+        drift in mostly(Drift::PowerCycle, Drift::ALL),
         held in mostly(None, HELD),
         name in Just(slot),
     ) -> Member {
@@ -382,7 +380,7 @@ prop_compose! {
         parking in mostly(Parking::Forbidden, Parking::ALL),
         update in mostly(UpdatePolicy::RollingReplace, UpdatePolicy::ALL),
         heal in mostly(HealPolicy::Replace, HealPolicy::ALL),
-        deletes in 0u32..3, disruptions in 0u32..3,
+        deletes in 0u32..3, disruptions in 0u32..3, scaled_down in 0u32..3,
     ) -> crate::observation::Desired {
         let mut desired = observation(json!({}), ready(0)).desired;
         desired.replicas = replicas;
@@ -390,7 +388,7 @@ prop_compose! {
         (desired.min_alive, desired.spares) = (min_alive, spares);
         desired.power.state = state;
         (desired.parking, desired.update, desired.heal) = (parking, update, heal);
-        desired.budget = Budget { deletes, disruptions, window_ends: Timestamp(NOW) };
+        desired.budget = Budget { deletes, disruptions, scaled_down, window_ends: Timestamp(NOW) };
         desired
     }
 }
