@@ -68,34 +68,36 @@ impl Machine {
     /// none to be marked.
     pub(crate) fn adopt(&mut self, key: &GroupKey) -> Option<Next> {
         let group = self.groups.get(key)?;
-        let unwanted = |spec: &Spec| {
-            let lets_go = group.object.deleting && spec.deletion == DeletionPolicy::Orphan;
-            spec.mode == Mode::Observe || lets_go
-        };
-        if group.object.adoption != Some(Adoption::Adopt)
-            || group.object.spec.as_ref().is_ok_and(unwanted)
-        {
+        let is = |what: fn(&Spec) -> bool| group.object.spec.as_ref().is_ok_and(what);
+        if group.object.adoption != Some(Adoption::Adopt) || is(|it| it.mode == Mode::Observe) {
             return None;
         }
-        if let Some(next) = self.look_for_left_overs(key) {
+        // Members are marked here before they are let go; others are left as they are.
+        let lets_go = group.object.deleting && is(|it| it.deletion == DeletionPolicy::Orphan);
+        if !lets_go && let Some(next) = self.see_left_overs(key) {
             return Some(next);
         }
         let group = self.groups.get(key)?;
-        let unmarked = self.left_overs_of(group);
+        let unmarked = match lets_go {
+            true => Vec::new(),
+            false => self.left_overs_of(group),
+        };
         let sorted = self.membership(group);
         let brought = sorted.other_vcenter;
-        let former = sorted.other_identity.iter().map(|(vm, _)| vm);
+        let former = sorted.other_identity.iter().map(|(vm, _)| (vm, None));
         let former = former.filter(|_| !group.object.deleting);
+        let own: BTreeSet<Slot> = unmarked.iter().filter_map(|(_, slot)| *slot).collect();
         let busy: BTreeSet<&VmId> = group
             .operations
             .values()
             .filter_map(|operation| operation.vm.as_ref())
             .collect();
-        let mut free = (0..SLOTS_MAX).filter(|slot: &Slot| {
+        let is_free = |slot: &Slot| {
             !group.slots.contains_key(slot)
                 && !group.operations.contains_key(slot)
                 && !brought.values().any(|taken| taken == slot)
-        });
+        };
+        let mut free = (0..SLOTS_MAX).filter(|slot| is_free(slot) && !own.contains(slot));
         let mut works = BTreeMap::new();
         let mut waiting = false;
         for (vm, slot) in &brought {
@@ -110,7 +112,7 @@ impl Machine {
                 works.insert(*slot, (Work::Adopt, vm.clone()));
             }
         }
-        for vm in unmarked.into_iter().chain(former) {
+        for (vm, own) in unmarked.into_iter().chain(former) {
             if busy.contains(vm) {
                 waiting = true;
                 continue;
@@ -119,8 +121,9 @@ impl Machine {
             let mut records = group.slots.iter();
             let recorded = records.find(|(_, record)| record.vm == *vm);
             let recorded = recorded.map(|(slot, _)| *slot);
+            let own = own.filter(|slot| is_free(slot) && !works.contains_key(slot));
             // Without a slot it stays a stranger.
-            let Some(slot) = recorded.or_else(|| free.next()) else {
+            let Some(slot) = recorded.or(own).or_else(|| free.next()) else {
                 continue;
             };
             waiting = true;
@@ -148,8 +151,30 @@ impl Machine {
         found.is_some_and(|folder| *folder == vm.folder) && is_left_over(key, vm)
     }
 
-    /// Left-overs that are still there.
-    fn left_overs_of<'a>(&'a self, group: &'a Group) -> Vec<&'a VmId> {
+    /// None once all that were found are in sight.
+    fn see_left_overs(&mut self, key: &GroupKey) -> Option<Next> {
+        if let Some(next) = self.look_for_left_overs(key) {
+            return Some(next);
+        }
+        if !self.lost_sight_of_left_overs(key) {
+            return None;
+        }
+        self.look_again_for_left_overs(key);
+        Some(Next::Wait)
+    }
+
+    /// One that was found cannot be read any more.
+    fn lost_sight_of_left_overs(&self, key: &GroupKey) -> bool {
+        self.groups.get(key).is_some_and(|group| {
+            let found = group.left_overs.iter().flat_map(BTreeMap::keys);
+            let mut there = found.filter_map(|vm| self.inventory.vm(vm));
+            there.any(|known| may_be_left_over(group, &known.vm))
+        })
+    }
+
+    /// Left-overs that are still there; those that were members under this identity, with their
+    /// slots.
+    fn left_overs_of<'a>(&'a self, group: &'a Group) -> Vec<(&'a VmId, Option<Slot>)> {
         let found = group.left_overs.iter().flat_map(BTreeMap::keys);
         let there = found.filter_map(|vm| Some(&self.inventory.vm(vm)?.vm));
         let unmarked: Vec<&Vm> = there
@@ -158,15 +183,15 @@ impl Machine {
         if unmarked.is_empty() {
             return Vec::new();
         }
-        // Who took the marker from a member wanted it to be none: it is no left-over.
-        let of_slot = |slot| names::instance_uuid(group.identity(), slot);
-        let of_slots: BTreeSet<String> = (0..SLOTS_MAX).map(of_slot).collect();
-        let was_member = |vm: &&Vm| {
-            let uuid = vm.instance_uuid.as_ref();
-            uuid.is_some_and(|uuid| of_slots.contains(uuid))
-        };
-        let unmarked = unmarked.into_iter().filter(|vm| !was_member(vm));
-        unmarked.map(|vm| &vm.id).collect()
+        let of_slot = |slot| (names::instance_uuid(group.identity(), slot), slot);
+        let of_slots: BTreeMap<String, Slot> = (0..SLOTS_MAX).map(of_slot).collect();
+        let unmarked = unmarked.into_iter().filter_map(|vm| {
+            let slot = of_slots.get(vm.instance_uuid.as_ref()?).copied();
+            // Who took the marker from a member wanted it to be none: it is no left-over.
+            let is_none = is_recorded(group, &vm.id) || (slot.is_some() && group.object.deleting);
+            (!is_none).then_some((&vm.id, slot))
+        });
+        unmarked.collect()
     }
 
     pub(crate) fn left_overs_read(&mut self, key: &GroupKey, search: Search, result: ReadResult) {
@@ -174,12 +199,27 @@ impl Machine {
         let Some(group) = self.groups.get_mut(key) else {
             return;
         };
+        if let ReadResult::Folder { vms, .. } = &result
+            && group.object.adoption != Some(Adoption::Ignore)
+            && let Some(vm) = vms.iter().find(|vm| may_be_left_over(group, vm))
+        {
+            let standing = unreadable(vm);
+            self.try_later(key);
+            self.report(key, standing);
+            return;
+        }
+        let mut late = Vec::new();
         let (folder, found) = match result {
             ReadResult::Folder { id, vms, .. } => {
-                let left_overs = vms.iter().filter(|vm| is_left_over(key, vm));
-                let found = left_overs.map(|vm| (vm.id.clone(), vm.folder.clone()));
+                let folder = is_folder_of(key, &vms).then_some(Folder::Known(id));
+                let left_overs = vms.into_iter().filter(|vm| is_left_over(key, vm));
+                let left_overs: Vec<Vm> = left_overs.collect();
+                let found = left_overs.iter();
+                let found = found.map(|vm| (vm.id.clone(), vm.folder.clone()));
                 let found: BTreeMap<_, _> = found.collect();
-                (is_folder_of(key, &vms).then_some(Folder::Known(id)), found)
+                late = left_overs;
+                late.retain(|vm| self.inventory.vm(&vm.id).is_none());
+                (folder, found)
             }
             ReadResult::NoFolder => (Some(Folder::Absent { begun_at }), BTreeMap::new()),
             ReadResult::Failed { fault } => {
@@ -203,6 +243,8 @@ impl Machine {
             group.folder_is(folder);
         }
         let woken = group.woken;
+        // The feed has yet to show them.
+        late.into_iter().for_each(|vm| self.put(vm));
         self.wake(key, 0, woken);
     }
 }
@@ -214,10 +256,36 @@ fn has_the_demos_folder(key: &GroupKey) -> bool {
 
 /// A VM as the demo made them: named after the group, and unmarked.
 pub(crate) fn is_left_over(key: &GroupKey, vm: &Vm) -> bool {
-    vm.name.starts_with(&format!("{}-replica-", key.name))
+    is_named_after(key, vm)
         && vm.marker.as_deref().unwrap_or_default().is_empty()
         && vm.instance_uuid.is_some()
         && !vm.template
+}
+
+/// Nobody can tell: its configuration cannot be read.
+fn may_be_left_over(group: &Group, vm: &Vm) -> bool {
+    let is_named_so = vm.name.is_empty() || is_named_after(group.key(), vm);
+    is_named_so && vm.instance_uuid.is_none() && !vm.template && !is_recorded(group, &vm.id)
+}
+
+fn is_named_after(key: &GroupKey, vm: &Vm) -> bool {
+    vm.name.starts_with(&format!("{}-replica-", key.name))
+}
+
+fn is_recorded(group: &Group, vm: &VmId) -> bool {
+    group.slots.values().any(|record| record.vm == *vm)
+}
+
+fn unreadable(vm: &Vm) -> Standing {
+    let annotation = vmgroup_core::group::ADOPTION_ANNOTATION;
+    let (id, name) = (&vm.id, &vm.name);
+    Standing::Failing {
+        reason: "OperationFailed",
+        message: format!(
+            "VM {id} ({name}) in the group's folder cannot be read and may be a left-over: bring its \
+             host or datastore back, or move it elsewhere; {annotation}=ignore goes on without it"
+        ),
+    }
 }
 
 /// A folder of the group's name is the group's if it is empty, or holds VMs that

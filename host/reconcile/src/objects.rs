@@ -237,6 +237,7 @@ impl Machine {
         }
         let former = reowned.then(|| group.identity().to_owned());
         if reowned || answer(&group.object) != answer(&object) {
+            group.left_overs = None;
             group.outdate_decision();
             group.drop_queued();
             self.queued.remove(&key);

@@ -177,12 +177,14 @@ impl Machine {
         if vm.connection == Connection::Connected {
             self.mass_loss.found(&vm.id);
         }
+        // Its owner is asked about it, and its record is all that says so.
+        let is_asked_about = self.tie(key, slot, &vm) == Tie::Former && !self.ignores(key);
         if self.inventory.vm(&vm.id).is_some() {
             self.put(vm);
         } else {
             self.put_stray(vm);
         }
-        if self.is_left_alone(key, slot) {
+        if !is_asked_about && self.is_left_alone(key, slot) {
             self.search_slot(key, slot);
         }
     }

@@ -3,9 +3,11 @@
 
 use vmgroup_core::group::{Adoption, DeletionPolicy, GroupKey, Spec};
 use vmgroup_core::marker::Marker;
+use vmgroup_core::observation::Connection;
 use vmgroup_core::status::Status;
 use vmgroup_sim::deed::{Deed, Place, Which};
-use vmgroup_sim::faults::Unsent;
+use vmgroup_sim::faults::{Unsent, WorldFault};
+use vmgroup_sim::kind::Kind;
 use vmgroup_sim::vcenter::VmTruth;
 
 use crate::stage::{Stage, key, member, spec};
@@ -170,6 +172,117 @@ fn an_object_that_only_the_demo_kept_goes_as_its_owner_says() {
         stage.act(Deed::Adopt(key("web"), Some(adoption)));
         stage.until_empty(120);
         assert_eq!(stage.ids("web").len(), left, "{}", stage.story());
+    }
+}
+
+/// Their datastore was away: they counted as none, and a second fleet was made beside them.
+#[test]
+fn left_overs_that_cannot_be_read_are_waited_for() {
+    let mut stage = Stage::new(Vec::new());
+    let old = after_the_demo(&mut stage);
+    let connect = |stage: &mut Stage, connection| {
+        for vm in &old {
+            stage.act(Deed::Connect(Which::Id(vm.clone()), connection));
+        }
+    };
+    connect(&mut stage, Connection::Inaccessible);
+    stage.create("web", spec(2));
+    stage.world.run_for(60_000);
+    stage.says(
+        "web",
+        "may be a left-over: bring its host or datastore back",
+    );
+    assert_eq!((stage.calls(), stage.has_finalizer("web")), (0, false));
+    connect(&mut stage, Connection::Connected);
+    stage.world.run_for(600_000);
+    stage.says("web", "its folder holds 2 unmarked VMs");
+    assert_eq!(stage.calls(), 0);
+}
+
+/// The module made another one in its place.
+#[test]
+fn a_left_over_that_is_out_of_reach_when_it_is_to_be_marked_is_waited_for() {
+    let mut stage = Stage::new(Vec::new());
+    let old = after_the_demo(&mut stage);
+    let held = || Which::Id(old[0].clone());
+    stage.act(Deed::Hold(held(), true));
+    stage.create("web", spec(2));
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.world.run_for(60_000);
+    stage.act(Deed::Connect(held(), Connection::Inaccessible));
+    stage.world.run_for(120_000);
+    assert_eq!(stage.called(Kind::Clone), 0, "{}", stage.story());
+    stage.act(Deed::Connect(held(), Connection::Connected));
+    stage.act(Deed::Hold(held(), false));
+    stage.until_phase("web", "RUNNING", 600);
+    assert_eq!(stage.ids("web"), old);
+    stage.assert_safe();
+}
+
+/// What was found the first time was all that was known.
+#[test]
+fn who_asks_for_adoption_again_means_what_is_there_now() {
+    let (mut stage, _) = adopted(spec(2));
+    stage.act(Deed::Adopt(key("web"), None));
+    let folder = Place::Folder("default-web".into());
+    stage.act(Deed::AddVm("web-replica-old3".into(), folder));
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.act(Deed::Scale(key("web"), 3));
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.called(Kind::Clone), 0, "{}", stage.story());
+    assert_eq!(stage.ids("web").len(), 3);
+    stage.assert_safe();
+}
+
+/// They have the UUIDs of their slots still, and were taken for strangers in these.
+#[test]
+fn vms_that_were_let_go_of_come_back_under_the_identity_that_they_had() {
+    let mut stage = Stage::new(Vec::new());
+    let identified = |stage: &mut Stage, deletion| {
+        let spec = Spec {
+            deletion,
+            ..spec(2)
+        };
+        stage.create_as("web", spec, |object| {
+            object.identity = Some("ours".into());
+        });
+    };
+    identified(&mut stage, DeletionPolicy::Orphan);
+    stage.until_phase("web", "RUNNING", 60);
+    let before = stage.ids("web");
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(120);
+    identified(&mut stage, DeletionPolicy::Delete);
+    stage.until_phase("web", "ERROR", 60);
+    stage.says("web", "its folder holds 2 unmarked VMs");
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.until_phase("web", "RUNNING", 60);
+    assert_eq!(stage.ids("web"), before, "{}", stage.story());
+    stage.assert_safe();
+    stage.act(Deed::Delete(key("web")));
+    stage.until_empty(120);
+    assert_eq!(stage.ids("web").len(), 0);
+}
+
+/// They kept the markers of a group that was gone.
+#[test]
+fn members_from_another_vcenter_that_are_adopted_are_let_go_of_like_all() {
+    let orphaning = Spec {
+        deletion: DeletionPolicy::Orphan,
+        ..spec(3)
+    };
+    let mut stage = Stage::settled(orphaning);
+    let before = stage.ids("web");
+    stage.world.vcenter_mut().rebuild("another-vcenter");
+    stage.world.suffer(&WorldFault::ExpireSession(0));
+    stage.act(Deed::Delete(key("web")));
+    stage.until_phase("web", "ERROR", 60);
+    stage.act(Deed::BelongsTo(key("web"), "another-vcenter".into()));
+    stage.act(Deed::Adopt(key("web"), Some(Adoption::Adopt)));
+    stage.until_empty(120);
+    for vm in before {
+        let vm = stage.world.vcenter().vm(&vm).unwrap();
+        assert!(vm.marker().is_none(), "{}", stage.story());
     }
 }
 

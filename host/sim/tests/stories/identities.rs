@@ -67,6 +67,27 @@ fn a_copy_goes_on_when_what_it_was_copied_from_is_gone() {
     stage.assert_safe();
 }
 
+/// The one record that told of its VM was forgotten when a new session read it.
+#[test]
+fn a_member_of_a_changed_identity_that_is_out_of_view_keeps_its_group_also_after_a_restart() {
+    let mut stage = Stage::settled(spec(1));
+    let before = stage.ids("web");
+    stage.act(Deed::Move(member(0), Place::Elsewhere));
+    stage.world.run_for(5_000);
+    stage.identify("web", "another");
+    stage.act(Deed::Delete(key("web")));
+    stage.world.run_for(20_000);
+    assert!(stage.is_there("web"), "{}", stage.story());
+    stage.world.crash(0, Unsent::Dropped);
+    stage.world.run_for(120_000);
+    assert!(stage.is_there("web"), "{}", stage.story());
+    stage.says("web", &before[0]);
+    stage.act(Deed::Unclaim(key("web")));
+    stage.until_empty(120);
+    assert_eq!(stage.ids("web").len(), 0);
+    stage.assert_safe();
+}
+
 /// Found by profile rare, seed 1444: what the copied object was told to do did not help it.
 #[test]
 fn an_object_whose_copy_has_taken_its_identity_over_gets_another() {
