@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use vmgroup_core::check::Spending;
 use vmgroup_core::group::GroupKey;
-use vmgroup_core::observation::Budget;
+use vmgroup_core::observation::{Budget, Slot};
 use vmgroup_core::time::Timestamp;
 
 use crate::group::{Group, Stage};
@@ -14,6 +14,7 @@ use crate::limits::{
     BUDGET_OF_GROUP, BUDGET_OF_MODULE, BUDGET_OF_SWAPPED_MODULE, BUDGET_WINDOW_MS, SWAP_IS_NEW_MS,
 };
 use crate::machine::Machine;
+use crate::operation::Bill;
 
 /// Effects that cost something and were begun in the last hour, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,13 +70,12 @@ pub(crate) struct ScaleDown {
 impl ScaleDown {
     /// So many members are wanted, and so many there or on their way, of which no module makes
     /// more than the surge above those.
-    pub(crate) fn follow(&mut self, wanted: u32, there: u32, surge: u32) -> u32 {
+    pub(crate) fn follow(&mut self, wanted: u32, there: u32, surge: u32) {
         let before = self.wanted.replace(wanted).unwrap_or(wanted);
         let lowered = self.left.saturating_add(before.saturating_sub(wanted));
         let left = lowered.saturating_sub(wanted.saturating_sub(before));
         let too_many = there.saturating_sub(wanted);
         self.left = left.min(too_many).max(too_many.saturating_sub(surge));
-        self.left
     }
 }
 
@@ -122,14 +122,32 @@ impl Spenders {
     }
 }
 
+impl Group {
+    /// Deletes that its owner's scale-down pays for.
+    pub(crate) fn scaled_down(&self) -> u32 {
+        let unpaid: u32 = self.bills().map(|bill| bill.cost.scaled_down).sum();
+        self.scale_down.left.saturating_sub(unpaid)
+    }
+
+    /// Of what is committed, and has not been begun.
+    fn bills(&self) -> impl Iterator<Item = &Bill> {
+        let operations = self.operations.values();
+        operations.filter_map(|operation| operation.bill.as_ref())
+    }
+}
+
 impl Machine {
-    /// What the module may still take down in the group. What other groups are
-    /// committing at this moment counts as spent.
+    /// What the module may still take down in the group. What is committed counts as spent,
+    /// also what other groups are committing at this moment.
     pub(crate) fn budget(&self, group: &Group, digest: Option<&str>) -> Budget {
         let now = self.now.utc;
+        let sum = |costs: &mut dyn Iterator<Item = Spending>| {
+            costs.fold(Spending::default(), Spending::and)
+        };
+        let unpaid = sum(&mut group.bills().map(|bill| bill.cost));
         let of_group = Budget {
-            scaled_down: group.scale_down.left,
-            ..group.spent.left(BUDGET_OF_GROUP, Spending::default(), now)
+            scaled_down: group.scaled_down(),
+            ..group.spent.left(BUDGET_OF_GROUP, unpaid, now)
         };
         let Some(digest) = digest else {
             return of_group;
@@ -140,26 +158,30 @@ impl Machine {
             }
             _ => None,
         });
-        let reserved = reserved.fold(Spending::default(), Spending::and);
+        let unpaid = self.groups.values().flat_map(Group::bills);
+        let unpaid = unpaid.filter(|bill| bill.module == digest);
+        let reserved = sum(&mut reserved.chain(unpaid.map(|bill| bill.cost)));
         tighter(of_group, self.spenders.left(digest, reserved, now))
     }
 
-    /// A committed plan has been paid for.
-    pub(crate) fn spend(&mut self, key: &GroupKey, digest: Option<&str>, spending: Spending) {
+    /// The slot's operation is begun, and paid for: what is called off before costs nothing.
+    pub(crate) fn pay(&mut self, key: &GroupKey, slot: Slot) {
         let now = self.now.utc;
-        let by_owner = spending.scaled_down;
-        let spending = Spending {
-            scaled_down: 0,
-            ..spending
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
         };
-        if let Some(group) = self.groups.get_mut(key) {
-            let left = &mut group.scale_down.left;
-            *left = left.saturating_sub(by_owner);
-            group.spent.spend(spending, now);
-        }
-        if let Some(digest) = digest {
-            self.spenders.spend(digest, spending, now);
-        }
+        let operation = group.operations.get_mut(&slot);
+        let Some(Bill { cost, module }) = operation.and_then(|it| it.bill.take()) else {
+            return;
+        };
+        let left = &mut group.scale_down.left;
+        *left = left.saturating_sub(cost.scaled_down);
+        let cost = Spending {
+            scaled_down: 0,
+            ..cost
+        };
+        group.spent.spend(cost, now);
+        self.spenders.spend(&module, cost, now);
     }
 }
 
@@ -195,6 +217,7 @@ mod tests {
     use crate::event::Event;
     use crate::group::Commit;
     use crate::machine::tests::{machine, object};
+    use crate::operation::{Operation, Work};
 
     const HOUR: u64 = BUDGET_WINDOW_MS;
 
@@ -296,8 +319,11 @@ mod tests {
         let looks = |looks: &[(u32, u32, u32)]| {
             let mut scale_down = ScaleDown::default();
             for (wanted, there, expected) in looks {
-                let left = scale_down.follow(*wanted, *there, 2);
-                assert_eq!(left, *expected, "{wanted} of {there} in {looks:?}");
+                scale_down.follow(*wanted, *there, 2);
+                assert_eq!(
+                    scale_down.left, *expected,
+                    "{wanted} of {there} in {looks:?}"
+                );
             }
         };
         // The module made two too many, and two are gone.
@@ -318,6 +344,36 @@ mod tests {
         let web = Group::restore(object("web"), None, Timestamp(0));
         let left = |digest| machine.budget(&web, Some(digest)).deletes;
         assert_eq!((left("a"), left("b")), (8, 10));
+    }
+
+    /// An edit called ten deletes off that had yet to begin, and for an hour nothing was left.
+    #[test]
+    fn what_is_called_off_before_it_begins_costs_nothing() {
+        let key = GroupKey::new("shop", "web");
+        let mut machine = machine(None);
+        let mut group = Group::restore(object("web"), None, Timestamp(0));
+        for slot in 0..2 {
+            let commit = ("of-web", 1, Some(1));
+            let mut operation = Operation::queued(Work::Delete, None, commit, Timestamp(0));
+            operation.bill = Some(Bill {
+                cost: deletes(1),
+                module: "a".into(),
+            });
+            group.operations.insert(slot, operation);
+        }
+        machine.groups.insert(key.clone(), group);
+        machine.spenders.swapped_in("a".into(), Timestamp(0));
+        let of_module = |machine: &Machine| {
+            let other = Group::restore(object("db"), None, Timestamp(0));
+            machine.budget(&other, Some("a")).deletes
+        };
+        let of_group = |machine: &Machine| machine.budget(&machine.groups[&key], None).deletes;
+        assert_eq!((of_group(&machine), of_module(&machine)), (8, 8));
+        machine.pay(&key, 0);
+        machine.pay(&key, 0);
+        assert_eq!((of_group(&machine), of_module(&machine)), (8, 8));
+        machine.groups.get_mut(&key).expect("a group").drop_queued();
+        assert_eq!((of_group(&machine), of_module(&machine)), (9, 9));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use vmgroup_core::status::Standing;
 
 use crate::group::{Commit, Stage};
 use crate::machine::{Machine, target};
-use crate::operation::{Operation, Work};
+use crate::operation::{Bill, Operation, Work};
 use crate::request::Request;
 use crate::standing::failing;
 
@@ -70,12 +70,22 @@ impl Machine {
         group.intent_generation = group.object.generation;
         let approval = plan.as_ref().and_then(|(plan, _)| plan.approval());
         let approved = is_loss && approval.is_some();
+        let bills = plan.iter().flat_map(|(plan, module)| {
+            let bill = |cost| Bill {
+                cost,
+                module: module.clone(),
+            };
+            let actions = plan.actions().iter();
+            actions.map(move |checked| (checked.slot, bill(checked.cost)))
+        });
+        let mut bills: BTreeMap<Slot, Bill> = bills.collect();
         let mut operations = BTreeMap::new();
         for (slot, (work, vm)) in works {
             let generation = Some(group.intent_generation);
             let commit = (group.identity(), group.intent, generation);
             let mut operation = Operation::queued(work, vm, commit, utc);
             operation.approved_in_loss = approved;
+            operation.bill = bills.remove(&slot);
             if let Some(failure) = group.failures.get(&slot) {
                 operation.not_before = failure.retry_at;
             }
@@ -141,9 +151,6 @@ impl Machine {
             None => Vec::new(),
         };
         group.operations.extend(commit.operations);
-        if let Some(plan) = &commit.plan {
-            self.spend(key, commit.module.as_deref(), plan.spending());
-        }
         self.queued.insert(key.clone());
         for line in lines {
             self.note(Some(key), false, "committed", line);

@@ -254,6 +254,7 @@ impl Machine {
         }
         let operation_id =
             OperationId::in_slot(group.identity(), slot, operation.intent).to_string();
+        self.pay(key, slot);
         let group = key.clone();
         self.set_stage(key, slot, |id| {
             let request = Request::Call {

@@ -32,7 +32,7 @@ pub(crate) fn observe(
     let max_surge = spec.max_surge.rounded_up(spec.replicas).min(spec.replicas);
     let there = count(staying(group, &members).len());
     let wanted = spec.replicas.saturating_add(spec.spares);
-    let scaled_down = group.scale_down.follow(wanted, there, max_surge);
+    group.scale_down.follow(wanted, there, max_surge);
     let mut failures: Vec<Failure> = group
         .failures
         .iter()
@@ -75,7 +75,7 @@ pub(crate) fn observe(
             heal_after_ms: spec.heal_after_ms,
             parking: spec.parking,
             budget: Budget {
-                scaled_down,
+                scaled_down: group.scaled_down(),
                 ..view.budget
             },
             max_actions: ACTIONS_PER_PLAN,
@@ -92,15 +92,18 @@ pub(crate) fn observe(
     }
 }
 
-/// Slots with a member that nobody deletes, or with one that is on its way.
+/// Slots with a member whose deletion has not begun, or with one that is on its way.
 fn staying(group: &Group, members: &[Member]) -> BTreeSet<Slot> {
-    let work = |slot: &Slot| group.operations.get(slot).map(|it| &it.work);
+    let is_going = |slot: &Slot| {
+        let operation = group.operations.get(slot);
+        operation.is_some_and(|it| it.work == Work::Delete && it.bill.is_none())
+    };
     let filled = members.iter().map(|member| member.slot);
-    let coming = group.operations.keys().copied();
-    let coming = coming.filter(|slot| work(slot) == Some(&Work::Clone));
+    let operations = group.operations.iter();
+    let coming = operations.filter(|(_, operation)| operation.work == Work::Clone);
     filled
-        .filter(|slot| work(slot) != Some(&Work::Delete))
-        .chain(coming)
+        .filter(|slot| !is_going(slot))
+        .chain(coming.map(|(slot, _)| *slot))
         .collect()
 }
 

@@ -13,6 +13,7 @@
 //! asked for after the last moment at which the call can have been sent, with no
 //! matching task running in it.
 
+use vmgroup_core::check::Spending;
 use vmgroup_core::observation::{FailureClass, OperationKind, OperationStage, PowerState, Slot};
 use vmgroup_core::plan::{Effect, PowerOff, PowerOffMode};
 use vmgroup_core::time::{Monotonic, Timestamp};
@@ -123,6 +124,8 @@ pub(crate) struct Operation {
     pub(crate) generation: Option<i64>,
     /// A person has approved it although many members were lost.
     pub(crate) approved_in_loss: bool,
+    /// What it takes from the budgets once it is begun.
+    pub(crate) bill: Option<Bill>,
     /// How far.
     pub(crate) stage: Stage,
     /// Since when it is in flight.
@@ -137,6 +140,14 @@ pub(crate) struct Operation {
     pub(crate) power: Option<PowerState>,
     /// Nobody could tell what came of it.
     pub(crate) unproven: Option<Unproven>,
+}
+
+/// What an operation costs, and whom beside its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bill {
+    pub(crate) cost: Spending,
+    /// Digest of the module that planned it.
+    pub(crate) module: String,
 }
 
 impl Operation {
@@ -154,6 +165,7 @@ impl Operation {
             identity: identity.into(),
             generation,
             approved_in_loss: false,
+            bill: None,
             stage: Stage::Queued,
             since,
             not_before: Monotonic(0),
@@ -389,6 +401,7 @@ mod tests {
                 intent: 1,
                 identity: "of-web".into(),
                 approved_in_loss: false,
+                bill: None,
                 generation: Some(1),
                 stage: Stage::Queued,
                 since: Timestamp(0),

@@ -20,7 +20,6 @@ pub struct CheckedPlan {
     next_look: Option<NextLook>,
     memo: Option<String>,
     notes: Vec<String>,
-    spending: Spending,
     approval: Option<String>,
 }
 
@@ -31,9 +30,12 @@ pub struct CheckedAction {
     pub slot: Slot,
     /// What, and why.
     pub action: Action,
+    /// What it takes from the budgets. An approved effect costs nothing: the approval is for
+    /// what they do not cover.
+    pub cost: Spending,
 }
 
-/// What a plan takes from the group's budget.
+/// What is taken from a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spending {
     /// Deletes.
@@ -77,10 +79,10 @@ impl CheckedPlan {
         &self.notes
     }
 
-    /// What it takes from the group's budget. Approved effects cost nothing: the
-    /// approval is for what the budget does not cover.
+    /// What it takes from the budgets.
     pub fn spending(&self) -> Spending {
-        self.spending
+        let costs = self.actions.iter().map(|checked| checked.cost);
+        costs.fold(Spending::default(), Spending::and)
     }
 
     /// The approval that was needed, which is used up when the plan is committed.
@@ -144,14 +146,12 @@ pub(super) fn divide(
     circumstances: &Circumstances,
 ) -> Verdict {
     let held: BTreeSet<&Effect> = holding.iter().flat_map(|(_, effects)| effects).collect();
-    let (waiting, going): (Vec<_>, Vec<_>) = in_order(situation)
-        .into_iter()
-        .partition(|checked| held.contains(&checked.action.effect));
-    let costs = going
+    let all = in_order(situation, &held);
+    let (waiting, going): (Vec<_>, Vec<_>) = all
         .iter()
-        .map(|checked| budget::cost(situation, &checked.action.effect));
+        .cloned()
+        .partition(|checked| held.contains(&checked.action.effect));
     let plan = CheckedPlan {
-        spending: costs.fold(Spending::default(), Spending::and),
         actions: going,
         next_look: situation.plan.next_look.as_ref().map(within_limits),
         memo: situation.plan.memo.clone(),
@@ -164,7 +164,7 @@ pub(super) fn divide(
     let effects_digest = digest(situation, &circumstances.wanted, &held);
     if circumstances.approved.contains(&effects_digest) {
         return Verdict::Clear(CheckedPlan {
-            actions: in_order(situation),
+            actions: all,
             approval: Some(effects_digest),
             ..plan
         });
@@ -181,7 +181,7 @@ pub(super) fn divide(
     }
 }
 
-fn in_order(situation: &Situation<'_>) -> Vec<CheckedAction> {
+fn in_order(situation: &Situation<'_>, held: &BTreeSet<&Effect>) -> Vec<CheckedAction> {
     let Plan { actions, .. } = situation.plan;
     let mut checked: Vec<_> = actions
         .iter()
@@ -190,6 +190,10 @@ fn in_order(situation: &Situation<'_>) -> Vec<CheckedAction> {
                 .slot(&action.effect)
                 .expect("a plan without violations has slots"),
             action: action.clone(),
+            cost: match held.contains(&action.effect) {
+                true => Spending::default(),
+                false => budget::cost(situation, &action.effect),
+            },
         })
         .collect();
     checked.sort_by_key(|checked| (place(&checked.action.effect), checked.slot));
