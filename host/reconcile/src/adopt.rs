@@ -233,18 +233,21 @@ impl Machine {
             }
             _ => return self.try_later(key),
         };
+        // The feed has yet to show them.
+        late.into_iter().for_each(|vm| self.put(vm));
         let Some(mut left_overs) = of_demo else {
             // This was the demo's, and the group's has another name.
             return self.look_into_folder(key, Some(found));
         };
         left_overs.extend(found);
+        let Some(group) = self.groups.get_mut(key) else {
+            return;
+        };
         group.left_overs = Some(left_overs);
         if let Some(folder) = folder {
             group.folder_is(folder);
         }
         let woken = group.woken;
-        // The feed has yet to show them.
-        late.into_iter().for_each(|vm| self.put(vm));
         self.wake(key, 0, woken);
     }
 }

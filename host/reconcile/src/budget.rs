@@ -9,7 +9,7 @@ use vmgroup_core::group::GroupKey;
 use vmgroup_core::observation::{Budget, Slot};
 use vmgroup_core::time::Timestamp;
 
-use crate::group::{Group, Stage};
+use crate::group::{Group, Stage, count};
 use crate::limits::{
     BUDGET_OF_GROUP, BUDGET_OF_MODULE, BUDGET_OF_SWAPPED_MODULE, BUDGET_WINDOW_MS, SWAP_IS_NEW_MS,
 };
@@ -125,8 +125,14 @@ impl Spenders {
 impl Group {
     /// Deletes that its owner's scale-down pays for.
     pub(crate) fn scaled_down(&self) -> u32 {
-        let unpaid: u32 = self.bills().map(|bill| bill.cost.scaled_down).sum();
-        self.scale_down.left.saturating_sub(unpaid)
+        let operations = self.operations.values();
+        let under_way = count(operations.filter(|it| it.is_scaled_down).count());
+        self.scale_down.left.saturating_sub(under_way)
+    }
+
+    /// An operation is over that its owner's scale-down pays for.
+    pub(crate) fn has_scaled_down(&mut self) {
+        self.scale_down.left = self.scale_down.left.saturating_sub(1);
     }
 
     /// Of what is committed, and has not been begun.
@@ -164,7 +170,8 @@ impl Machine {
         tighter(of_group, self.spenders.left(digest, reserved, now))
     }
 
-    /// The slot's operation is begun, and paid for: what is called off before costs nothing.
+    /// The slot's operation is begun, and paid for: what is called off before costs nothing. What
+    /// the owner's scale-down pays for it pays when it is over.
     pub(crate) fn pay(&mut self, key: &GroupKey, slot: Slot) {
         let now = self.now.utc;
         let Some(group) = self.groups.get_mut(key) else {
@@ -174,8 +181,6 @@ impl Machine {
         let Some(Bill { cost, module }) = operation.and_then(|it| it.bill.take()) else {
             return;
         };
-        let left = &mut group.scale_down.left;
-        *left = left.saturating_sub(cost.scaled_down);
         let cost = Spending {
             scaled_down: 0,
             ..cost
@@ -344,6 +349,24 @@ mod tests {
         let web = Group::restore(object("web"), None, Timestamp(0));
         let left = |digest| machine.budget(&web, Some(digest)).deletes;
         assert_eq!((left("a"), left("b")), (8, 10));
+    }
+
+    #[test]
+    fn a_scale_down_has_paid_for_a_delete_when_that_is_over_and_not_when_it_failed() {
+        let mut group = Group::restore(object("web"), None, Timestamp(0));
+        group.scale_down.follow(5, 5, 2);
+        group.scale_down.follow(3, 5, 2);
+        let commit = ("of-web", 1, Some(1));
+        let mut operation = Operation::queued(Work::Delete, None, commit, Timestamp(0));
+        operation.is_scaled_down = true;
+        group.operations.insert(4, operation.clone());
+        assert_eq!(group.scaled_down(), 1);
+        group.operations.clear();
+        assert_eq!(group.scaled_down(), 2, "it failed");
+        group.operations.insert(4, operation);
+        group.operations.clear();
+        group.has_scaled_down();
+        assert_eq!(group.scaled_down(), 1, "it is over");
     }
 
     /// An edit called ten deletes off that had yet to begin, and for an hour nothing was left.

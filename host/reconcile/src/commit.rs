@@ -86,6 +86,8 @@ impl Machine {
             let mut operation = Operation::queued(work, vm, commit, utc);
             operation.approved_in_loss = approved;
             operation.bill = bills.remove(&slot);
+            let cost = operation.bill.as_ref().map(|bill| bill.cost);
+            operation.is_scaled_down = cost.is_some_and(|cost| cost.scaled_down > 0);
             if let Some(failure) = group.failures.get(&slot) {
                 operation.not_before = failure.retry_at;
             }

@@ -310,6 +310,9 @@ impl Machine {
         if operation.work == Work::Delete {
             group.destroyed.insert(slot);
         }
+        if operation.is_scaled_down {
+            group.has_scaled_down();
+        }
         let detail = format!("{} slot {slot}", operation.work.kind());
         self.ended(key, slot, &operation);
         self.note(Some(key), false, "done", detail);

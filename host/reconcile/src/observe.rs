@@ -15,7 +15,7 @@ use crate::inventory::Inventory;
 use crate::limits::ACTIONS_PER_PLAN;
 use crate::member::{members, not_ahead};
 use crate::membership::Membership;
-use crate::operation::Work;
+use crate::operation::{Operation, Work};
 
 /// Everything that a decision on the group may see. Also notes in the group
 /// since when its members are as they are.
@@ -92,19 +92,17 @@ pub(crate) fn observe(
     }
 }
 
-/// Slots with a member whose deletion has not begun, or with one that is on its way.
+/// Slots with a member, or with one that comes, but for those that go at the cost of a budget.
 fn staying(group: &Group, members: &[Member]) -> BTreeSet<Slot> {
-    let is_going = |slot: &Slot| {
-        let operation = group.operations.get(slot);
-        operation.is_some_and(|it| it.work == Work::Delete && it.bill.is_none())
-    };
+    let operations = || group.operations.iter();
+    let stays = operations().filter(|(_, it)| it.work == Work::Clone || it.is_scaled_down);
     let filled = members.iter().map(|member| member.slot);
-    let operations = group.operations.iter();
-    let coming = operations.filter(|(_, operation)| operation.work == Work::Clone);
-    filled
-        .filter(|slot| !is_going(slot))
-        .chain(coming.map(|(slot, _)| *slot))
-        .collect()
+    let mut slots: BTreeSet<Slot> = filled.chain(stays.map(|(slot, _)| *slot)).collect();
+    let goes = |it: &Operation| it.work == Work::Delete && it.bill.is_none() && !it.is_scaled_down;
+    for (slot, _) in operations().filter(|(_, it)| goes(it)) {
+        slots.remove(slot);
+    }
+    slots
 }
 
 /// As Kubernetes does for Deployments: a percentage that leaves no room for a

@@ -126,6 +126,8 @@ pub(crate) struct Operation {
     pub(crate) approved_in_loss: bool,
     /// What it takes from the budgets once it is begun.
     pub(crate) bill: Option<Bill>,
+    /// Its owner's scale-down pays for it, once it is over.
+    pub(crate) is_scaled_down: bool,
     /// How far.
     pub(crate) stage: Stage,
     /// Since when it is in flight.
@@ -166,6 +168,7 @@ impl Operation {
             generation,
             approved_in_loss: false,
             bill: None,
+            is_scaled_down: false,
             stage: Stage::Queued,
             since,
             not_before: Monotonic(0),
@@ -402,6 +405,7 @@ mod tests {
                 identity: "of-web".into(),
                 approved_in_loss: false,
                 bill: None,
+                is_scaled_down: false,
                 generation: Some(1),
                 stage: Stage::Queued,
                 since: Timestamp(0),

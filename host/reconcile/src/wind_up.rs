@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vmgroup_core::check::CheckedPlan;
+use vmgroup_core::check::{CheckedAction, CheckedPlan};
 use vmgroup_core::group::{DeletionPolicy, GroupKey};
 use vmgroup_core::names::OperationId;
 use vmgroup_core::observation::{
-    Connection, Member, Observation, Phase, PowerState, Slot, WakeReason,
+    Connection, Failure, Member, Observation, Phase, PowerState, Slot, WakeReason,
 };
+use vmgroup_core::plan::Effect;
 use vmgroup_core::status::Standing;
 
 use crate::group::{Stage, is_fit};
@@ -150,18 +151,23 @@ impl Machine {
     }
 }
 
-/// The group is being deleted, members could go, and the module neither lets one go nor wants
-/// to be asked again: with that the deletion would never end.
+/// The group is being deleted, members could go, and the module neither lets one go nor does
+/// anything before that but what fails, nor wants to be asked again: with that the deletion would never end.
 pub(crate) fn idles(observation: &Observation, plan: &CheckedPlan) -> bool {
     let may_go = |member: &Member| {
         member.holds.is_empty()
             && member.connection == Connection::Connected
             && member.power != PowerState::Unknown
     };
+    let fails_again = |checked: &CheckedAction| {
+        let has_failed = |failure: &Failure| failure.slot == checked.slot;
+        !matches!(checked.action.effect, Effect::Delete(_))
+            && observation.failures.iter().any(has_failed)
+    };
     observation.context.phase == Phase::Deleting
         && is_fit(observation)
         && observation.operations.is_empty()
-        && plan.actions().is_empty()
+        && plan.actions().iter().all(fails_again)
         && plan.next_look().is_none()
         && observation.members.iter().any(may_go)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::checked::Spending;
 use super::situation::{Situation, interrupts, is_delete};
-use crate::observation::{Member, PowerState};
+use crate::observation::PowerState;
 use crate::plan::Effect;
 
 /// The effects beyond the budget, last slots first to wait.
@@ -52,17 +52,14 @@ pub(super) fn cost(situation: &Situation<'_>, effect: &Effect) -> Spending {
             ..nothing
         };
     }
-    if interrupts(effect, member) && !is_down(member) && !is_wished(situation, effect) {
+    let is_off = member.power == PowerState::Off;
+    if interrupts(effect, member) && !is_off && !is_wished(situation, effect) {
         return Spending {
             disruptions: 1,
             ..nothing
         };
     }
     nothing
-}
-
-fn is_down(member: &Member) -> bool {
-    matches!(member.power, PowerState::Off | PowerState::Suspended)
 }
 
 fn is_wished(situation: &Situation<'_>, effect: &Effect) -> bool {

@@ -20,12 +20,13 @@ pub(super) fn check(situation: &Situation<'_>, found: &mut Vec<Violation>) {
     }
 }
 
-/// What the effect would bring is there: it would be carried out again and again.
-fn is_there_already(effect: &Effect, member: &Member) -> bool {
+/// What the effect would bring is there, or cannot be brought: it would be planned again and again.
+fn changes_nothing(effect: &Effect, member: &Member) -> bool {
     match effect {
         Effect::PowerOn(_) => member.power == PowerState::On,
         Effect::PowerOff(_) => member.power == PowerState::Off,
-        Effect::Suspend(_) => member.power == PowerState::Suspended,
+        // Only a VM that runs can be suspended.
+        Effect::Suspend(_) => matches!(member.power, PowerState::Suspended | PowerState::Off),
         Effect::Reconfigure(_) => matches!(member.drift, Drift::None | Drift::Replace),
         Effect::Clone(_) | Effect::Delete(_) => false,
     }
@@ -33,7 +34,7 @@ fn is_there_already(effect: &Effect, member: &Member) -> bool {
 
 /// Why the owner does not want this; a delete has a rule of its own.
 fn unwanted(situation: &Situation<'_>, effect: &Effect, member: &Member) -> Option<String> {
-    if is_there_already(effect, member) {
+    if changes_nothing(effect, member) {
         let (drift, power) = (member.drift, member.power);
         return Some(format!(
             "the member is {power} and has drift {drift}, which this does not change"

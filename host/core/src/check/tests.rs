@@ -327,7 +327,7 @@ fn power_follows_the_owners_wish_or_leave() {
                 let allowed = [
                     (on(0), up && is_off),
                     (off(0), down && !is_off),
-                    (suspend(0), rests),
+                    (suspend(0), rests && !is_off),
                 ];
                 for (effect, allowed) in allowed {
                     let rules = if allowed {
@@ -336,8 +336,7 @@ fn power_follows_the_owners_wish_or_leave() {
                         &[Rule::Disruption]
                     };
                     expect(&there, std::slice::from_ref(&effect), rules);
-                    let is_down = is_off && effect == off(0);
-                    let rules = if matches!(effect, Effect::PowerOn(_)) || is_down {
+                    let rules = if matches!(effect, Effect::PowerOn(_)) || is_off {
                         &[Rule::Disruption][..]
                     } else {
                         &[]
@@ -822,6 +821,12 @@ fn what_the_owner_committed_costs_no_budget() {
         &[off(0), off(1), off(2)],
         &[],
     );
+    // What a suspended member remembers is gone when it is powered off.
+    let rests = json!({
+        "budget": nothing_left, "parking": "power-off", "power": { "state": "suspended" }
+    });
+    let suspended = json!([{ "power": "suspended" }]);
+    expect(&observation(rests, suspended), &[off(0)], &[Rule::Budget]);
     let parked = json!({ "budget": nothing_left, "parking": "power-off" });
     expect(&observation(parked, ready(3)), &[off(0)], &[Rule::Budget]);
     let spare = json!({ "budget": nothing_left, "spares": 1 });
@@ -856,6 +861,9 @@ fn what_is_there_already_is_not_asked_for() {
     expect(&observation(wished("off"), off_already), &[off(0)], refused);
     let suspended = json!([{ "power": "suspended" }]);
     let there = observation(wished("suspended"), suspended);
+    expect(&there, &[suspend(0)], refused);
+    let stopped = json!([{ "power": "off" }]);
+    let there = observation(wished("suspended"), stopped);
     expect(&there, &[suspend(0)], refused);
     expect(
         &observation(wished("on"), ready(3)),
@@ -1033,13 +1041,10 @@ fn a_suspension_that_the_owner_wishes_costs_no_budget() {
     );
     let parked = json!({ "budget": nothing_left, "parking": "suspend" });
     expect(
-        &observation(parked.clone(), ready(3)),
+        &observation(parked, ready(3)),
         &[suspend(0)],
         &[Rule::Budget],
     );
-    // Nor does one of a member that is down.
-    let down = json!([{ "power": "off" }, {}, {}]);
-    expect(&observation(parked, down), &[suspend(0)], &[]);
 }
 
 #[test]

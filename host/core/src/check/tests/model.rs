@@ -153,8 +153,7 @@ fn beyond_budget(o: &Observation, p: &Plan) -> BTreeSet<Effect> {
             Effect::PowerOff(_) if d.power.state == PowerState::Off => continue,
             Effect::Suspend(_) if d.power.state == PowerState::Suspended => continue,
             Effect::PowerOff(_) | Effect::Suspend(_) | Effect::Reconfigure(_)
-                if interrupts(m, effect)
-                    && !matches!(m.power, PowerState::Off | PowerState::Suspended) =>
+                if interrupts(m, effect) && m.power != PowerState::Off =>
             {
                 &mut disruptions
             }
@@ -307,7 +306,7 @@ fn wanted(o: &Observation, effect: &Effect, m: &Member) -> bool {
                 || cycling
                 || replaceable(o, m)
         }
-        Effect::Suspend(_) if m.power == PowerState::Suspended => false,
+        Effect::Suspend(_) if [PowerState::Off, PowerState::Suspended].contains(&m.power) => false,
         Effect::Suspend(_) => {
             deleting || d.power.state == PowerState::Suspended || d.parking == Parking::Suspend
         }
