@@ -55,3 +55,5 @@ mod leases;
 mod rivals;
 
 mod swaps;
+
+mod whims;

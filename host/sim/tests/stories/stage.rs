@@ -3,6 +3,7 @@
 use vmgroup_core::group::{GroupKey, Spec};
 use vmgroup_core::marker::{MARKER_KEY, Marker};
 use vmgroup_core::observation::{Observation, PowerState};
+use vmgroup_core::plan::Answer;
 use vmgroup_core::status::Status;
 use vmgroup_native::decide;
 use vmgroup_reconcile::Machine;
@@ -19,11 +20,16 @@ use vmgroup_sim::samples::small_spec;
 use vmgroup_sim::vcenter::VmTruth;
 use vmgroup_sim::world::World;
 
+/// A module's logic that a story makes up.
+pub(crate) type Planner = Box<dyn FnMut(&Observation) -> Answer>;
+
 /// The default logic without its sandbox.
 pub(crate) struct Native {
     pub(crate) digest: &'static str,
     /// What the operator's default module answers instead.
     pub(crate) instead: Option<DecideResult>,
+    /// Who plans in its place.
+    pub(crate) planner: Option<Planner>,
     /// How often that was answered.
     pub(crate) answered_instead: usize,
     /// The memo that each decision saw.
@@ -35,6 +41,7 @@ impl Native {
         Native {
             digest: "native",
             instead: None,
+            planner: None,
             answered_instead: 0,
             memos: Vec::new(),
         }
@@ -44,6 +51,9 @@ impl Native {
 impl Decide for Native {
     fn decide(&mut self, name: Option<&str>, seen: &Observation) -> (String, DecideResult) {
         self.memos.push(seen.context.memo.clone());
+        if let (None, Some(plan)) = (name, &mut self.planner) {
+            return (self.digest.into(), DecideResult::Answered(plan(seen)));
+        }
         let answered = match (name, &self.instead) {
             (None, Some(instead)) => {
                 self.answered_instead += 1;
